@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from jaxtyping import Int
@@ -167,7 +167,7 @@ def _read_pairs(path: Path, expected: int) -> list[WordPair]:
             raise ValueError(f"{path}, line {line}: not a word pair: {' '.join(row)!r}; {repair}")
         if not set(row[0] + row[1]) <= {*LETTERS, DASH} or not row[0] or not row[1]:
             raise ValueError(f"{path}, line {line}: a word may hold only a–z and the dash: {' '.join(row)!r}; {repair}")
-        pairs.append(WordPair(row[0], row[1], row[2], cast(Split, row[3]), row[4]))
+        pairs.append(WordPair(row[0], row[1], row[2], row[3], row[4]))
     if len(pairs) != expected:
         raise ValueError(f"{path}: {len(pairs):,} pairs, up to line {len(rows)}, where {expected:,} belong; {repair}")
     return pairs
