@@ -1,0 +1,71 @@
+"""The wiring that all explorers share: named controls → one pure function → one HTML area."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ipywidgets import HTML, HBox, Layout, VBox, Widget
+
+from nmt.plots.style import Picture
+
+
+class Explorer(VBox):  # type: ignore[misc]  # ipywidgets has no type information
+    """Controls above the figure that they change.
+
+    `controls` maps each argument of the drawing function to its widget, `output` is the HTML area. The text form is the same on
+    every run, so that a stored notebook says what belongs here instead of showing a widget whose state is gone.
+    """
+
+    def __init__(self, controls: Mapping[str, Widget], output: HTML) -> None:
+        row = HBox(list(controls.values()), layout=Layout(flex_flow="row wrap", grid_gap="4px 16px", margin="0 0 8px 0"))
+        super().__init__([row, output])
+        self.controls = dict(controls)
+        self.output = output
+
+    def __repr__(self) -> str:
+        names = ", ".join(control.description.rstrip(":").lower() for control in self.controls.values())
+        return f"Explorer ({names}): run this cell to use it."
+
+
+def explorer(controls: Mapping[str, Widget], draw: Callable[..., Picture | str]) -> Explorer:
+    """Show `draw(**values)` below `controls`, now and after every change.
+
+    `controls` maps each keyword argument of `draw` to a widget with a `description`, which names it for eyes and screen readers.
+    `draw` returns a `Picture`, or HTML of its own. What it raises becomes one line in the figure's place, never a traceback.
+    Raises `ValueError` where a control has no name.
+    """
+    for name, control in controls.items():
+        if not getattr(control, "description", "").strip():
+            raise ValueError(f"the control {name!r} needs a description: a screen reader speaks it")
+        control.style.description_width = "initial"
+    output = HTML(layout=Layout(width="100%"))
+
+    def redraw(_change: Any = None) -> None:
+        output.value = render(draw, {name: control.value for name, control in controls.items()})
+
+    for control in controls.values():
+        control.observe(redraw, names="value")
+    redraw()
+    return Explorer(controls, output)
+
+
+def render(draw: Callable[..., Picture | str], values: Mapping[str, Any]) -> str:
+    """The HTML of `draw(**values)` in a live region that screen readers speak, or the error's first line in its place."""
+    try:
+        result = draw(**values)
+    except ValueError as error:  # what the course raises for bad input says what was wrong and what to do
+        return _message(str(error))
+    except Exception as error:  # a student's own change must not fill the page with a traceback
+        return _message(f"{type(error).__name__}: {error}")
+    content = result.to_html() if isinstance(result, Picture) else result
+    return f'<div role="status" aria-live="polite">{content}</div>'
+
+
+def _message(text: str) -> str:
+    line = next(iter(text.strip().splitlines()), "") or "this setting cannot be drawn"
+    return (
+        '<div role="alert" style="padding:6px 10px;border-left:4px solid #D55E00;background:#fff;color:#1a1a1a;border-radius:4px">'
+        f"{html.escape(line)}</div>"
+    )

@@ -1,0 +1,75 @@
+"""Look at notebooks as a reader sees them: `make look ONLY=02_attention`, or `python tests/browser/look.py NAME... [--out FOLDER]`.
+
+Each notebook runs from top to bottom in JupyterLab in Chromium; pictures of it in the light and the dark theme go to a folder, cut into
+screens. Exit status 1 where a cell failed, the console has an error, or the page asked another machine for something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from lab import ROOT, Server, browser, copy_course, jupyterlab, open_notebook, outputs, run_all, set_theme
+from playwright.sync_api import BrowserContext, Page
+
+SCREEN = 1400  # pixels of height in one picture
+SCROLLER = ".jp-Notebook .jp-WindowedPanel-outer, .jp-WindowedPanel-outer"
+
+
+def photograph(page: Page, folder: Path, name: str) -> list[Path]:
+    """One picture a screen, from the top of the notebook to its end."""
+    scroller = page.locator(SCROLLER).first
+    total, visible = scroller.evaluate("e => [e.scrollHeight, e.clientHeight]")
+    step = visible - 60  # the last lines of one picture open the next
+    pictures: list[Path] = []
+    for number, top in enumerate(range(0, max(total - 60, 1), step)):
+        scroller.evaluate("(e, top) => e.scrollTo({top, behavior: 'instant'})", top)
+        page.wait_for_timeout(250)
+        pictures.append(folder / f"{name}-{number:02d}.png")
+        page.screenshot(path=pictures[-1])
+    return pictures
+
+
+def look(context: BrowserContext, server: Server, name: str, folder: Path) -> int:
+    """Run and photograph one notebook, and print what went wrong; the number of complaints."""
+    page, seen = open_notebook(context, server, name)
+    run_all(page)
+    for theme in ("light", "dark"):
+        set_theme(page, theme)
+        pictures = photograph(page, folder, f"{name}-{theme}")
+        print(f"{name}, {theme}: {len(pictures)} pictures")
+    errors = [f"cell {o['cell']}: {o['ename']}: {o['evalue']}" for o in outputs(page) if o["output_type"] == "error"]
+    shown_errors = page.locator(".jp-OutputArea-output", has_text="Error displaying widget").count()
+    complaints = [f"error output: {line}" for line in errors]
+    complaints += [f"{shown_errors} widgets could not be shown"] if shown_errors else []
+    complaints += [f"request off this machine (blocked): {url}" for url in seen.blocked]
+    complaints += [f"console error: {line}" for line in seen.console]
+    for line in complaints:
+        print(f"{name}: {line}", file=sys.stderr)
+    page.close()
+    return len(complaints)
+
+
+def main() -> int:
+    """Look at the named notebooks, or all."""
+    parser = argparse.ArgumentParser(description="Run notebooks in JupyterLab in Chromium and photograph them in both themes.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="such as 02_attention; all, where none is named")
+    parser.add_argument("--out", type=Path, help="folder for the pictures; a temporary one, where none is named")
+    arguments = parser.parse_args()
+    names = [Path(name).stem for name in arguments.names] or sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+    folder = arguments.out or Path(tempfile.mkdtemp(prefix="look-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    complaints = 0
+    with tempfile.TemporaryDirectory(prefix="course-") as copy:
+        copy_course(Path(copy), names)
+        with jupyterlab(Path(copy)) as server, browser(height=SCREEN) as context:
+            for name in names:
+                complaints += look(context, server, name, folder)
+    print(f"pictures: {folder}")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+"""What all tests share: shapes and types of `nmt` are checked at every call, and torch computes with one thread.
+
+The hook must be in place before anything of `nmt` is imported, so it stands at the top of the first file that pytest reads.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two spinning threads on a busy two-core machine are slower than one
+
+from jaxtyping import install_import_hook
+
+install_import_hook("nmt", "beartype.beartype")
+
+import torch  # noqa: E402
+
+torch.set_num_threads(1)
