@@ -1,0 +1,224 @@
+"""The transformer: an encoder that reads the English word, and a decoder that spells the Pig Latin one, letter by letter."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, cast
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from nmt.attention import MultiHeadAttention, causal_mask
+from nmt.positions import SCHEMES, PositionEmbedding, RotaryPositions
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Everything that fixes the architecture, as plain data.
+
+    `mlp_size` 0 means 4 × `hidden_size`. `max_length` is the number of positions of a trained position table.
+    `rotary_cross` turns queries and keys of cross-attention too.
+    """
+
+    hidden_size: int = 64
+    num_heads: int = 4
+    encoder_layers: int = 2
+    decoder_layers: int = 2
+    mlp_size: int = 0
+    dropout: float = 0.1
+    positions: str = "rotary"
+    rotary_base: float = 10_000.0
+    rotary_cross: bool = True
+    max_length: int = 64
+    vocabulary_size: int = 29
+
+    def __post_init__(self) -> None:
+        for name in ("hidden_size", "num_heads", "encoder_layers", "decoder_layers", "max_length", "vocabulary_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.mlp_size < 0:
+            raise ValueError(f"mlp_size must be positive, or 0 for four times the width, not {self.mlp_size}")
+        if self.hidden_size % self.num_heads:
+            raise ValueError(f"num_heads {self.num_heads} does not divide hidden_size {self.hidden_size}; choose a divisor")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is a probability below 1, not {self.dropout}")
+        if self.positions not in SCHEMES:
+            raise ValueError(f"unknown position scheme {self.positions!r}; choose one of {', '.join(SCHEMES)}")
+        if self.positions == "rotary" and (self.hidden_size // self.num_heads) % 2:
+            raise ValueError("rotary positions turn pairs of coordinates: hidden_size / num_heads must be even")
+        if self.positions in ("sinusoidal", "learned-from-sinusoidal") and self.hidden_size % 2:
+            raise ValueError(f"sinusoidal positions need an even hidden_size, not {self.hidden_size}")
+        if self.rotary_base <= 1:
+            raise ValueError(f"rotary_base must be above 1, not {self.rotary_base}")
+
+
+class MLP(nn.Sequential):
+    """Two linear layers with a GELU between: what a position does with what it has gathered. GELU: Hendrycks & Gimpel 2016."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        inner = config.mlp_size or 4 * config.hidden_size
+        super().__init__(nn.Linear(config.hidden_size, inner), nn.GELU(), nn.Linear(inner, config.hidden_size))
+
+
+def _attention(config: TransformerConfig, rotary: bool) -> MultiHeadAttention:
+    turns = RotaryPositions(config.hidden_size // config.num_heads, config.rotary_base) if rotary else None
+    return MultiHeadAttention(config.hidden_size, config.num_heads, dropout=config.dropout, rotary=turns)
+
+
+class EncoderLayer(nn.Module):
+    """x + attention(norm(x)), then x + mlp(norm(x)).
+
+    The normalisation stands before each part ("pre-norm"), so that the sum runs from the embedding to the output untouched:
+    Xiong et al. 2020, arXiv 2002.04745.
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.self_attention = _attention(config, config.positions == "rotary")
+        self.mlp = MLP(config)
+        self.attention_norm, self.mlp_norm = nn.LayerNorm(config.hidden_size), nn.LayerNorm(config.hidden_size)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, inputs: Float[Tensor, "b s d"]) -> Float[Tensor, "b s d"]:
+        """Let each source letter look at all source letters, then think."""
+        inputs = inputs + self.dropout(self.self_attention(self.attention_norm(inputs)))
+        return inputs + self.dropout(self.mlp(self.mlp_norm(inputs)))
+
+
+@dataclass(frozen=True)
+class LayerCache:
+    """Keys and values of one decoder layer: of the letters written so far, and of the source; each (b, h, l, k)."""
+
+    own_key: Tensor
+    own_value: Tensor
+    source_key: Tensor
+    source_value: Tensor
+
+
+@dataclass(frozen=True)
+class TransformerCache:
+    """What the decoder keeps between steps, and the position of the next letter."""
+
+    layers: tuple[LayerCache, ...]
+    position: int
+
+    def select(self, rows: Int[Tensor, " b"]) -> "TransformerCache":
+        """Keep only some words of the batch."""
+        layers = tuple(LayerCache(*(tensor[rows] for tensor in vars(layer).values())) for layer in self.layers)
+        return replace(self, layers=layers)
+
+
+class DecoderLayer(nn.Module):
+    """Causal self-attention, cross-attention to the encoder's output, MLP; each with pre-norm and residual."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.self_attention = _attention(config, config.positions == "rotary")
+        self.cross_attention = _attention(config, config.positions == "rotary" and config.rotary_cross)
+        self.mlp = MLP(config)
+        self.self_norm, self.cross_norm, self.mlp_norm = (nn.LayerNorm(config.hidden_size) for _ in range(3))
+        self.dropout = nn.Dropout(config.dropout)
+
+    def start(self, annotations: Float[Tensor, "b s d"]) -> LayerCache:
+        """The source's keys and values, made once, and none yet of the target's."""
+        source_key, source_value = self.cross_attention.keys_and_values(annotations)
+        nothing = source_key[:, :, :0]
+        return LayerCache(nothing, nothing, source_key, source_value)
+
+    def forward(self, inputs: Float[Tensor, "b t d"], cache: LayerCache) -> tuple[Float[Tensor, "b t d"], LayerCache]:
+        """Append the keys and values of `inputs` to those in `cache`, and attend: one letter at a time, or all at once."""
+        start = cache.own_key.shape[2]
+        normed = self.self_norm(inputs)
+        key, value = self.self_attention.keys_and_values(normed, start)
+        if start:
+            key, value = torch.cat((cache.own_key, key), dim=2), torch.cat((cache.own_value, value), dim=2)
+        mask = None if inputs.shape[1] == 1 else causal_mask(inputs.shape[1], key.shape[2], inputs.device)
+        inputs = inputs + self.dropout(self.self_attention.attend(normed, key, value, mask, start))
+        looked_up = self.cross_attention.attend(self.cross_norm(inputs), cache.source_key, cache.source_value, None, start)
+        inputs = inputs + self.dropout(looked_up)
+        inputs = inputs + self.dropout(self.mlp(self.mlp_norm(inputs)))
+        return inputs, replace(cache, own_key=key, own_value=value)
+
+
+class Transformer(nn.Module):
+    """Encoder and decoder over one alphabet.
+
+    logits_t = W · decoder(target_{≤ t}, encoder(source))_t + bias
+
+    Args:
+        config: the architecture.
+
+    Source: Vaswani et al. 2017, §3, with pre-norm, GELU and a choice of positions.
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocabulary_size, config.hidden_size)
+        self.positions = PositionEmbedding(config.positions, config.hidden_size, config.max_length)
+        self.dropout = nn.Dropout(config.dropout)
+        self.encoder = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
+        self.decoder = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
+        self.encoder_norm, self.decoder_norm = nn.LayerNorm(config.hidden_size), nn.LayerNorm(config.hidden_size)
+        self.output = nn.Linear(config.hidden_size, config.vocabulary_size)
+
+    def encode(self, source: Int[Tensor, "b s"]) -> Float[Tensor, "b s d"]:
+        """The encoder's annotations: a vector for each source letter that knows about the others."""
+        hidden = self.dropout(self.positions(self.embedding(source)))
+        for layer in self.encoder:
+            hidden = layer(hidden)
+        return self.encoder_norm(hidden)
+
+    def forward(self, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"]) -> Float[Tensor, "b t v"]:
+        """Logits of the letter after each target letter, all at once (teacher forcing).
+
+        Args:
+            source: letters, then `<EOS>`.
+            target: `<SOS>`, then the letters written so far.
+        """
+        return self._decode(target, self.start(source))[0]
+
+    def start(self, source: Int[Tensor, "b s"]) -> TransformerCache:
+        """Read the source and prepare to write: the first call of step-by-step decoding."""
+        annotations = self.encode(source)
+        layers = cast(Sequence[DecoderLayer], self.decoder)
+        return TransformerCache(tuple(layer.start(annotations) for layer in layers), 0)
+
+    def step(self, token: Int[Tensor, " b"], cache: TransformerCache) -> tuple[Float[Tensor, "b v"], TransformerCache]:
+        """Logits of the letter after `token`, and the cache that remembers `token` too."""
+        logits, cache = self._decode(token[:, None], cache)
+        return logits[:, 0], cache
+
+    def _decode(self, target: Int[Tensor, "b t"], cache: TransformerCache) -> tuple[Float[Tensor, "b t v"], TransformerCache]:
+        hidden = self.dropout(self.positions(self.embedding(target), cache.position))
+        layers = []
+        for layer, layer_cache in zip(self.decoder, cache.layers, strict=True):
+            hidden, layer_cache = layer(hidden, layer_cache)
+            layers.append(layer_cache)
+        return self.output(self.decoder_norm(hidden)), TransformerCache(tuple(layers), cache.position + target.shape[1])
+
+    @property
+    def longest_word(self) -> int:
+        """The most letters a word may have: 64, or half of a trained position table, so that a target of twice its length fits."""
+        return min(64, self.config.max_length // 2) if self.config.positions.startswith("learned") else 64
+
+    def attention_layers(self) -> dict[str, MultiHeadAttention]:
+        """Every attention layer by name, such as "decoder.1.cross_attention": what a trace can record."""
+        return {name: module for name, module in self.named_modules() if isinstance(module, MultiHeadAttention)}
+
+    def config_data(self) -> dict[str, Any]:
+        """The config as plain data, with the kind of model, for a checkpoint."""
+        return {"kind": "transformer", **asdict(self.config)}
+
+    def summary(self) -> str:
+        """Parameters, part by part."""
+        return parameter_summary(self, ("embedding", "positions", "encoder", "decoder", "output"))
+
+
+def parameter_summary(model: nn.Module, parts: Sequence[str]) -> str:
+    """A table of the number of parameters in each named part, the rest, and in all."""
+    counts = {part: sum(p.numel() for p in getattr(model, part).parameters()) for part in parts}
+    total = sum(p.numel() for p in model.parameters())
+    counts["norms"] = total - sum(counts.values())
+    rows = [f"{part:<12}{count:>10,}" for part, count in counts.items() if count]
+    return "\n".join([*rows, f"{'in all':<12}{total:>10,}"])
