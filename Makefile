@@ -1,0 +1,92 @@
+# The course's commands; `make help` lists them. They work from any folder, also one with spaces in its path, and need Python 3.11 to 3.13.
+# PYTHON=... picks the interpreter of a new environment, ARGS="..." is passed on, ONLY="..." names notebooks, JOBS=n sets the tests' processes.
+
+PYTHON ?=
+ARGS ?=
+ONLY ?=
+JOBS ?= 2
+
+PY := .venv/bin/python
+READY := .venv/.ready
+READY_DEV := .venv/.ready-dev
+SOURCES := nmt data tests notebooks .ci
+PIP := $(PY) -m pip --disable-pip-version-check
+ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
+
+export JUPYTER_PREFER_ENV_PATH := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test check unit notebooks-test notebooks look data train bench diagrams readme format pins clean
+
+help: ## list these commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
+
+lab: $(READY) ## set everything up and open the course in JupyterLab; ARGS="--no-browser --port 8899" is passed on
+	$(PY) -m jupyterlab --ip=127.0.0.1 $(ROOT_FLAG) $(ARGS) notebooks/00_start_here.ipynb
+
+test: check unit notebooks-test ## set everything up and pass all tests: format, lint, types, units, notebooks
+	@echo "All tests passed."
+
+check: $(READY_DEV) ## formatting, lint and types alone
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+unit: $(READY_DEV) ## unit and property tests alone; ARGS="-k scan" is passed on
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) tests/unit tests/notebooks $(ARGS)
+
+# nbval compares every stored text output with a fresh run; each notebook keeps one kernel, so files are spread over processes whole.
+notebooks-test: $(READY_DEV) ## run every notebook and compare its outputs with the stored ones
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 \
+		--nbval-sanitize-with tests/notebooks/sanitize.cfg notebooks
+
+notebooks: $(READY_DEV) ## run notebooks and store their outputs; ONLY=02_attention takes one
+	$(PY) tests/notebooks/refresh.py $(ONLY)
+
+look: $(READY_DEV) ## photograph notebooks in JupyterLab in Chromium, light and dark; ONLY=02_attention takes one
+	$(PY) tests/browser/look.py $(ONLY) $(ARGS)
+
+data: $(READY_DEV) ## remake the word pairs in data/ and check every count and checksum
+	$(PY) data/build.py $(ARGS)
+
+train: $(READY) ## train the course's transformer as the checkpoint in assets/ was trained; writes to runs/
+	$(PY) -m nmt train small-transformer --out runs/small-transformer $(ARGS)
+
+bench: $(READY_DEV) ## measure training steps, scans and decoding on this machine
+	$(PY) -m nmt bench $(ARGS)
+
+diagrams: $(READY) ## redraw assets/diagrams/
+	$(PY) -m nmt.plots.diagrams
+
+format: $(READY_DEV) ## format the code and fix what lint can fix
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+pins: $(READY_DEV) ## write the installed versions to requirements.txt and requirements-dev.txt
+	$(PY) .ci/pins.py
+
+clean: ## remove the environment and all caches
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The environment: made by PYTHON, or by the first of the usual names that fits; pip runs again only when the requirements changed.
+.venv/.made:
+	@for python in $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11); do \
+		if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then \
+			"$$python" -c 'import ensurepip, venv' 2>/dev/null || { \
+				echo "$$python cannot make environments; on Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }; \
+			echo "Making .venv with $$("$$python" --version)"; \
+			"$$python" -m venv .venv && touch $@; exit $$?; \
+		fi; \
+	done; \
+	echo "The course needs Python 3.11, 3.12 or 3.13; name one with: make lab PYTHON=/path/to/python3.12" >&2; exit 1
+
+$(READY): .venv/.made requirements.txt pyproject.toml
+	@echo "Installing what the course needs; the first time this takes some minutes."
+	$(PIP) install --requirement requirements.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(READY_DEV): $(READY) requirements-dev.txt
+	$(PIP) install --quiet --requirement requirements-dev.txt
+	@touch $@
