@@ -138,7 +138,7 @@ def next_letter_probabilities(model: Seq2Seq, word: str, written: str = "") -> F
     """p(next letter | `written` so far, source `word`): one probability for each of the 29 tokens."""
     device = next(iter(model.parameters())).device
     source = torch.tensor([[*VOCABULARY.encode(word), VOCABULARY.eos]], device=device)
-    target = torch.tensor([[VOCABULARY.sos, *VOCABULARY.encode(written)]], device=device)
+    target = torch.tensor([[VOCABULARY.sos, *(VOCABULARY.encode(written) if written else ())]], device=device)
     with evaluating(model):
         return model(source, target)[0, -1].softmax(dim=-1)
 
