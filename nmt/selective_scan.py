@@ -21,27 +21,24 @@ LOG2_E = math.log2(math.e)
 
 def selective_scan_reference(
     x: Float[Tensor, "b l e"],
-    decay: Float[Tensor, "b l e n"],
-    gain: Float[Tensor, "b #l #e #n"],
-    B: Float[Tensor, "b l n"],
+    A_bar: Float[Tensor, "b l e n"],
+    B_bar: Float[Tensor, "b l e n"],
     C: Float[Tensor, "b l n"],
     D: Float[Tensor, " e"] | None = None,
     initial_state: Float[Tensor, "b e n"] | None = None,
 ) -> tuple[Float[Tensor, "b l e"], Float[Tensor, "b e n"]]:
-    """The selective scan as a plain loop, for any discretisation: h_t = decay_t ∘ h_{t−1} + gain_t ∘ B_t x_t, y_t = C_t · h_t + D ∘ x_t.
+    """The selective scan as a plain loop, for any discretisation: h_t = Ā_t ∘ h_{t−1} + B̄_t x_t, y_t = C_t · h_t + D ∘ x_t.
 
-    `decay` and `gain` come from a discretisation rule. Mamba's own choice is decay = exp(Δ A) and gain = Δ; the exact
-    zero-order hold has gain = (exp(Δ A) − 1) / A. They have one entry for each of the e channels and their n states.
-    Returns the outputs y and the last state, both differentiable by ordinary autograd.
+    `A_bar` and `B_bar` are what `nmt.discretization.discretize` returns for any of its rules: one number for each of the n
+    states of each of the e channels at each position. Returns y and the state after the last position, differentiable by
+    ordinary autograd. The other arguments are those of `selective_scan`, which does the same for the rule "mixed".
 
-    Source: Gu & Dao 2023 (arXiv 2312.00752), equation 2a and algorithm 2.
+    Source: Gu & Dao 2023 (arXiv 2312.00752), equation 2 and algorithm 2.
     """
-    b, _, e = x.shape
-    h = x.new_zeros(b, e, B.shape[-1]) if initial_state is None else initial_state
-    written = gain * torch.einsum("ble,bln->blen", x, B)
+    h = torch.zeros_like(A_bar[:, 0]) if initial_state is None else initial_state
     outputs = []
-    for decay_t, written_t, C_t in zip(decay.unbind(1), written.unbind(1), C.unbind(1), strict=True):
-        h = decay_t * h + written_t  # (b, e, n)
+    for x_t, A_t, B_t, C_t in zip(x.unbind(1), A_bar.unbind(1), B_bar.unbind(1), C.unbind(1), strict=True):
+        h = A_t * h + B_t * x_t[:, :, None]  # (b, e, n)
         outputs.append(torch.einsum("ben,bn->be", h, C_t))
     y = torch.stack(outputs, dim=1)
     return (y if D is None else y + D * x), h
@@ -84,7 +81,9 @@ def selective_scan_with_state(
     _check(x, delta, A, B, C, D, initial_state)
     if initial_state is None:
         initial_state = x.new_zeros(x.shape[0], *A.shape)
-    y, last_state = _SelectiveScan.apply(x, delta, A, B, C, initial_state)
+    inputs = (x, delta, A, B, C, initial_state)
+    keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
+    y, last_state = _SelectiveScan.apply(*inputs, keep)
     return (y if D is None else y + D * x), last_state
 
 
@@ -116,12 +115,13 @@ class _SelectiveScan(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, initial_state: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: Any, x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, initial_state: Tensor, keep: bool
+    ) -> tuple[Tensor, Tensor]:
         x, delta, B, C = (_time_first(tensor) for tensor in (x, delta, B, C))
         (length, b, e), n = x.shape, A.shape[1]
         rate = (A.T * LOG2_E).contiguous()  # (n, e)
         step_input = delta * x
-        keep = any(ctx.needs_input_grad)
         states = x.new_empty(length + 1 if keep else 1, b, n, e)  # states[t] is the state before position t
         states[0] = initial_state.transpose(1, 2)
         decay, product, y = x.new_empty(b, n, e), x.new_empty(b, n, e), torch.empty_like(x)
@@ -137,7 +137,7 @@ class _SelectiveScan(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_y: Tensor, grad_last_state: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, grad_y: Tensor, grad_last_state: Tensor) -> tuple[Tensor | None, ...]:
         """With g_t = ∂loss/∂h_t: g_t = C_t ∂loss/∂y_t + exp(Δ_{t+1} A) ∘ g_{t+1}, a scan from the end to the beginning."""
         x, delta, A, B, C, states = ctx.saved_tensors
         grad_y = _time_first(grad_y)
@@ -158,4 +158,4 @@ class _SelectiveScan(torch.autograd.Function):
             torch.sum(product.mul_(A), dim=1, out=grad_delta[t])
         grad_delta.addcmul_(grad_input, x)
         grad_x, grad_delta, grad_B, grad_C = (grad.transpose(0, 1) for grad in (grad_input * delta, grad_delta, grad_B, grad_C))
-        return grad_x, grad_delta, grad_A.sum(0).T, grad_B, grad_C, g.transpose(1, 2)
+        return grad_x, grad_delta, grad_A.sum(0).T, grad_B, grad_C, g.transpose(1, 2), None
