@@ -12,10 +12,9 @@ from jaxtyping import install_import_hook
 install_import_hook("nmt", "beartype.beartype")
 
 import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 torch.set_num_threads(1)
-
-from hypothesis import settings  # noqa: E402
 
 # A first call compiles and imports, and other work shares the machine: time says nothing here about the code.
 settings.register_profile("course", deadline=None)
