@@ -139,7 +139,7 @@ def test_exponential_rules_are_stable_in_the_whole_left_half_plane(real, imagina
 @settings(max_examples=25, deadline=None)
 @given(a=st.floats(-2, -0.3), imaginary=st.floats(-1.5, 1.5), alpha=st.sampled_from([0.0, 0.25, 0.5, 0.8, 1.0]))
 def test_orders_of_accuracy_for_a_held_input(a, imaginary, alpha):
-    """Halving Δ divides the largest error at four fixed times by 2 (order 1), by 4 (order 2, only α = ½), or there is none (zero-order hold)."""
+    """Halving Δ halves the largest error (order 1), quarters it (order 2, only α = ½), or there is none (zero-order hold)."""
     system = scalar_system(complex(a, imaginary))
 
     def error(rule, steps, weight=None):

@@ -1,0 +1,5 @@
+"""Explorers: each wires a few named controls to one figure of `nmt.plots`."""
+
+from nmt.widgets.discretization import explore_discretization
+
+__all__ = ["explore_discretization"]

@@ -1,0 +1,71 @@
+"""The figures of discretisation say what their numbers say, for every setting a reader can choose."""
+
+import itertools
+
+import pytest
+import torch
+
+from nmt.discretization import RULES
+from nmt.plots.discretization import (
+    INPUTS,
+    RULE_COLOURS,
+    RULE_NAMES,
+    plot_convergence,
+    plot_one_step,
+    plot_rescaling,
+    plot_small_steps,
+    plot_stability_regions,
+    plot_trajectory,
+    plot_write_strength,
+)
+
+
+def test_every_rule_has_a_name_and_a_colour():
+    assert set(RULE_NAMES) == set(RULE_COLOURS) == set(RULES)
+
+
+def test_readings_hold_the_numbers_of_the_issue():
+    reading = plot_write_strength().reading
+    assert "5 % at Δ = 0.1, 27 % at Δ = 0.5, 131 % at Δ = 2" in reading and "never exceeds 1." in reading
+    assert "disc at α = 1 (radius 1) and 0.75 (radius 2)" in plot_stability_regions().reading
+    largest = torch.logspace(-2, 1, 20, dtype=torch.float64)
+    assert "2 % for slow" in plot_rescaling(largest, {"slow": 0.1}).reading
+
+
+def test_one_step_says_who_ends_above():
+    reading = plot_one_step(-1.0, 1.5).reading
+    assert "0.78" in reading and "forward Euler ends 0.72 above" in reading and "backward Euler ends 0.18 below" in reading
+
+
+def test_convergence_reads_the_slope_of_its_data():
+    products = torch.tensor([0.01, 0.02, 0.04])
+    picture = plot_convergence(products, {"mixed": 3 * products, "bilinear": products**2, "zoh": torch.full((3,), 1e-16)})
+    assert "Mamba's mixed rule 1.0, bilinear 2.0; zero-order hold has rounding errors only" in picture.reading
+
+
+def test_small_steps_names_the_worst_error():
+    sizes = torch.logspace(-6, 0, 5)
+    reading = plot_small_steps(sizes, {"naive": 1e-7 / sizes, "expm1": 1e-8 + 0 * sizes}).reading
+    assert reading == "Largest relative error: naive 0.1; expm1 below 1e-6."
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_trajectory_at_every_corner_of_the_controls(rule):
+    corners = [(-20.0, -20.0, 6.0, 0.0), (1.0, 20.0, 6.0, 1.0), (0.0, 0.0, 0.02, 0.5), (1.0, 0.0, 1.0, 0.0), (-20.0, 0.0, 6.0, 1.0)]
+    for (real, imaginary, delta, alpha), shape in zip(corners, itertools.cycle(INPUTS), strict=False):
+        try:
+            picture = plot_trajectory(rule, complex(real, imaginary), delta, alpha, shape)
+        except ValueError as error:
+            assert "no inverse" in str(error)
+        else:
+            assert picture.alt and "nan" not in picture.reading
+
+
+def test_trajectory_is_honest():
+    assert "below 1e-6" in plot_trajectory("zoh", -1 + 2j, 0.5).reading
+    assert "explodes" in plot_trajectory("forward_euler", -1, 3.0).reading
+    assert "never forgets" in plot_trajectory("bilinear", 2j, 0.5).reading
+    with pytest.raises(ValueError, match="choose one of step, pulse"):
+        plot_trajectory("zoh", -1, 1.0, shape="square")
+    with pytest.raises(ValueError, match="between 0.01 and 12"):
+        plot_trajectory("zoh", -1, 0.0)
