@@ -139,11 +139,11 @@ def load_pairs(name: str = "small", split: Split | None = None, *, as_in_course:
         raise ValueError("as_in_course concerns the large data set only; small is the same either way")
     pairs = _read_pairs(DATA_FOLDER / f"{name}.tsv", expected=SIZES[name])
     if as_in_course:
-        pairs = _course_pairs(pairs)
+        pairs = course_pairs(pairs)
     return [pair for pair in pairs if split is None or pair.split == split]
 
 
-def _course_pairs(pairs: list[WordPair]) -> list[WordPair]:
+def course_pairs(pairs: list[WordPair]) -> list[WordPair]:
     """The original course's pairs: each population spelled in its own way, and two pairs more."""
     course = {replace(pair, target=to_pig_latin(pair.source, move_qu=pair.population == "austen")) for pair in pairs}
     course |= {pair for pair in pairs if pair.population == "both"}  # the Austen spelling of the shared words
