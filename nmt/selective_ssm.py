@@ -12,22 +12,14 @@ from torch import Tensor, nn
 
 from nmt.discretization import RULES, discretize
 from nmt.positions import sinusoidal_table
+from nmt.scan import METHODS, scan
 from nmt.selective_scan import selective_scan_with_state
 
 DISCRETIZATIONS = tuple(rule for rule in RULES if rule != "generalized_bilinear")  # those without a parameter of their own
-SCAN_METHODS = ("fused", "sequential")
+SCAN_METHODS = ("fused", *METHODS)
 DELTA_SOURCES = ("input", "constant", "position")
 A_STARTS = ("s4d-real", "minus-one")
 SMALLEST_STEP, LARGEST_STEP = 0.001, 0.1  # the range of Δ before training
-
-
-def scan(a: Tensor, b: Tensor, initial_state: Tensor, method: str) -> Tensor:
-    """h_t = a_t ∘ h_{t−1} + b_t, one step after the other."""
-    states = []
-    for a_t, b_t in zip(a.unbind(1), b.unbind(1)):
-        initial_state = a_t * initial_state + b_t
-        states.append(initial_state)
-    return torch.stack(states, dim=1)
 
 
 @dataclass(frozen=True)
@@ -37,10 +29,11 @@ class MambaConfig:
     Sizes: `hidden_size` d between blocks, `expansion` · d = e channels inside, `state_size` n numbers a channel, `kernel_size` letters
     under the convolution (1: each letter alone), `delta_rank` r of the map that makes Δ (0: d/16, rounded up).
 
-    Choices: `discretization` and `scan` by name ("fused" is the quick one). `delta`: the step size comes from the "input", is a learned
-    "constant" of each channel, or a function of the "position"; `delta_scaled` divides it by √e. `b_and_c`: B and C come from the
-    "input" or are learned "constant"s. `a_start`: A begins as −1, −2, … −n in each channel ("s4d-real") or as −1 everywhere
-    ("minus-one"); `a_learned` lets it change. `gate` multiplies the output by a second branch. `bias` gives the maps between sizes a bias.
+    Choices: `discretization` by name. `scan` by name: "fused" is the quick one for the rule "mixed", other rules then scan by "fast".
+    `delta`: the step size comes from the "input", is a learned "constant" of each channel, or a function of the "position";
+    `delta_scaled` divides it by √e. `b_and_c`: B and C come from the "input" or are learned "constant"s. `a_start`: A begins as
+    −1, −2, … −n in each channel ("s4d-real") or as −1 everywhere ("minus-one"); `a_learned` lets it change. `gate` multiplies the
+    output by a second branch. `bias` gives the maps between sizes a bias.
     """
 
     hidden_size: int = 64
@@ -165,7 +158,7 @@ class SelectiveSSM(nn.Module):
         if self.config.scan == "fused" and trace.discretization == "mixed":  # Ā and B̄ are never stored
             return selective_scan_with_state(trace.x, trace.delta, trace.A, trace.B, trace.C, trace.D, state)
         decay, weight = trace.discretize()
-        method = "sequential" if self.config.scan == "fused" else self.config.scan
+        method = "fast" if self.config.scan == "fused" else self.config.scan
         states = scan(decay, weight * trace.x[..., None], state, method=method)  # (b, l, e, n)
         return einsum(states, trace.C, "b l e n, b l n -> b l e") + trace.D * trace.x, states[:, -1]
 

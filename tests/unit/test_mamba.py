@@ -48,7 +48,8 @@ def test_step_by_step_gives_the_logits_of_one_pass(variant: dict) -> None:
         cache = model.start(BATCH.source)
         for position, token in enumerate(BATCH.target.unbind(1)):
             logits, cache = model.step(token, cache)
-            torch.testing.assert_close(logits, together[:, position], atol=1e-12, rtol=1e-12)
+            tolerance = 1e-6 if model.config.scan == "heinsen" else 1e-12  # its clamped log 0 depends on where a scan begins
+            torch.testing.assert_close(logits, together[:, position], atol=tolerance, rtol=tolerance)
 
 
 def test_every_combination_of_choices_trains_a_step() -> None:
