@@ -9,7 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # two spinning threads on a busy 
 
 from jaxtyping import install_import_hook
 
-install_import_hook("nmt", "beartype.beartype")
+install_import_hook("nmt", "typechecker.check")
 
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402

@@ -1,0 +1,5 @@
+"""The checker that the import hook of `conftest.py` puts around every function of `nmt`."""
+
+from beartype import BeartypeConf, beartype
+
+check = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is welcome where a float is asked for, as type checkers have it
