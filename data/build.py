@@ -117,8 +117,8 @@ def read_unigrams(wheel: bytes) -> str:
 def make_files(austen: set[str], norvig: set[str]) -> dict[str, str]:
     """Every data file, as text, from the two populations. Checks sizes and checksums of all of them."""
     small = set(sorted(austen, key=lambda word: hashlib.sha256(f"piglatin-small:{word}".encode()).digest())[: SIZES["small"]])
-    large = austen | norvig
-    population = {word: "both" if word in austen & norvig else "austen" if word in austen else "norvig" for word in large}
+    large, both = austen | norvig, austen & norvig
+    population = {word: "both" if word in both else "austen" if word in austen else "norvig" for word in large}
     pairs = {word: WordPair.of(word, population[word]) for word in sorted(large)}
     course = course_pairs(list(pairs.values()))
 

@@ -20,6 +20,9 @@ def load_builder():
 
 build = load_builder()
 
+# Checking types at each of several hundred thousand calls would take half a minute; the other tests do it with fewer words.
+pytestmark = pytest.mark.usefixtures("without_type_checks")
+
 
 def sha256(lines: list[str]) -> str:
     return hashlib.sha256("".join(f"{line}\n" for line in sorted(lines)).encode()).hexdigest()
