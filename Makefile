@@ -50,13 +50,16 @@ data: $(READY_DEV) ## remake the word pairs in data/ and check every count and c
 	$(PY) data/build.py $(ARGS)
 
 train: $(READY) ## train the course's transformer as the checkpoint in assets/ was trained; writes to runs/
-	$(PY) -m nmt train small-transformer --out runs/small-transformer $(ARGS)
+	$(PY) -m nmt train small-transformer $(ARGS)
 
 bench: $(READY_DEV) ## measure training steps, scans and decoding on this machine
 	$(PY) -m nmt bench $(ARGS)
 
 diagrams: $(READY) ## redraw assets/diagrams/
 	$(PY) -m nmt.plots.diagrams
+
+readme: $(READY_DEV) ## write the tables of README.md from the notebooks and run records that are there
+	$(PY) .ci/readme.py
 
 format: $(READY_DEV) ## format the code and fix what lint can fix
 	$(PY) -m ruff format .

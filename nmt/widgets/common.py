@@ -11,7 +11,7 @@ from ipywidgets import HTML, HBox, Layout, VBox, Widget
 from nmt.plots.style import Picture
 
 
-class Explorer(VBox):  # type: ignore[misc]  # ipywidgets has no type information
+class Explorer(VBox):
     """Controls above the figure that they change.
 
     `controls` maps each argument of the drawing function to its widget, `output` is the HTML area. The text form is the same on
@@ -25,7 +25,7 @@ class Explorer(VBox):  # type: ignore[misc]  # ipywidgets has no type informatio
         self.output = output
 
     def __repr__(self) -> str:
-        names = ", ".join(control.description.rstrip(":").lower() for control in self.controls.values())
+        names = ", ".join(_small_first_letter(control.description.rstrip(":")) for control in self.controls.values())
         return f"Explorer ({names}): run this cell to use it."
 
 
@@ -60,7 +60,11 @@ def render(draw: Callable[..., Picture | str], values: Mapping[str, Any]) -> str
     except Exception as error:  # a student's own change must not fill the page with a traceback
         return _message(f"{type(error).__name__}: {error}")
     content = result.to_html() if isinstance(result, Picture) else result
-    return f'<div role="status" aria-live="polite">{content}</div>'
+    return f'<div role="status" aria-live="polite" style="line-height:1.4">{content}</div>'
+
+
+def _small_first_letter(name: str) -> str:
+    return name[:1].lower() + name[1:] if name[1:2].islower() else name  # "Word" → "word", but "A, real part" keeps its symbol
 
 
 def _message(text: str) -> str:

@@ -35,7 +35,8 @@ CHROMIUM_FLAGS = [
 ]
 SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # every cell is in the page, so that it can be looked at
+    # Every cell is in the page, so that it can be looked at.
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none", "scrollPastEnd": False},
 }
 
 

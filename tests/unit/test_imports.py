@@ -56,7 +56,9 @@ def test_a_file_imports_only_from_below(path):
             assert PLACE[parts[1]] < PLACE[own], f"{own} (floor {PLACE[own][0]}) imports {parts[1]} (floor {PLACE[parts[1]][0]})"
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if PLACE.get(unit(path), (SHOWING,))[0] < SHOWING], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if PLACE.get(unit(path), (SHOWING,))[0] < SHOWING], ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_below_the_top_two_floors_nothing_names_a_library_that_shows(path):
     assert not {name.split(".")[0] for name in imports(path)} & set(HEAVY)
 
@@ -78,5 +80,6 @@ def test_import_nmt_is_light_and_quick():
 def test_floors_zero_to_four_load_nothing_that_shows():
     below = [path for path in FILES if PLACE.get(unit(path), (SHOWING,))[0] < SHOWING]
     assert below, "no module found"
-    loaded, _ = loaded_after("\n".join(f"import nmt.{path.stem}" for path in below))
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in below]
+    loaded, _ = loaded_after("\n".join(f"import {module}" for module in modules))
     assert not loaded

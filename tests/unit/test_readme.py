@@ -1,0 +1,70 @@
+"""README.md: its numbers are those of the run records, its links lead somewhere, and the commands it names exist."""
+
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [path for path in (*ROOT.glob("*.md"), *ROOT.glob("data/*.md"), *ROOT.glob("assets/**/*.md"))]
+
+spec = importlib.util.spec_from_file_location("readme", ROOT / ".ci" / "readme.py")
+assert spec and spec.loader
+readme = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(readme)
+
+
+def record(seed: int, accuracy: float, **changes: object) -> dict[str, object]:
+    best = {"epoch": 3, "val_loss": 0.02 + seed / 1000, "val_accuracy": accuracy, "train_loss": 0.001, "train_accuracy": 1.0}
+    return {"name": "small-transformer", "seed": seed, "parameters": 123456, "best": best, "seconds": 90, **changes}
+
+
+def test_tables_are_what_the_repository_holds():
+    assert readme.updated(README) == README, "run: make readme"
+
+
+def test_every_recorded_number_reaches_the_table(tmp_path):
+    for seed, accuracy in ((0, 0.981), (1, 0.989), (2, 0.985)):
+        (tmp_path / f"small-transformer-seed{seed}.json").write_text(json.dumps(record(seed, accuracy)))
+    row = readme.results_table(readme.load_records(tmp_path)).splitlines()[-1]
+    assert row == "| `small-transformer` | 3 | 123,456 | 98.5% (98.1% to 98.9%) | 0.021 | 100.0% | 1.5 |"
+
+
+def test_without_records_the_table_says_so(tmp_path):
+    assert readme.results_table(readme.load_records(tmp_path)) == "No run is recorded yet."
+
+
+def test_seeds_of_one_run_have_one_size():
+    with pytest.raises(ValueError, match="different sizes"):
+        readme.results_table({"a": [record(0, 0.9), record(1, 0.9, parameters=7)]})
+
+
+def test_a_missing_block_is_noticed():
+    with pytest.raises(ValueError, match="exactly one block"):
+        readme.with_block("nothing here", "results", "x")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_and_pictures_are_there(page):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r"src=\"([^\"]+)\"", text):
+        if not re.match(r"[a-z]+:|#", target):
+            assert (page.parent / target.split("#")[0]).exists(), f"{page.name} links to {target}, which is not there"
+    assert not re.search(r"!\[\s*\]\(", text), "a picture without alt text"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_make_commands_that_pages_name_exist(page):
+    if not shutil.which("make"):
+        pytest.fail("make is needed for this test")
+    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    known = set(re.findall(r"^  make ([a-z-]+)", listed, re.M))
+    named = set(re.findall(r"`make ([a-z-]+)", page.read_text(encoding="utf-8"))) | set(
+        re.findall(r"^make ([a-z-]+)", page.read_text(encoding="utf-8"), re.M)
+    )
+    assert named <= known, f"{page.name} names {sorted(named - known)}, which `make help` does not list"
