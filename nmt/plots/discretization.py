@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -65,22 +65,34 @@ def plot_one_step(a: float | int, delta: float | int, start: float | int = 0, x:
     )
 
 
-def plot_small_steps(sizes: torch.Tensor, errors: Mapping[str, torch.Tensor]) -> Picture:
-    """Relative errors of ways to compute the gain e^z − 1 over z, against |z|; `errors` maps a label to one error for each size."""
+def plot_small_steps(smallest: float = 1e-8) -> Picture:
+    """Two ways to compute φ₁(z) = (e^z − 1)/z in float32, value and gradient: their relative errors for −z from `smallest` to 10."""
+    sizes = torch.logspace(math.log10(smallest), 1, 90, dtype=torch.float32)
+    true_value, true_gradient = _with_gradient(phi1, -sizes.double())  # 16 digits, tested against 60
     figure, axis = new_figure(6.5, 3.4)
-    styles = [(TARGET, "-"), (TARGET, ":"), (TRUTH, "-"), (TRUTH, ":")]
-    for (label, values), (colour, line) in zip(errors.items(), styles):
-        axis.loglog(sizes, values.clamp(min=1e-9), color=colour, linestyle=line, linewidth=2, label=label)
+    worst = {}
+    ways = {"(e^z − 1)/z": (lambda z: (torch.exp(z) - 1) / z, TARGET), "phi1(z)": (phi1, TRUTH)}
+    for label, (function, colour) in ways.items():
+        value, gradient = _with_gradient(function, -sizes)
+        for kind, ours, true, line in (("value", value, true_value, "-"), ("gradient", gradient, true_gradient, ":")):
+            errors = ((ours - true) / true).abs()
+            worst[f"{label}, {kind}"] = float(errors.max())
+            axis.loglog(sizes, errors.clamp(min=1e-9), color=colour, linestyle=line, linewidth=2, label=f"{label}, {kind}")
     axis.axhline(1.0, color=NEUTRAL, linewidth=0.8)
-    axis.text(float(sizes.max()), 1.2, "every digit lost", color=NEUTRAL, ha="right", va="bottom")
+    axis.text(10, 1.2, "every digit lost", color=NEUTRAL, ha="right", va="bottom")
     axis.set(xlabel="|z| = Δ|A|", ylabel="relative error", ylim=(5e-10, 1e5))
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    worst = {label: float(values.max()) for label, values in errors.items()}
     return finish(
         figure,
         alt="Two curves climb to the left, where z is small, until the error is total; two others stay flat at the bottom.",
         reading="Largest relative error: " + "; ".join(f"{label} {_power(value)}" for label, value in worst.items()) + ".",
     )
+
+
+def _with_gradient(function: Callable[[torch.Tensor], torch.Tensor], z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    z = z.clone().requires_grad_()
+    value = function(z)
+    return value.detach(), torch.autograd.grad(value.sum(), z)[0]
 
 
 def plot_stability_regions(alphas: Sequence[float] = (1.0, 0.75, 0.5, 0.25, 0.0), points: Sequence[complex | float | int] = ()) -> Picture:

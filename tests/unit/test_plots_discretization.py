@@ -43,15 +43,15 @@ def test_convergence_reads_the_slope_of_its_data():
     assert "Mamba's mixed rule 1.0, bilinear 2.0; zero-order hold has rounding errors only" in picture.reading
 
 
-def test_small_steps_names_the_worst_error():
-    sizes = torch.logspace(-6, 0, 5)
-    reading = plot_small_steps(sizes, {"naive": 1e-7 / sizes, "expm1": 1e-8 + 0 * sizes}).reading
-    assert reading == "Largest relative error: naive 0.1; expm1 below 1e-6."
+def test_small_steps_sees_total_loss_and_none():
+    """A float32 e^z − 1 is 0 at z = −1e-8, and its gradient 1e8 instead of ½; phi1 keeps its digits."""
+    reading = plot_small_steps().reading
+    assert "(e^z − 1)/z, value 1; (e^z − 1)/z, gradient about 1e8; phi1(z), value below 1e-6; phi1(z), gradient below 1e-6" in reading
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_trajectory_at_every_corner_of_the_controls(rule):
-    corners = [(-20.0, -20.0, 6.0, 0.0), (1.0, 20.0, 6.0, 1.0), (0.0, 0.0, 0.02, 0.5), (1.0, 0.0, 1.0, 0.0), (-20.0, 0.0, 6.0, 1.0)]
+    corners = [(-20.0, -20.0, 6.0, 0.0), (0.0, 0.0, 0.02, 0.5), (1.0, 0.0, 1.0, 0.0)]
     for (real, imaginary, delta, alpha), shape in zip(corners, itertools.cycle(INPUTS), strict=False):
         try:
             picture = plot_trajectory(rule, complex(real, imaginary), delta, alpha, shape)
