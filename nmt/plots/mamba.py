@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from torch import Tensor
 
-from nmt.plots.style import INK, MAMBA, NEUTRAL, SEQUENTIAL, SOURCE, TARGET, TRANSFORMER, TRUTH, Picture, finish, new_figure
+from nmt.plots.style import MAMBA, NEUTRAL, SEQUENTIAL, SOURCE, TARGET, TRANSFORMER, TRUTH, Picture, finish, new_figure
 
 BLANK = "-"
 
@@ -113,57 +111,6 @@ def plot_copying(accuracies: Mapping[str, float]) -> Picture:
     axis.xaxis.set_major_formatter(lambda value, _place: f"{value:.0%}")
     listed = ", ".join(f"{name} {accuracies[name]:.0%}" for name in accuracies)
     return finish(figure, alt=f"Bars, sequences with all letters right: {listed}.", reading=f"All letters right: {listed}.")
-
-
-class Box(NamedTuple):
-    """A box of the block's diagram: middle (x, y), half width, colour, text."""
-
-    x: float
-    y: float
-    half: float
-    colour: str
-    text: str
-
-
-def plot_block() -> Picture:
-    """The Mamba block: two branches from one map, convolution and SSM on the left, the gate on the right, and the residual around."""
-    figure, axis = new_figure(6.4, 5.4)
-    boxes = [
-        Box(4, 0.9, 2.6, NEUTRAL, "RMSNorm"),
-        Box(4, 2.0, 2.6, MAMBA, "widen: d → 2e"),
-        Box(2.4, 3.1, 1.45, MAMBA, "convolution over k letters"),
-        Box(2.4, 4.0, 1.45, NEUTRAL, "SiLU"),
-        Box(2.4, 5.1, 1.45, SOURCE, "selective SSM:\nΔ, B, C chosen from x"),
-        Box(5.6, 4.0, 1.0, NEUTRAL, "SiLU: the gate"),
-        Box(4, 6.2, 0.35, TARGET, "×"),
-        Box(4, 7.2, 2.6, MAMBA, "narrow: e → d"),
-        Box(4, 8.2, 0.35, TARGET, "+"),
-    ]
-    for box in boxes:
-        tall = 0.36 if "\n" in box.text else 0.27
-        shape = FancyBboxPatch(
-            (box.x - box.half, box.y - tall), 2 * box.half, 2 * tall, boxstyle="round,pad=0.06", fc="white", ec=box.colour, lw=1.8
-        )
-        axis.add_patch(shape)
-        axis.text(box.x, box.y, box.text, ha="center", va="center", fontsize=9)
-    arrows = [((4, 0), (4, 0.6)), ((4, 1.2), (4, 1.7)), ((2.4, 2.3), (2.4, 2.8)), ((2.4, 3.4), (2.4, 3.7)), ((2.4, 4.3), (2.4, 4.7))]
-    arrows += [((5.6, 2.3), (5.6, 3.7)), ((4, 6.5), (4, 6.9)), ((4, 7.5), (4, 7.85)), ((4, 8.55), (4, 9.1))]
-    for begin, end in arrows:
-        axis.add_patch(FancyArrowPatch(begin, end, arrowstyle="-|>", mutation_scale=11, color=INK))
-    for begin, end, bend in (((2.4, 5.5), (3.65, 6.2), "angle,angleA=90,angleB=0"), ((5.6, 4.3), (4.35, 6.2), "angle,angleA=90,angleB=0")):
-        axis.add_patch(FancyArrowPatch(begin, end, arrowstyle="-|>", mutation_scale=11, color=INK, connectionstyle=bend))
-    axis.plot([4, 7.4, 7.4, 4.5], [0.25, 0.25, 8.2, 8.2], color=INK, lw=1.2)
-    axis.add_patch(FancyArrowPatch((4.6, 8.2), (4.4, 8.2), arrowstyle="-|>", mutation_scale=11, color=INK))
-    axis.text(4.15, -0.05, "inputs (b, l, d)", fontsize=9, va="center")
-    axis.text(4.15, 8.95, "outputs (b, l, d)", fontsize=9, va="center")
-    axis.text(7.5, 4.2, "residual", fontsize=9, rotation=90, va="center")
-    axis.set(xlim=(0.6, 8.1), ylim=(-0.4, 9.2))
-    axis.axis("off")
-    alt = (
-        "Diagram of the Mamba block, from below. The inputs are normalised and widened into two branches. The left one goes through a "
-        "convolution, SiLU and the selective SSM, the right one through SiLU only; they are multiplied, narrowed, and added to the inputs."
-    )
-    return finish(figure, alt=alt, reading="Only the convolution and the SSM carry anything from one letter to the next.")
 
 
 def plot_step_sizes(delta: Float[Tensor, "l e"], labels: Sequence[str], source_length: int, title: str = "") -> Picture:

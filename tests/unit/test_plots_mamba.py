@@ -5,7 +5,6 @@ import torch
 
 from nmt.plots.mamba import (
     kept_shares,
-    plot_block,
     plot_copying,
     plot_cost_per_letter,
     plot_gate,
@@ -46,9 +45,8 @@ def test_memory_refuses(text: str, letter: int, blank: int, rate: int, message: 
         plot_memory(text, letter, blank, rate)
 
 
-def test_gate_and_block_and_copying_carry_words() -> None:
+def test_gate_and_copying_carry_words() -> None:
     assert "Δ = 0.69" in plot_gate().reading
-    assert "convolution" in plot_block().alt
     assert "a 50%, b 100%" in plot_copying({"a": 0.5, "b": 1.0}).reading
 
 
