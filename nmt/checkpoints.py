@@ -101,7 +101,7 @@ def save_checkpoint(path: str | Path, model: Any, record: Mapping[str, Any]) -> 
         record: plain data about the run that made it.
     """
     stem = _stem(path)
-    weights = save(_storable(model.state_dict()), {"format": FORMAT, "model": json.dumps(model.config_data())})
+    weights = _pack(model.state_dict(), {"model": model.config_data()})
     write_whole(stem.with_name(stem.name + ".safetensors"), weights)
     write_json(stem.with_name(stem.name + ".json"), {**record, "weights_sha256": hashlib.sha256(weights).hexdigest()})
 
@@ -143,8 +143,7 @@ def save_state(path: Path, state: TrainingState, config: TrainingConfig) -> None
     tensors["random_state"] = state.random_state
     model: Any = state.model
     metadata = {"model": model.config_data(), "training": asdict(config), "progress": asdict(state.progress)}
-    packed = save(_storable(tensors), {"format": FORMAT, **{key: json.dumps(value) for key, value in metadata.items()}})
-    write_whole(path, packed)
+    write_whole(path, _pack(tensors, metadata))
 
 
 def load_state(path: Path, config: TrainingConfig, model_data: Mapping[str, Any]) -> TrainingState:
@@ -155,9 +154,9 @@ def load_state(path: Path, config: TrainingConfig, model_data: Mapping[str, Any]
     """
     tensors, metadata = _read_tensors(path)
     try:
-        saved = {key: json.loads(metadata[key]) for key in ("model", "training", "progress")}
-        progress = Progress(**saved["progress"])
-    except (KeyError, TypeError, ValueError):
+        saved = {"model": metadata["model"], "training": metadata["training"]}
+        progress = Progress(**metadata["progress"])
+    except (KeyError, TypeError):
         raise CheckpointError(f"{path}: holds a model, not a run to go on with") from None
     for part, wanted in (("model", dict(model_data)), ("training", asdict(config))):
         for key in sorted(wanted.keys() | saved[part].keys()):
@@ -180,31 +179,37 @@ def _stem(path: str | Path) -> Path:
     return path.with_suffix("") if path.suffix in (".safetensors", ".json") else path
 
 
-def _storable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+def _pack(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> bytes:
+    """The bytes of a safetensors file. Its header has one entry of ours: several would come in another order each time."""
+    storable = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return save(storable, {"nmt": json.dumps({"format": FORMAT, **about})})
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; `python -m nmt train --help` says how to make one")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            header = (file.metadata() or {}).get("nmt", "{}")
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118, it is no mapping
     except (SafetensorError, ValueError, OSError) as error:
         raise CheckpointError(f"{path}: not a whole safetensors file ({error})") from None
+    try:
+        metadata = dict(json.loads(header))
+    except (TypeError, ValueError):
+        metadata = {}
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"{path}: of format {metadata.get('format', 'unknown')!r}, while this version reads {FORMAT!r}")
     return tensors, metadata
 
 
-def _read_model(path: Path, metadata: Mapping[str, str]) -> Any:
+def _read_model(path: Path, metadata: Mapping[str, Any]) -> Any:
     try:
-        return build_model(json.loads(metadata["model"]))
+        return build_model(metadata["model"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path}: no usable model config ({error})") from None
 

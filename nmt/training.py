@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nmt.allocator import keep_freed_memory
-from nmt.data import VOCABULARY, Batch, LengthBuckets, WordPair, load_pairs
+from nmt.data import Batch, LengthBuckets, WordPair, load_pairs
 from nmt.decoding import Seq2Seq, evaluating
 
 SCHEDULES = ("constant", "cosine", "plateau")

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 
@@ -69,10 +70,8 @@ def test_foreign_record(saved, text):
 def rewrite(saved, metadata=None, **config):
     """Save the tiny model's weights under another config or other metadata, with a record that fits."""
     path, model = saved
-    metadata = metadata or {"format": "nmt-1", "model": json.dumps({**model.config_data(), **config})}
-    save_file(model.state_dict(), path.with_suffix(".safetensors"), metadata)
-    import hashlib
-
+    metadata = metadata or json.dumps({"format": "nmt-1", "model": {**model.config_data(), **config}})
+    save_file(model.state_dict(), path.with_suffix(".safetensors"), {"nmt": metadata})
     checksum = hashlib.sha256(path.with_suffix(".safetensors").read_bytes()).hexdigest()
     path.with_suffix(".json").write_text(json.dumps({"weights_sha256": checksum}))
     return path
@@ -97,10 +96,12 @@ def test_config_that_does_not_fit(saved, change, reason):
 @pytest.mark.parametrize(
     ("metadata", "reason"),
     [
-        ({"format": "nmt-0"}, "of format 'nmt-0'"),
-        ({"something": "else"}, "of format 'unknown'"),
-        ({"format": "nmt-1"}, "no usable model config"),
-        ({"format": "nmt-1", "model": "[1]"}, "no usable model config"),
+        ('{"format": "nmt-0"}', "of format 'nmt-0'"),
+        ('{"something": "else"}', "of format 'unknown'"),
+        ("{", "of format 'unknown'"),
+        ("3", "of format 'unknown'"),
+        ('{"format": "nmt-1"}', "no usable model config"),
+        ('{"format": "nmt-1", "model": [1]}', "no usable model config"),
     ],
 )
 def test_foreign_file(saved, metadata, reason):
