@@ -84,7 +84,7 @@ class MambaBlock(nn.Module):
         self.convolution = CausalConvolution(e, config.kernel_size)
         self.ssm = SelectiveSSM(config)
         self.narrow = nn.Linear(e, d, bias=config.bias)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout, self.inner_dropout = nn.Dropout(config.dropout), nn.Dropout(config.inner_dropout)
 
     def start(self, batch: int) -> BlockCache:
         """Nothing read yet: a window and a state of zeros."""
@@ -98,7 +98,7 @@ class MambaBlock(nn.Module):
         output, state = self.ssm(F.silu(x), cache.state, start)
         if gate:
             output = output * F.silu(gate[0])
-        return inputs + self.dropout(self.narrow(output)), BlockCache(window, state)
+        return inputs + self.dropout(self.narrow(self.inner_dropout(output))), BlockCache(window, state)
 
 
 class Mamba(nn.Module):

@@ -27,7 +27,8 @@ class MambaConfig:
     """Everything that fixes the architecture, as plain data.
 
     Sizes: `hidden_size` d between blocks, `expansion` · d = e channels inside, `state_size` n numbers a channel, `kernel_size` letters
-    under the convolution (1: each letter alone), `delta_rank` r of the map that makes Δ (0: d/16, rounded up).
+    under the convolution (1: each letter alone), `delta_rank` r of the map that makes Δ (0: d/16, rounded up). In training, `dropout`
+    of the numbers between blocks are dropped, and `inner_dropout` of a block's e gated channels.
 
     Choices: `discretization` by name. `scan` by name: "fused" is the quick one for the rule "mixed", other rules then scan by "fast".
     `delta`: the step size comes from the "input", is a learned "constant" of each channel, or a function of the "position";
@@ -43,6 +44,7 @@ class MambaConfig:
     expansion: int = 2
     delta_rank: int = 0
     dropout: float = 0.1
+    inner_dropout: float = 0.0
     discretization: str = "mixed"
     scan: str = "fused"
     delta: str = "input"
@@ -60,8 +62,9 @@ class MambaConfig:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.delta_rank < 0:
             raise ValueError(f"delta_rank must be positive, or 0 for a sixteenth of the width, not {self.delta_rank}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is a probability below 1, not {self.dropout}")
+        for name in ("dropout", "inner_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} is a probability below 1, not {getattr(self, name)}")
         choices = {
             "discretization": DISCRETIZATIONS,
             "scan": SCAN_METHODS,

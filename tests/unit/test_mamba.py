@@ -67,6 +67,7 @@ def test_every_combination_of_choices_trains_a_step() -> None:
                 discretization=rule,
                 num_layers=1,
                 dropout=0.1,
+                inner_dropout=0.1,
             )
             torch.manual_seed(0)
             model = Mamba(config)
@@ -251,7 +252,8 @@ def test_decoding_with_and_without_cache_agree() -> None:
         ({"kernel_size": 0}, "kernel_size"),
         ({"expansion": 0}, "expansion"),
         ({"delta_rank": -1}, "delta_rank"),
-        ({"dropout": 1.0}, "probability"),
+        ({"dropout": 1.0}, "dropout is a probability"),
+        ({"inner_dropout": -0.1}, "inner_dropout is a probability"),
         ({"discretization": "euler"}, "unknown discretization 'euler'; choose one of mixed, zoh"),
         ({"scan": "magic"}, "unknown scan"),
         ({"delta": "letter"}, "unknown delta"),
@@ -270,6 +272,14 @@ def test_parameter_count_of_the_original_course() -> None:
     model = Mamba(MambaConfig(hidden_size=64, num_layers=2, kernel_size=4, expansion=2, state_size=64, bias=True))
     assert sum(parameter.numel() for parameter in model.parameters()) == 106_981
     assert "106,981" in model.summary()
+
+
+def test_each_dropout_acts_in_training_only() -> None:
+    for option in ("dropout", "inner_dropout"):
+        model = model_of(replace(SMALL, **{option: 0.5}))
+        torch.testing.assert_close(model(BATCH.source, BATCH.target), model_of(SMALL)(BATCH.source, BATCH.target))
+        model.train()
+        assert not torch.equal(model(BATCH.source, BATCH.target), model(BATCH.source, BATCH.target))
 
 
 def test_decay_spares_rates_and_skips() -> None:
