@@ -16,7 +16,7 @@ ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_PREFER_ENV_PATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check unit notebooks-test notebooks look data train bench diagrams readme format pins clean
+.PHONY: help lab test check unit notebooks-test browser-test notebooks look data train bench diagrams readme format pins clean
 
 help: ## list these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ unit: $(READY_DEV) ## unit and property tests alone; ARGS="-k scan" is passed on
 notebooks-test: $(READY_DEV) ## run every notebook and compare its outputs with the stored ones
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 \
 		--nbval-sanitize-with tests/notebooks/sanitize.cfg notebooks
+
+browser-test: $(READY_DEV) ## run every notebook in JupyterLab in Chromium: nothing broken, nothing asked of another machine
+	$(PY) -m pytest tests/browser $(ARGS)
 
 notebooks: $(READY_DEV) ## run notebooks and store their outputs; ONLY=02_attention takes one
 	$(PY) tests/notebooks/refresh.py $(ONLY)
