@@ -141,8 +141,7 @@ def save_state(path: Path, state: TrainingState, config: TrainingConfig) -> None
     for index, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": tensor for name, tensor in moments.items()}
     tensors["random_state"] = state.random_state
-    model: Any = state.model
-    metadata = {"model": model.config_data(), "training": asdict(config), "progress": asdict(state.progress)}
+    metadata = {"model": state.model.config_data(), "training": asdict(config), "progress": asdict(state.progress)}
     write_whole(path, _pack(tensors, metadata))
 
 

@@ -44,13 +44,18 @@ class Seq2Seq(Protocol):
         """Logits of the letter after `token`, and the next cache."""
         ...
 
-    def parameters(self) -> Iterator[nn.Parameter]:
-        """The trained numbers."""
+    def config_data(self) -> dict[str, Any]:
+        """The config as plain data, with the kind of model."""
         ...
 
     def train(self, mode: bool = True) -> Any:
-        """Switch dropout on or off."""
+        """Switch dropout on or off; this and the rest as in every `nn.Module`."""
         ...
+
+    def to(self, device: torch.device) -> Any: ...  # noqa: D102
+    def parameters(self) -> Iterator[nn.Parameter]: ...  # noqa: D102
+    def state_dict(self) -> dict[str, Tensor]: ...  # noqa: D102
+    def load_state_dict(self, state_dict: dict[str, Tensor]) -> Any: ...  # noqa: D102
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Named runs: what to train, as plain data, and how a run leaves its record behind."""
 
+import json
 import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -13,6 +14,8 @@ from nmt.checkpoints import build_model, load_state, save_checkpoint, save_state
 from nmt.data import load_pairs
 from nmt.decoding import greedy_decode
 from nmt.training import TrainingConfig, TrainingState, measure, train
+
+RECORDS = Path(__file__).resolve().parent.parent / "assets" / "results" / "runs"
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,25 @@ def run(
     return record
 
 
+def load_records(name: str, folder: Path = RECORDS) -> list[dict[str, Any]]:
+    """The records of one named experiment that came with the course, NAME-seedK.json, in the order of their seeds.
+
+    Args:
+        name: such as "positions-rotary".
+        folder: where the records lie.
+
+    Raises:
+        FileNotFoundError: if there is none of this name.
+    """
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob(f"{name}-seed[0-9]*.json")]
+    if not records:
+        raise FileNotFoundError(f"{folder / name}-seed*.json: no such record; restore it from git")
+    return sorted(records, key=lambda record: record["seed"])
+
+
 def make_record(name: str, state: TrainingState, config: TrainingConfig) -> dict[str, Any]:
     """All that a table or figure needs to know of a finished run, as plain data; losses and accuracies rounded to six digits."""
-    model: Any = state.model
+    model = state.model
     pairs = load_pairs(config.data)
     held_out = [pair for pair in pairs if pair.split == "val"]
     answers = greedy_decode(model, [pair.source for pair in held_out])

@@ -75,7 +75,7 @@ class Progress:
 class TrainingState:
     """A run between two epochs, whole: a copy of it can be trained on and ends with the same weights, bit for bit."""
 
-    model: nn.Module
+    model: Seq2Seq
     optimizer: torch.optim.AdamW
     progress: Progress
     best_weights: dict[str, Tensor]
@@ -137,7 +137,7 @@ def learning_rate(config: TrainingConfig, step: int, steps_per_epoch: int, plate
     return rate * plateau_factor
 
 
-def start_training(model: nn.Module, config: TrainingConfig) -> TrainingState:
+def start_training(model: Seq2Seq, config: TrainingConfig) -> TrainingState:
     """A run before its first epoch. Weight decay applies to matrices only, and not to those marked `no_weight_decay`."""
     parameters = list(model.parameters())
     decayed = [p for p in parameters if p.ndim > 1 and not getattr(p, "no_weight_decay", False)]
@@ -207,7 +207,7 @@ def finish_epoch(
 
 
 def train(
-    model: nn.Module,
+    model: Seq2Seq,
     config: TrainingConfig,
     *,
     pairs: Sequence[WordPair] | None = None,
