@@ -26,11 +26,18 @@ class Preset:
     training: dict[str, Any] = field(default_factory=dict)
 
 
+_MAMBA = {"kind": "mamba", "num_layers": 4, "state_size": 64, "a_start": "minus-one", "a_learned": False}
 PRESETS = {
     "small-transformer": Preset({"kind": "transformer"}, {"data": "small"}),
     "large-transformer": Preset({"kind": "transformer"}, {"data": "large"}),
-    "small-mamba": Preset({"kind": "mamba"}, {"data": "small"}),
-    "large-mamba": Preset({"kind": "mamba"}, {"data": "large"}),
+    "small-mamba": Preset(
+        {**_MAMBA, "dropout": 0.15, "inner_dropout": 0.15},
+        {"data": "small", "epochs": 40, "batch_size": 8, "accumulate": 4, "weight_decay": 0.5},
+    ),
+    "large-mamba": Preset(
+        {**_MAMBA, "dropout": 0.1, "inner_dropout": 0.05},
+        {"data": "large", "epochs": 16, "batch_size": 32, "accumulate": 2, "weight_decay": 0.2},
+    ),
 }
 
 
