@@ -109,8 +109,8 @@ def plot_copying(accuracies: Mapping[str, float]) -> Picture:
         axis.annotate(f" {accuracies[name]:.0%}", (accuracies[name], row), va="center")
     axis.set(xlabel="sequences with all letters right", xlim=(0, 1.1))
     axis.xaxis.set_major_formatter(lambda value, _place: f"{value:.0%}")
-    listed = ", ".join(f"{name} {accuracies[name]:.0%}" for name in accuracies)
-    return finish(figure, alt=f"Bars, sequences with all letters right: {listed}.", reading=f"All letters right: {listed}.")
+    listed = "; ".join(f"{name}: {accuracies[name]:.0%}" for name in accuracies)
+    return finish(figure, alt=f"Bars, sequences with all letters right: {listed}.", reading=f"All letters right – {listed}.")
 
 
 def plot_step_sizes(delta: Float[Tensor, "l e"], labels: Sequence[str], source_length: int, title: str = "") -> Picture:

@@ -47,7 +47,7 @@ def test_memory_refuses(text: str, letter: int, blank: int, rate: int, message: 
 
 def test_gate_and_copying_carry_words() -> None:
     assert "Δ = 0.69" in plot_gate().reading
-    assert "a 50%, b 100%" in plot_copying({"a": 0.5, "b": 1.0}).reading
+    assert "a: 50%; b: 100%" in plot_copying({"a": 0.5, "b": 1.0}).reading
 
 
 def test_step_sizes_name_the_largest() -> None:
