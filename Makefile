@@ -9,14 +9,14 @@ JOBS ?= 2
 PY := .venv/bin/python
 READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
-SOURCES := nmt data tests notebooks .ci
 PIP := $(PY) -m pip --disable-pip-version-check
+BENCHMARKS := $(filter-out machine,$(notdir $(basename $(wildcard tests/benchmarks/*.py))))
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
 export JUPYTER_PREFER_ENV_PATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check unit notebooks-test browser-test notebooks look data train bench diagrams readme format pins clean
+.PHONY: help lab test check unit notebooks-test browser-test notebooks look data train bench diagrams readme javascript format pins clean
 
 help: ## list these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -55,14 +55,17 @@ data: $(READY_DEV) ## remake the word pairs in data/ and check every count and c
 train: $(READY) ## train the course's transformer as the checkpoint in assets/ was trained; writes to runs/
 	$(PY) -m nmt train small-transformer $(ARGS)
 
-bench: $(READY_DEV) ## measure training steps, scans and decoding on this machine
-	$(PY) -m nmt bench $(ARGS)
+bench: $(READY_DEV) ## measure training steps, scans and decoding on this machine; ONLY=scans takes one, ARGS is passed on
+	@set -e; for name in $(or $(ONLY),$(BENCHMARKS)); do echo "== $$name"; $(PY) "tests/benchmarks/$$name.py" $(ARGS); done
 
 diagrams: $(READY) ## redraw assets/diagrams/
 	$(PY) -m nmt.plots.diagrams
 
 readme: $(READY_DEV) ## write the tables of README.md from the notebooks and run records that are there
 	$(PY) .ci/readme.py
+
+javascript: $(READY_DEV) ## remake nmt/javascript/ from npm packages; needs node, npm and a network
+	$(PY) .ci/javascript.py $(ARGS)
 
 format: $(READY_DEV) ## format the code and fix what lint can fix
 	$(PY) -m ruff format .

@@ -15,8 +15,8 @@ FLOORS = [
     ["pig_latin", "data"],
     ["allocator", "positions", "attention", "discretization", "scan", "selective_scan", "selective_ssm"],
     ["transformer", "mamba", "decoding"],
-    ["training", "checkpoints", "experiments"],
-    ["trace", "evaluation", "spelling"],
+    ["timing", "scan_trials", "training", "checkpoints", "experiments"],
+    ["interventions", "hidden_attention", "trace", "evaluation", "spelling"],
     ["plots", "attention_view"],
     ["widgets", "exercises", "__main__"],
 ]
