@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,11 +25,11 @@ class LiveCurves(VBox):
 
     Args:
         epochs: how many epochs the run will take, for the bar and the axis.
-        pause: seconds between two drawings at least, so that drawing takes little time from training.
+        pause: how many times as long as the last drawing took to wait before the next, so that drawing takes little from training.
     """
 
-    def __init__(self, epochs: int, *, pause: float = 1.0) -> None:
-        self.epochs, self.pause, self._drawn = epochs, pause, -float("inf")
+    def __init__(self, epochs: int, *, pause: float = 10.0) -> None:
+        self.epochs, self.pause, self._next = epochs, pause, -math.inf
         self.bar = tqdm(total=epochs, desc="training", unit="epoch", display=False)
         self.figure = HTML("The curves appear after the first epoch.")
         super().__init__([self.bar.container, self.figure])
@@ -38,10 +39,11 @@ class LiveCurves(VBox):
         rows = state.progress.epochs
         self.bar.update(len(rows) - self.bar.n)
         self.bar.set_postfix(loss=f"{rows[-1]['val_loss']:.3f}", words=f"{rows[-1]['val_accuracy']:.1%}")
-        done = len(rows) >= self.epochs
-        if done or time.monotonic() - self._drawn >= self.pause:
+        done, began = len(rows) >= self.epochs, time.monotonic()
+        if done or began >= self._next:
             self.figure.value = render(plot_learning_curves, {"rows": rows, "epochs": self.epochs})
-            self._drawn = time.monotonic()
+            ended = time.monotonic()
+            self._next = ended + self.pause * (ended - began)
         if done:
             self.bar.close()
 
