@@ -22,7 +22,7 @@ help: ## list these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 lab: $(READY) ## set everything up and open the course in JupyterLab; ARGS="--no-browser --port 8899" is passed on
-	$(PY) -m jupyterlab --ip=127.0.0.1 $(ROOT_FLAG) $(ARGS) notebooks/00_start_here.ipynb
+	$(PY) -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_FLAG) $(ARGS)
 
 test: check unit notebooks-test ## set everything up and pass all tests: format, lint, types, units, notebooks
 	@echo "All tests passed."
