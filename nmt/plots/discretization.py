@@ -196,9 +196,10 @@ def plot_trajectory(
     shape: str = "letters",
     duration: float = 12.0,
 ) -> Picture:
-    """h′ = ah + x for a held input: the rule's states on the true curve (real parts), and z = Δa on the rule's stability region.
+    """h′ = ah + bx for a held input: the rule's states on the true curve (real parts), and z = Δa on the rule's stability region.
 
-    `alpha` matters for "generalized_bilinear" alone; `shape` is one of `INPUTS`, read at the middle of each step and held.
+    b = |a| (1 where a = 0), so that a state that follows its input reaches the same height. `alpha` matters for
+    "generalized_bilinear" alone; `shape` is one of `INPUTS`, read at the middle of each step and held.
     Raises `ValueError` for an unknown shape, a step that is not between 0.01 and `duration`, or what the rule itself refuses.
     """
     if shape not in INPUTS:
@@ -207,7 +208,7 @@ def plot_trajectory(
         raise ValueError(f"choose a step size between 0.01 and {duration:g}, not {delta:g}")
     alpha = alpha if rule == "generalized_bilinear" else None
     one = torch.ones(1, 1, dtype=torch.complex128)
-    system = StateSpace(torch.tensor([a], dtype=torch.complex128), one, one, 0 * one)
+    system = StateSpace(torch.tensor([a], dtype=torch.complex128), (abs(a) or 1.0) * one, one, 0 * one)
     steps, fine = max(1, round(duration / delta)), max(1, math.ceil(600 * delta / duration))
     times = delta * np.arange(1, steps + 1)
     held = torch.from_numpy(INPUTS[shape](times - delta / 2)).to(torch.complex128)[:, None]
@@ -217,9 +218,11 @@ def plot_trajectory(
     figure, (left, right) = new_figure(9.0, 3.4, columns=2, width_ratios=[2, 1])
     left.stairs(held[:, 0].real, np.arange(steps + 1) * delta, baseline=None, color=NEUTRAL, linewidth=0.9, label="held input x")
     left.plot(delta / fine * np.arange(1, steps * fine + 1), truth, color=TRUTH, linewidth=2, label="true h")
-    left.plot(times, states, _MARKERS[rule], color=RULE_COLOURS[rule], markersize=5, label=RULE_NAMES[rule], clip_on=True)
-    room = 1.3 * max(1.0, float(truth.abs().max()))
-    left.set(xlabel="time", ylabel="state h (real part)", ylim=(-room, room), xlim=(0, steps * delta))
+    left.plot(times, states, _MARKERS[rule], color=RULE_COLOURS[rule], markersize=5, label=RULE_NAMES[rule])
+    usual = max(1.0, float(truth.abs().max()))
+    room = 1.15 * max(usual, min(float(states.abs().max()), 4 * usual))  # an exploding rule may leave the picture, but not at once
+    outside = int((states.abs() > room).sum())
+    left.set(xlabel="time", ylabel="state h (real part)", ylim=(-room, room), xlim=(0, 1.01 * steps * delta))
     left.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=3, frameon=False)
     z = complex(a) * delta
     reach = max(5.0, 1.15 * abs(z.real), 1.35 * abs(z.imag))
@@ -234,7 +237,7 @@ def plot_trajectory(
         figure,
         alt=f"Left: a held input, the true state and the states of {label} over time. Right: ΔA as a cross on the stable region.",
         reading=f"{label[0].upper()}{label[1:]}, ΔA = {_complex(z)}: each step keeps a factor of size {size:.3g}, {verdict}; "
-        f"the largest error is {_power(miss)}.",
+        f"the largest error is {_power(miss)}." + (f" {outside} of {steps} states lie outside the picture." if outside else ""),
     )
 
 
@@ -244,7 +247,9 @@ def _power(value: float) -> str:
 
 
 def _complex(z: complex) -> str:
-    return _real(z.real) if z.imag == 0 else f"{_real(z.real)} {'+' if z.imag > 0 else '−'} {abs(z.imag):.3g}i"
+    if z.imag == 0:
+        return _real(z.real)
+    return f"{_real(z.imag)}i" if z.real == 0 else f"{_real(z.real)} {'+' if z.imag > 0 else '−'} {abs(z.imag):.3g}i"
 
 
 def _real(value: float | int) -> str:
