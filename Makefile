@@ -11,6 +11,8 @@ READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
 PIP := $(PY) -m pip --disable-pip-version-check
 BENCHMARKS := $(filter-out machine,$(notdir $(basename $(wildcard tests/benchmarks/*.py))))
+# No question about news and no look for updates: the course needs no network.
+OFFLINE := --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -22,7 +24,7 @@ help: ## list these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 lab: $(READY) ## set everything up and open the course in JupyterLab; ARGS="--no-browser --port 8899" is passed on
-	$(PY) -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ROOT_FLAG) $(ARGS)
+	$(PY) -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(OFFLINE) $(ROOT_FLAG) $(ARGS)
 
 test: check unit notebooks-test ## set everything up and pass all tests: format, lint, types, units, notebooks
 	@echo "All tests passed."
