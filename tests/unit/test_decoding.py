@@ -57,6 +57,9 @@ class RuleModel(nn.Module):
         logits = nn.functional.one_hot(cache.answers[:, cache.written], VOCABULARY.size).double()
         return logits, Notes(cache.answers, cache.written + 1)
 
+    def config_data(self) -> dict[str, str]:
+        return {"kind": "rule"}
+
 
 def random_model(seed: int, scheme: str) -> Transformer:
     """Untrained, but with loud output weights, so that it spells different nonsense for different words and sometimes stops."""
