@@ -48,7 +48,7 @@ def load_records(folder: Path = RECORDS) -> dict[str, list[dict[str, Any]]]:
     found = defaultdict(list)
     for path in sorted(folder.glob("*-seed*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
-        found[record["name"]].append(record)
+        found[path.stem.rpartition("-seed")[0]].append(record)
     return {name: sorted(records, key=lambda record: record["seed"]) for name, records in sorted(found.items())}
 
 

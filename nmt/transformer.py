@@ -28,7 +28,7 @@ class TransformerConfig:
     dropout: float = 0.1
     positions: str = "rotary"
     rotary_base: float = 10_000.0
-    rotary_cross: bool = True
+    rotary_cross: bool = False
     max_length: int = 64
     vocabulary_size: int = 29
 
