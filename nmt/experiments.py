@@ -28,8 +28,14 @@ class Preset:
 
 _MAMBA = {"kind": "mamba", "num_layers": 4, "state_size": 64, "a_start": "minus-one", "a_learned": False}
 PRESETS = {
-    "small-transformer": Preset({"kind": "transformer"}, {"data": "small"}),
-    "large-transformer": Preset({"kind": "transformer"}, {"data": "large"}),
+    "small-transformer": Preset(
+        {"kind": "transformer", "dropout": 0.2},
+        {"data": "small", "epochs": 80, "batch_size": 8, "accumulate": 4, "weight_decay": 0.7},
+    ),
+    "large-transformer": Preset(
+        {"kind": "transformer", "dropout": 0.1},
+        {"data": "large", "epochs": 30, "batch_size": 32, "accumulate": 2, "weight_decay": 0.2},
+    ),
     "small-mamba": Preset(
         {**_MAMBA, "dropout": 0.15, "inner_dropout": 0.15},
         {"data": "small", "epochs": 40, "batch_size": 8, "accumulate": 4, "weight_decay": 0.5},
