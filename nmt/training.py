@@ -229,11 +229,14 @@ def train(
 
     Raises:
         ArithmeticError: if the loss is no longer a number.
+        ValueError: if there are no training or no validation words.
     """
     keep_freed_memory()
     pairs = load_pairs(config.data) if pairs is None else pairs
     train_pairs = [pair for pair in pairs if pair.split == "train"]
     val_pairs = [pair for pair in pairs if pair.split == "val"]
+    if not train_pairs or not val_pairs:
+        raise ValueError(f"training needs words to learn from and words held out, not {len(train_pairs)} and {len(val_pairs)}")
     seen_pairs = train_pairs[:: max(1, len(train_pairs) // len(val_pairs))][: len(val_pairs)]  # as many as held out
     buckets = LengthBuckets(train_pairs, config.batch_size, seed=config.seed)
     model.to(choose_device(config.device))

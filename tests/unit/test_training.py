@@ -122,6 +122,12 @@ def test_weight_decay_spares_vectors_and_marked_matrices():
     assert len(decayed["params"]) + len(spared["params"]) == len(list(model.parameters()))
 
 
+def test_words_of_both_splits_are_needed(pairs):
+    for split in ("train", "val"):
+        with pytest.raises(ValueError, match="words held out"):
+            train(fresh(), TrainingConfig(epochs=1), pairs=[pair for pair in pairs if pair.split == split])
+
+
 def test_an_interrupt_ends_the_run_quietly(pairs):
     def stop(state):
         if len(state.progress.epochs) == 2:
