@@ -23,7 +23,7 @@ from torch import Tensor
 
 from nmt.scan.adjoint import with_scan_as_backward
 from nmt.scan.log_space import heinsen, log_pairs
-from nmt.scan.prefix import Cost, affine, blelloch, chunked, count_cost, hillis_steele, prefix_scan, sklansky
+from nmt.scan.prefix import Cost, Join, affine, blelloch, chunked, count_cost, hillis_steele, one_by_one, prefix_scan, sklansky, watch
 from nmt.scan.sequential import fast, sequential, sequential_indexed
 
 Scan = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -43,6 +43,7 @@ METHODS: dict[str, Scan] = {
 __all__ = [
     "METHODS",
     "Cost",
+    "Join",
     "affine",
     "blelloch",
     "chunked",
@@ -51,11 +52,13 @@ __all__ = [
     "heinsen",
     "hillis_steele",
     "log_pairs",
+    "one_by_one",
     "prefix_scan",
     "scan",
     "sequential",
     "sequential_indexed",
     "sklansky",
+    "watch",
     "with_scan_as_backward",
 ]
 

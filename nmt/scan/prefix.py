@@ -141,6 +141,45 @@ def count_cost(prefix: Prefix, length: int) -> Cost:
     return Cost(sum(calls), len(calls))
 
 
+Span = tuple[int, int]
+
+
+class Join(NamedTuple):
+    """One composition: the steps `earlier` = (first, last) and `later` = (last + 1, …), counted from 1, become one."""
+
+    earlier: Span
+    later: Span
+
+    @property
+    def whole(self) -> Span:
+        return self.earlier[0], self.later[1]
+
+
+def watch(prefix: Prefix, length: int) -> list[list[Join]]:
+    """Run `prefix` on spans of positions instead of numbers and write down what it joins, round by round.
+
+    Two spans that do not touch would mean a wrong result, and raise ValueError. Joins with the step that changes nothing are
+    work for a machine but no news to a reader: they are left out.
+    """
+    rounds: list[list[Join]] = []
+
+    def join(earlier: Pair, later: Pair) -> Pair:
+        first, last, next_first, next_last = torch.broadcast_tensors(*earlier, *later)
+        nothing_before, nothing_after = first < 1, next_first < 1
+        real = ~(nothing_before | nothing_after)
+        if bool((real & (last + 1 != next_first)).any()):
+            raise ValueError(f"{prefix} joins steps that do not follow each other")
+        corners = (tensor[real].long().tolist() for tensor in (first, last, next_first, next_last))
+        rounds.append([Join((a, b), (c, d)) for a, b, c, d in zip(*corners, strict=True)])
+        return torch.where(nothing_before, next_first, first), torch.where(nothing_after, last, next_last)
+
+    positions = torch.arange(1.0, length + 1)[None]
+    first, last = prefix((positions, positions), join, (-1.0, -1.0))
+    if not (bool((first == 1).all()) and torch.equal(last, positions)):
+        raise ValueError(f"{prefix} does not join all steps up to each position")
+    return rounds
+
+
 def _fill(steps: Pair, length: int, identity: Identity) -> Pair:
     """A copy of `steps`, continued up to `length` by the step that changes nothing."""
     missing = length - steps[0].shape[1]

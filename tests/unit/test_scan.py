@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nmt.scan import METHODS, Cost, affine, blelloch, chunked, count_cost, heinsen, hillis_steele, scan, sklansky
-from nmt.scan.prefix import one_by_one
+from nmt.scan import METHODS, Cost, affine, blelloch, chunked, count_cost, heinsen, hillis_steele, one_by_one, scan, sklansky, watch
 
 ALL = tuple(METHODS)
 TREES = (hillis_steele, sklansky, blelloch, chunked)
@@ -138,19 +137,23 @@ def test_joining_steps_is_associative() -> None:
 @pytest.mark.parametrize("prefix", [*TREES, one_by_one])
 @given(length=st.integers(1, 70))
 def test_prefixes_join_every_step_once_and_in_order(prefix, length: int) -> None:
-    """With an operation that does not commute: joining intervals (first, last) that must touch; (−1, −1) changes nothing."""
+    """`watch` checks that only neighbours are joined and that position t ends with steps 1 … t; here: nothing is used before it exists."""
+    made = {(t, t) for t in range(1, length + 1)}
+    for joins in watch(prefix, length):
+        for join in joins:
+            assert join.earlier in made and join.later in made
+        made |= {join.whole for join in joins}
+    assert {(1, t) for t in range(1, length + 1)} <= made
 
-    def join(earlier: tuple[Tensor, ...], later: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        (first, last), (next_first, next_last) = torch.broadcast_tensors(*earlier), torch.broadcast_tensors(*later)
-        first, last, next_first, next_last = torch.broadcast_tensors(first, last, next_first, next_last)
-        earlier_empty, later_empty = first < 0, next_first < 0
-        assert bool((earlier_empty | later_empty | (last + 1 == next_first)).all()), "joined two pieces that do not touch"
-        return torch.where(earlier_empty, next_first, first), torch.where(later_empty, last, next_last)
 
-    positions = torch.arange(float(length))[None]
-    first, last = prefix((positions, positions), join, (-1.0, -1.0))
-    assert torch.equal(first, torch.zeros_like(positions))
-    assert torch.equal(last, positions)
+def test_watching_finds_a_scan_that_skips_or_stops_early() -> None:
+    def skips(steps, combine, identity):
+        return combine(tuple(tensor[:, :-2] for tensor in steps), tuple(tensor[:, 2:] for tensor in steps))
+
+    with pytest.raises(ValueError, match="do not follow each other"):
+        watch(skips, 4)
+    with pytest.raises(ValueError, match="does not join all steps"):
+        watch(lambda steps, combine, identity: steps, 4)
 
 
 @given(power=st.integers(1, 9))

@@ -1,0 +1,157 @@
+"""Measure what notebook 05 shows and takes too long for a notebook: writes assets/results/scans.json.
+
+python tests/benchmarks/scans.py                   everything, 20 to 60 minutes
+python tests/benchmarks/scans.py --only errors     one part: times, compiled or errors; the others stay as they are
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from machine import describe_machine
+
+from nmt.allocator import keep_freed_memory
+from nmt.scan import METHODS, Scan, blelloch, heinsen, hillis_steele, prefix_scan, sequential
+from nmt.scan_trials import (
+    EPSILON,
+    Inputs,
+    gate_inputs,
+    largest_difference,
+    mamba_inputs,
+    measure_errors,
+    student_inputs,
+    time_scans,
+)
+
+RECORD = Path(__file__).resolve().parents[2] / "assets" / "results" / "scans.json"
+COMMAND = "python tests/benchmarks/scans.py"
+LENGTHS = (8, 16, 40, 100, 250, 1000, 4000, 10_000)
+# How many numbers one step of the recurrence works on: one channel; one sequence in a Mamba layer; a whole training batch of 128.
+WIDTHS = {"narrow": (1, 1), "layer": (1, 128), "training": (128, 128)}  # batch, channels; 16 states each
+LARGEST = 32_000_000  # numbers in a, and so in b
+LONG_LOGARITHMS = 4_000_000
+INDEXED = 3_000_000_000  # numbers that the backward pass of a[:, t] writes
+NO_CLAMP = -80.0
+
+
+def feasible(method: str, length: int, width: int) -> bool:
+    """Leave out what would take minutes: the logarithms of many numbers, and the square of a long length."""
+    numbers = length * width
+    if method in ("heinsen", "log_pairs"):
+        return numbers <= LONG_LOGARITHMS
+    if method == "sequential_indexed":
+        return numbers * length <= INDEXED
+    return numbers <= LARGEST
+
+
+def measure_times(threads: int) -> list[dict[str, Any]]:
+    """Seconds of all methods for all lengths and widths."""
+    torch.set_num_threads(threads)
+    rows = []
+    for name, (batch, channels) in WIDTHS.items():
+        for length in LENGTHS:
+            width = batch * channels * 16
+            scans = {method: function for method, function in METHODS.items() if feasible(method, length, width)}
+            if "fast" not in scans or (name == "training" and length > 40):
+                continue
+            inputs = mamba_inputs(length, batch, channels)
+            for method, parts in time_scans(scans, inputs).items():
+                seconds = {part: timing._asdict() for part, timing in parts.items()}
+                rows.append({"method": method, "width": name, "numbers": width, "length": length, "threads": threads, **seconds})
+            print(f"times, {threads} thread(s), {name}, length {length}: done", flush=True)
+    return rows
+
+
+def measure_compiled(lengths: tuple[int, ...] = (2, 8, 32, 128)) -> list[dict[str, Any]]:
+    """The same with `torch.compile`, and how long compiling took. Autograd looks inside here: nothing has a backward of its own."""
+    torch.set_num_threads(1)
+    functions: dict[str, Scan] = {
+        "sequential": sequential,
+        "heinsen": heinsen,
+        "hillis_steele": prefix_scan(hillis_steele),
+        "blelloch": prefix_scan(blelloch),
+    }
+    rows = []
+    for length in lengths:
+        inputs = mamba_inputs(length, batch=16, channels=64)
+        for method, function in functions.items():
+            torch._dynamo.reset()
+            started = time.perf_counter()
+            compiled = torch.compile(function, dynamic=False)
+            for_grad = [tensor.clone().requires_grad_() for tensor in inputs]
+            compiled(*for_grad, None).sum().backward()
+            with torch.no_grad():
+                compiled(*for_grad, None)
+            compile_seconds = time.perf_counter() - started
+            timings = time_scans({"plain": function, "compiled": compiled}, inputs, rounds=15)
+            seconds = {label: {part: timing._asdict() for part, timing in parts.items()} for label, parts in timings.items()}
+            rows.append({"method": method, "length": length, "numbers": 16 * 64 * 16, "compile_seconds": compile_seconds, **seconds})
+            print(f"compiled, {method}, length {length}: {compile_seconds:.0f} s to compile", flush=True)
+    return rows
+
+
+def measure_all_errors() -> dict[str, list[dict[str, Any]]]:
+    """Errors against length and against the spread of the logits, the two errors of the log-space form each by itself."""
+    torch.set_num_threads(1)
+    by_length = [_errors(mamba_inputs(length), length=length) for length in (16, 40, 64, 128, 256, 512, 1024, 2048, 4096)]
+    by_spread = [_errors(gate_inputs(256, spread), spread=spread) for spread in (0.1, 0.3, 1, 3, 10, 30)]
+    student = []
+    for length in (2, 4, 8, 16, 32, 64, 128):
+        inputs = student_inputs(length)
+        variants: dict[str, Callable[[], float]] = {
+            "heinsen": partial(largest_difference, "heinsen", inputs),
+            "cancellation": partial(largest_difference, partial(heinsen, log_zero=NO_CLAMP), inputs),
+            "clamp": partial(largest_difference, "heinsen", inputs, torch.float64),
+            "log_pairs": partial(largest_difference, "log_pairs", inputs),
+        }
+        student.append({"length": length, **{name: measure() for name, measure in variants.items()}})
+    return {"by_length": by_length, "by_spread": by_spread, "student": student}
+
+
+def _errors(inputs: Inputs, **where: float) -> dict[str, Any]:
+    row: dict[str, Any] = {**where, "predicted": EPSILON * inputs.log_decay_sum()}
+    for method in ("sequential", "fast", "sklansky", "log_pairs", "heinsen"):
+        row[method] = measure_errors(method, inputs)._asdict()
+    row["cancellation"] = measure_errors(partial(heinsen, log_zero=NO_CLAMP), inputs)._asdict()
+    row["clamp"] = measure_errors("heinsen", inputs, torch.float64)._asdict()
+    print(f"errors, {where}: done", flush=True)
+    return row
+
+
+def main() -> None:
+    """Measure the parts asked for, and write the record after each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=("times", "compiled", "errors"))
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    arguments = parser.parse_args()
+    keep_freed_memory()
+    record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+    parts: dict[str, Callable[[], Any]] = {
+        "errors": measure_all_errors,
+        "times": lambda: [row for threads in arguments.threads for row in measure_times(threads)],
+        "compiled": measure_compiled,
+    }
+    for name, measure in parts.items():
+        if arguments.only in (None, name):
+            record = {"command": COMMAND, **record, "machine": describe_machine(), name: measure()}
+            RECORD.write_text(json.dumps(_rounded(record), indent=1) + "\n", encoding="utf-8")
+
+
+def _rounded(value: Any) -> Any:
+    """Four significant digits: more would pretend that times repeat."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {key: _rounded(entry) for key, entry in value.items()}
+    return [_rounded(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+if __name__ == "__main__":
+    main()
