@@ -18,7 +18,7 @@ ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_PREFER_ENV_PATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check unit notebooks-test browser-test notebooks look data train bench diagrams readme javascript format pins clean
+.PHONY: help lab test check unit notebooks-test browser-test notebooks look data train ablations bench diagrams readme javascript format pins clean
 
 help: ## list these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,15 @@ train: $(READY) ## remake the shipped checkpoints and their run records, three s
 		done; \
 		for ending in safetensors json; do cp runs/$$kind-small-seed0/model.$$ending assets/checkpoints/$$kind-small.$$ending; done; \
 	done
+
+ABLATED := "full" "no-gate --no-gate" "no-convolution --kernel-size 1" "constant-delta --delta constant" "constant-b-and-c --b-and-c constant"
+
+ablations: $(READY) ## remake the run records of notebook 06: one part of Mamba switched off, three seeds each (half an hour)
+	@set -e; for seed in 0 1 2; do for ablated in $(ABLATED); do \
+		set -- $$ablated; run=runs/mamba-ablation-$$1-seed$$seed; record=assets/results/runs/mamba-ablation-$$1-seed$$seed.json; shift; \
+		$(PY) -m nmt train small-mamba --state-size 16 --epochs 15 --batch-size 16 --accumulate 2 --seed $$seed --threads 1 --out $$run $$@; \
+		cp $$run/record.json $$record; \
+	done; done
 
 bench: $(READY_DEV) ## measure training steps, scans and decoding on this machine; ONLY=scans takes one, ARGS is passed on
 	@set -e; for name in $(or $(ONLY),$(BENCHMARKS)); do echo "== $$name"; $(PY) "tests/benchmarks/$$name.py" $(ARGS); done
