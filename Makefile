@@ -18,7 +18,7 @@ ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_PREFER_ENV_PATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check unit notebooks-test browser-test notebooks look data train ablations bench diagrams readme javascript format pins clean
+.PHONY: help lab test check unit notebooks-test browser-test notebooks look data train positions ablations bench diagrams readme javascript format pins clean
 
 help: ## list these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -65,6 +65,13 @@ train: $(READY) ## remake the shipped checkpoints and their run records, three s
 	done
 
 ABLATED := "full" "no-gate --no-gate" "no-convolution --kernel-size 1" "constant-delta --delta constant" "constant-b-and-c --b-and-c constant"
+
+positions: $(READY) ## remake the run records of notebook 03: five position schemes, three seeds each (a quarter of an hour)
+	@set -e; for seed in 0 1 2; do for scheme in none sinusoidal learned learned-from-sinusoidal rotary; do \
+		name=positions-$$scheme-seed$$seed; \
+		$(PY) -m nmt train small-transformer --positions $$scheme --epochs 20 --batch-size 32 --accumulate 2 --seed $$seed --threads 1 --out runs/$$name; \
+		cp runs/$$name/record.json assets/results/runs/$$name.json; \
+	done; done
 
 ablations: $(READY) ## remake the run records of notebook 06: one part of Mamba switched off, three seeds each (half an hour)
 	@set -e; for seed in 0 1 2; do for ablated in $(ABLATED); do \
