@@ -7,6 +7,7 @@ trace(model, words, truth=True)              # many words, each with the right a
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -56,12 +57,12 @@ class Trace:
     @property
     def target(self) -> list[str]:
         """Labels of the signs read while writing: `<SOS>`, letters."""
-        return [VOCABULARY.token(VOCABULARY.sos), *self.written]
+        return [VOCABULARY.token(VOCABULARY.sos), *signs(self.written)]
 
     @property
     def asked(self) -> list[str]:
         """For each of `target` the sign that comes next: letters, `<EOS>`."""
-        return [*self.written, VOCABULARY.token(VOCABULARY.eos)]
+        return [*signs(self.written), VOCABULARY.token(VOCABULARY.eos)]
 
     @property
     def predicted(self) -> list[str]:
@@ -160,6 +161,15 @@ class MambaTrace(Trace):
         return weights[:, :, rows, columns]
 
 
+def signs(written: str) -> list[str]:
+    """The signs of an answer; an untrained model may write `<SOS>` among its letters."""
+    return re.findall(r"<SOS>|.", written)
+
+
+def _tokens(written: str) -> list[int]:
+    return [VOCABULARY.sos if len(sign) > 1 else VOCABULARY.encode(sign)[0] for sign in signs(written)]
+
+
 def _check_kind(kind: str) -> None:
     if kind not in KINDS:
         raise ValueError(f"unknown kind of attention {kind!r}; choose one of {', '.join(KINDS)}")
@@ -198,7 +208,7 @@ def trace(model: Any, words: str | Sequence[str], *, written: str | Sequence[str
         raise ValueError(f"{len(words)} words need a list of as many answers")
     rows_by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
     for row, (word, answer) in enumerate(zip(words, written)):
-        rows_by_shape[len(word), len(answer)].append(row)
+        rows_by_shape[len(word), len(signs(answer))].append(row)
     found: dict[int, Trace] = {}
     for rows in rows_by_shape.values():
         for begin in range(0, len(rows), BATCH):
@@ -211,7 +221,7 @@ def _trace_batch(model: Any, words: list[str], answers: list[str]) -> list[Trace
     """Words of one length with answers of one length, in one pass."""
     device = next(model.parameters()).device
     source = torch.tensor([[*VOCABULARY.encode(word), VOCABULARY.eos] for word in words], device=device)
-    target = torch.tensor([[VOCABULARY.sos, *(VOCABULARY.encode(answer) if answer else ())] for answer in answers], device=device)
+    target = torch.tensor([[VOCABULARY.sos, *_tokens(answer)] for answer in answers], device=device)
     patterns: dict[str, Any] = {}
     vectors: dict[str, Tensor] = {}
     is_mamba = isinstance(model, Mamba)
@@ -257,5 +267,4 @@ def trace_ssm(model: Mamba, word: str, written: str | None = None) -> tuple[dict
         For each layer, by name, its `SSMTrace` of one word (b = 1), and the tokens it read: `word <EOS> <SOS> written`.
     """
     found = trace(model, word, written=written)
-    signs = [*VOCABULARY.encode(word), VOCABULARY.eos, VOCABULARY.sos, *(VOCABULARY.encode(found.written) if found.written else [])]
-    return dict(found.ssm), signs
+    return dict(found.ssm), [*VOCABULARY.encode(word), VOCABULARY.eos, VOCABULARY.sos, *_tokens(found.written)]

@@ -26,6 +26,7 @@ from nmt.plots.discretization import (
     plot_write_strength,
 )
 from nmt.plots.mamba import plot_copying, plot_cost_per_letter, plot_gate, plot_memory, plot_step_sizes
+from nmt.plots.patterns import Pattern, plot_patterns
 from nmt.plots.positions import (
     plot_looking_behind,
     plot_position_table,
@@ -36,6 +37,7 @@ from nmt.plots.training import plot_comparison, plot_learning_curves, plot_loss_
 from nmt.plots.translation import plot_next_letter, plot_spelling
 
 __all__ = [
+    "Pattern",
     "Picture",
     "plot_alignment",
     "plot_attention_map",
@@ -60,6 +62,7 @@ __all__ = [
     "plot_next_letter",
     "plot_one_step",
     "plot_padding",
+    "plot_patterns",
     "plot_position_table",
     "plot_rescaling",
     "plot_scaling",
