@@ -107,14 +107,16 @@ def plot_comparison(
     *,
     label: str = "words spelled right",
     percent: bool = True,
+    dot: str = "one run",
     baseline: Mapping[str, float] | None = None,
 ) -> Picture:
-    """Several runs side by side: each run (seed) a dot, their mean a line, the best mean on top.
+    """Several variants side by side: each run (seed) a dot, their mean a line, the best mean on top.
 
     Args:
         values: for each variant, one number a run.
         label: what the numbers are, with their unit.
         percent: whether they are shares, to be shown in percent.
+        dot: what one number belongs to, for the legend.
         baseline: numbers from elsewhere to compare with, drawn as hollow diamonds.
 
     Raises:
@@ -127,7 +129,7 @@ def plot_comparison(
     figure, axis = new_figure(8.5, 1.1 + 0.45 * len(order))
     for row, name in enumerate(order):
         axis.plot([means[name]] * 2, [row - 0.3, row + 0.3], color=INK, lw=2, label="mean" if not row else None)
-        axis.plot(values[name], [row] * len(values[name]), "o", color=MODEL, alpha=0.8, label="one run" if not row else None)
+        axis.plot(values[name], [row] * len(values[name]), "o", color=MODEL, alpha=0.8, label=dot if not row else None)
         if baseline and name in baseline:
             axis.plot([baseline[name]], [row], "D", mfc="none", color=NEUTRAL)
     if baseline:
@@ -150,8 +152,9 @@ def plot_comparison(
     )
     if baseline:
         rows += ". Reported elsewhere: " + "; ".join(f"{name} {show(value)}" for name, value in baseline.items() if name in means)
-    runs = f"{counts[0]} runs each" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} runs each"
-    return finish(figure, alt=f"Dots: {label}, {runs}, with the mean as a line. {rows}.", reading=reading)
+    number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    alt = f"Dots: {label}, {number} for each of {len(values)} variants, with their mean as a line. {rows}."
+    return finish(figure, alt=alt, reading=reading)
 
 
 def plot_loss_against_accuracy(points: Sequence[tuple[float, float]], length: float) -> Picture:

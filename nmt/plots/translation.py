@@ -96,7 +96,7 @@ def _draw_next_letter(axis: Axes, probabilities: Tensor, right: str | None, writ
     bars = axis.bar(range(len(values)), list(values.values()), color=MODEL)
     if right is not None:
         place = VOCABULARY.tokens.index(right)
-        bars[place].set(color=TRUTH, hatch="///", edgecolor="white")
+        bars[place].set(facecolor=TRUTH, hatch="///", edgecolor="white")
         axis.annotate("right", (place, values[right]), ha="center", va="bottom", color=INK, fontsize=9)
     axis.set_xticks(range(len(values)), [token.strip("<>") for token in values])
     for label in axis.get_xticklabels()[-2:]:

@@ -65,7 +65,7 @@ def test_mistakes_of_other_words_are_refused(arguments, complaint):
 def test_comparison_orders_by_the_mean_and_gives_the_spread():
     picture = plot_comparison({"a": [0.5, 0.7], "b": [0.9, 0.95], "c": [0.1, 0.1]}, baseline={"c": 0.2})
     assert picture.reading == "Words spelled right: b is best with 92.5% on average, c last with 10.0%."
-    assert "2 runs each" in picture.alt
+    assert "2 for each of 3 variants" in picture.alt
     assert picture.alt.index("b 92.5% (from 90.0% to 95.0%)") < picture.alt.index("a 60.0%") < picture.alt.index("c 10.0%")
     assert "c 20.0%" in picture.alt
 
