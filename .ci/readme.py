@@ -15,6 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "assets" / "results" / "runs"
+SHOWN = re.compile(r"((?:transformer|mamba)-(?:small|large))-seed\d+")  # the main runs; ablations stand in the notebooks
 COURSE = {
     "00_start_here": "Is everything installed? Translate a word of your own; the map of the course",
     "01_data": "Pig Latin, its rule and its alignment; two sets of words; batches of equal lengths",
@@ -44,12 +45,12 @@ def course_map(root: Path = ROOT) -> str:
 
 
 def load_records(folder: Path = RECORDS) -> dict[str, list[dict[str, Any]]]:
-    """The run records by the name of the run, each name's by seed."""
+    """The records of the main runs, by the name that their files have before the seed, each name's by seed."""
     found = defaultdict(list)
-    for path in sorted(folder.glob("*-seed*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        found[path.stem.rpartition("-seed")[0]].append(record)
-    return {name: sorted(records, key=lambda record: record["seed"]) for name, records in sorted(found.items())}
+    for path in folder.glob("*.json"):
+        if match := SHOWN.fullmatch(path.stem):
+            found[match[1]].append(json.loads(path.read_text(encoding="utf-8")))
+    return {name: sorted(found[name], key=lambda record: record["seed"]) for name in sorted(found, reverse=True)}
 
 
 def results_table(records: dict[str, list[dict[str, Any]]]) -> str:
