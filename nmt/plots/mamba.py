@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from matplotlib.axes import Axes
 from torch import Tensor
 
-from nmt.plots.style import MAMBA, NEUTRAL, SEQUENTIAL, SOURCE, TARGET, TRANSFORMER, TRUTH, Picture, finish, new_figure
+from nmt.plots.style import DIVERGING, MAMBA, NEUTRAL, SEQUENTIAL, SOURCE, TARGET, TRANSFORMER, TRUTH, Picture, finish, new_figure
 
 BLANK = "-"
 
@@ -114,7 +113,7 @@ def plot_copying(accuracies: Mapping[str, float]) -> Picture:
 
 
 def plot_step_sizes(delta: Float[Tensor, "l e"], labels: Sequence[str], source_length: int, title: str = "") -> Picture:
-    """The step sizes that one layer chooses while it reads a word and writes another: their spread over channels, letter by letter.
+    """The step sizes that one layer chooses while it reads a word and writes another: their mean, and each channel against its own mean.
 
     Args:
         delta: Δ, a row for each sign, a column for each channel.
@@ -127,32 +126,30 @@ def plot_step_sizes(delta: Float[Tensor, "l e"], labels: Sequence[str], source_l
     """
     if len(labels) != len(delta):
         raise ValueError(f"{len(labels)} labels do not fit {len(delta)} rows of step sizes")
-    order = delta.mean(dim=0).argsort(descending=True)
-    mean = delta.double().mean(dim=1)
+    delta = delta.double()
+    mean, spread = delta.mean(dim=1), delta.max(dim=0).values / delta.min(dim=0).values
+    factors = (delta / delta.mean(dim=0)).log2()[:, spread.argsort(descending=True)]
     figure, (top, bottom) = new_figure(max(5.5, 1.8 + 0.4 * len(labels)), 4.4, 2, 1, sharex=True, height_ratios=(1, 1.8))
-    _draw_means(top, mean, source_length)
-    image = bottom.imshow(delta[:, order].T, cmap=SEQUENTIAL, aspect="auto", vmin=0, interpolation="nearest")
-    bottom.set(xlabel="sign that is read", ylabel="channel, largest Δ on top")
+    top.bar(range(len(mean)), mean.tolist(), color=[SOURCE if place < source_length else TARGET for place in range(len(mean))])
+    top.set_ylabel("mean Δ")
+    top.set_title(title)
+    image = bottom.imshow(factors.T, cmap=DIVERGING, aspect="auto", vmin=-2, vmax=2, interpolation="nearest")
+    bottom.set(xlabel="sign that is read", ylabel="channel, most variable on top")
     bottom.set_xticks(range(len(labels)), list(labels))
     for place, label in enumerate(bottom.get_xticklabels()):
         label.set_color(SOURCE if place < source_length else TARGET)
         if len(labels[place]) > 1:
             label.set(rotation=60, ha="right", rotation_mode="anchor")
-    figure.colorbar(image, ax=bottom, label="step size Δ")
-    top.set_title(title)
+    bar = figure.colorbar(image, ax=bottom, label="Δ over the channel's mean", extend="both")
+    bar.set_ticks([-2, -1, 0, 1, 2], labels=["¼", "½", "1", "2", "4"])
     largest = int(mean.argmax())
     reading = (
-        f"The largest mean step, {mean[largest]:.2f}, is taken at {labels[largest]} (place {largest + 1} of {len(labels)}), the smallest, "
-        f"{mean.min():.2f}, at {labels[int(mean.argmin())]}; single channels go from {delta.min():.2g} to {delta.max():.2g}."
+        f"From sign to sign, half of the channels change Δ by a factor of {spread.median():.1f} or less, one by {spread.max():.1f}; "
+        f"the mean step is largest at {labels[largest]} (place {largest + 1} of {len(labels)}), with {mean[largest]:.2g}."
     )
-    listed = ", ".join(f"{label} {value:.2f}" for label, value in zip(labels, mean.tolist()))
-    return finish(figure, alt=f"Mean step size at each sign: {listed}. Below, the same as a heat map of all channels.", reading=reading)
-
-
-def _draw_means(axis: Axes, mean: Tensor, source_length: int) -> None:
-    colours = [SOURCE if place < source_length else TARGET for place in range(len(mean))]
-    axis.bar(range(len(mean)), mean.tolist(), color=colours)
-    axis.set_ylabel("mean Δ")
+    listed = ", ".join(f"{label} {value:.2g}" for label, value in zip(labels, mean.tolist()))
+    alt = f"Above, bars: mean step size at each sign, {listed}. Below, a heat map: each channel's steps over their own mean."
+    return finish(figure, alt=alt, reading=reading)
 
 
 def plot_cost_per_letter(letters: Sequence[int], milliseconds: Mapping[str, Sequence[float]]) -> Picture:

@@ -50,11 +50,13 @@ def test_gate_and_copying_carry_words() -> None:
     assert "a: 50%; b: 100%" in plot_copying({"a": 0.5, "b": 1.0}).reading
 
 
-def test_step_sizes_name_the_largest() -> None:
+def test_step_sizes_say_how_much_they_change() -> None:
     delta = torch.full((4, 6), 0.1)
-    delta[2] = 0.4
+    delta[2, :4] = 0.4  # most channels take a step four times as large at the third sign
+    delta[0, 0] = 0.05
     picture = plot_step_sizes(delta, ["o", "x", "<EOS>", "<SOS>"], 3)
-    assert "0.40, is taken at <EOS> (place 3 of 4)" in picture.reading
+    assert "factor of 4.0 or less, one by 8.0" in picture.reading
+    assert "at <EOS> (place 3 of 4), with 0.3" in picture.reading
     with pytest.raises(ValueError, match="labels"):
         plot_step_sizes(delta, ["o"], 1)
 
