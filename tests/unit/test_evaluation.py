@@ -12,9 +12,7 @@ def test_evaluation_counts_words_and_names_mistakes():
     result = evaluate(model, pairs)
     answers = greedy_decode(model, [p.source for p in pairs])
     assert result.words == 20 and result.word_accuracy == 1 - len(result.mistakes) / 20
-    assert {m.source: m.answer for m in result.mistakes} == {
-        p.source: a for p, a in zip(pairs, answers, strict=True) if a != p.target
-    }
+    assert {m.source: m.answer for m in result.mistakes} == {p.source: a for p, a in zip(pairs, answers, strict=True) if a != p.target}
     assert result.mistakes, "a model without training makes mistakes"
     with pytest.raises(ValueError, match="no words"):
         evaluate(model, [])

@@ -44,7 +44,9 @@ def test_translate_a_text_and_standard_input_line_by_line(capsys, checkpoint, mo
 
 def test_train_reads_a_config_file_and_flags_win(capsys, tmp_path):
     config = tmp_path / "tiny.toml"
-    config.write_text("[model]\nhidden_size = 8\nnum_heads = 1\nencoder_layers = 1\ndecoder_layers = 1\nmlp_size = 8\n[training]\nepochs = 7\n")
+    config.write_text(
+        "[model]\nhidden_size = 8\nnum_heads = 1\nencoder_layers = 1\ndecoder_layers = 1\nmlp_size = 8\n[training]\nepochs = 7\n"
+    )
     status, out, _ = run(capsys, "train", "small-transformer", "--config", config, "--epochs", 1, "--out", tmp_path / "run")
     record = json.loads((tmp_path / "run" / "record.json").read_text())
     assert status == 0 and "word accuracy" in out
