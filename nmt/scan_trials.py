@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -92,7 +93,9 @@ def _worst(ours: Float[Tensor, "b l *rest"], true: Float[Tensor, "b l *rest"]) -
     return float(((ours - true).abs().amax(dim=1) / largest).max())
 
 
-def time_scans(scans: Mapping[str, Scan], inputs: Inputs, rounds: int = 5) -> dict[str, dict[str, Timing]]:
+def time_scans(
+    scans: Mapping[str, Scan], inputs: Inputs, rounds: int = 5, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, dict[str, Timing]]:
     """Seconds of each scan's forward pass, and of forward and backward together; all take turns.
 
     `scans` maps a label to a function of (a, b, initial_state). Returns {label: {"forward": Timing, "both": Timing}}.
@@ -108,7 +111,7 @@ def time_scans(scans: Mapping[str, Scan], inputs: Inputs, rounds: int = 5) -> di
         torch.autograd.grad(function(a, b, None), (a, b), weights)
 
     actions = {f"{label} {run.__name__}": partial(run, function) for label, function in scans.items() for run in (forward, both)}
-    timings = take_turns(actions, rounds)
+    timings = take_turns(actions, rounds, clock)
     return {label: {part: timings[f"{label} {part}"] for part in ("forward", "both")} for label in scans}
 
 

@@ -130,7 +130,7 @@ class _SelectiveScan(torch.autograd.Function):
             torch.mul(delta[t, :, None, :], rate, out=decay).exp2_()
             h = torch.mul(decay, states[before], out=states[after])
             h.addcmul_(step_input[t, :, None, :], B[t, :, :, None])
-            torch.sum(torch.mul(h, C[t, :, :, None], out=product), dim=1, out=y[t])
+            torch.bmm(C[t, :, None, :], h, out=y[t, :, None, :])
         if keep:
             ctx.save_for_backward(x, delta, A, B, C, states)
         return y.transpose(0, 1), states[-1].transpose(1, 2).contiguous()
@@ -150,7 +150,7 @@ class _SelectiveScan(torch.autograd.Function):
             torch.sum(torch.mul(states[t + 1], grad_y[t, :, None, :], out=product), dim=2, out=grad_C[t])
             g.addcmul_(grad_y[t, :, None, :], C[t, :, :, None])
             torch.sum(torch.mul(g, step_input[t, :, None, :], out=product), dim=2, out=grad_B[t])
-            torch.sum(torch.mul(g, B[t, :, :, None], out=product), dim=1, out=grad_input[t])
+            torch.bmm(B[t, :, None, :], g, out=grad_input[t, :, None, :])
             torch.mul(delta[t, :, None, :], rate, out=decay).exp2_()
             g.mul_(decay)  # the share of the gradient that reaches h_{t−1}
             torch.mul(g, states[t], out=product)  # ∂loss/∂(Δ_t A)

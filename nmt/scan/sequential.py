@@ -67,8 +67,8 @@ class _Fast(torch.autograd.Function):
         grad_a, grad_b = torch.empty_like(h), torch.empty_like(h)
         later = torch.zeros_like(h[:, 0])  # g_{t+1}; nothing comes after the last position
         decays_after, states_before = (*a.unbind(1)[1:], later), (initial_state, *h.unbind(1)[:-1])
-        slices = zip(grad_h.unbind(1), decays_after, states_before, grad_a.unbind(1), grad_b.unbind(1), strict=True)
-        for direct, decay_after, before, grad_a_t, grad_b_t in reversed(list(slices)):
+        slices = (grad_h.unbind(1), decays_after, states_before, grad_a.unbind(1), grad_b.unbind(1))
+        for direct, decay_after, before, grad_a_t, grad_b_t in zip(*(part[::-1] for part in slices), strict=True):
             later = torch.addcmul(direct, decay_after, later, out=grad_b_t)
             torch.mul(later, before, out=grad_a_t)
         return grad_a, grad_b, a[:, 0] * later

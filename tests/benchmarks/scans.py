@@ -1,7 +1,7 @@
 """Measure what notebook 05 shows and takes too long for a notebook: writes assets/results/scans.json.
 
 python tests/benchmarks/scans.py                   everything, 20 to 60 minutes
-python tests/benchmarks/scans.py --only errors     one part: times, compiled or errors; the others stay as they are
+python tests/benchmarks/scans.py --only errors     one part: errors, times, widths or compiled; the others stay as they are
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from nmt.scan_trials import (
 RECORD = Path(__file__).resolve().parents[2] / "assets" / "results" / "scans.json"
 COMMAND = "python tests/benchmarks/scans.py"
 LENGTHS = (8, 16, 40, 100, 250, 1000, 4000, 10_000)
+CROSSING_LENGTH, CROSSING_CHANNELS = 1000, (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 # How many numbers one step of the recurrence works on: one channel; one sequence in a Mamba layer; a whole training batch of 128.
 WIDTHS = {"narrow": (1, 1), "layer": (1, 128), "training": (128, 128)}  # batch, channels; 16 states each
 LARGEST = 32_000_000  # numbers in a, and so in b
@@ -57,16 +58,31 @@ def measure_times(threads: int) -> list[dict[str, Any]]:
     rows = []
     for name, (batch, channels) in WIDTHS.items():
         for length in LENGTHS:
-            width = batch * channels * 16
-            scans = {method: function for method, function in METHODS.items() if feasible(method, length, width)}
-            if "fast" not in scans or (name == "training" and length > 40):
+            if name == "training" and length > 40:
                 continue
-            inputs = mamba_inputs(length, batch, channels)
-            for method, parts in time_scans(scans, inputs).items():
-                seconds = {part: timing._asdict() for part, timing in parts.items()}
-                rows.append({"method": method, "width": name, "numbers": width, "length": length, "threads": threads, **seconds})
+            scans = {method: function for method, function in METHODS.items() if feasible(method, length, batch * channels * 16)}
+            rows += _timed(scans, mamba_inputs(length, batch, channels), width=name, threads=threads)
             print(f"times, {threads} thread(s), {name}, length {length}: done", flush=True)
     return rows
+
+
+def measure_widths() -> list[dict[str, Any]]:
+    """Seconds of the quick methods at one length, for recurrences of few and of many numbers a step."""
+    torch.set_num_threads(1)
+    rows = []
+    for channels in CROSSING_CHANNELS:
+        scans = {method: METHODS[method] for method in ("fast", "chunked", "sklansky", "blelloch")}
+        rows += _timed(scans, mamba_inputs(CROSSING_LENGTH, 1, channels), threads=1)
+    return rows
+
+
+def _timed(scans: dict[str, Scan], inputs: Inputs, **where: Any) -> list[dict[str, Any]]:
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter  # the first is deaf to other programs
+    place = {**where, "length": inputs.a.shape[1], "numbers": inputs.a[:, 0].numel()}
+    return [
+        {"method": method, **place, **{part: timing._asdict() for part, timing in parts.items()}}
+        for method, parts in time_scans(scans, inputs, clock=clock).items()
+    ]
 
 
 def measure_compiled(lengths: tuple[int, ...] = (2, 8, 32, 128)) -> list[dict[str, Any]]:
@@ -90,9 +106,8 @@ def measure_compiled(lengths: tuple[int, ...] = (2, 8, 32, 128)) -> list[dict[st
             with torch.no_grad():
                 compiled(*for_grad, None)
             compile_seconds = time.perf_counter() - started
-            timings = time_scans({"plain": function, "compiled": compiled}, inputs, rounds=15)
-            seconds = {label: {part: timing._asdict() for part, timing in parts.items()} for label, parts in timings.items()}
-            rows.append({"method": method, "length": length, "numbers": 16 * 64 * 16, "compile_seconds": compile_seconds, **seconds})
+            timed = {row.pop("method"): row for row in _timed({"plain": function, "compiled": compiled}, inputs)}
+            rows.append({"method": method, "length": length, "compile_seconds": compile_seconds, **timed})
             print(f"compiled, {method}, length {length}: {compile_seconds:.0f} s to compile", flush=True)
     return rows
 
@@ -128,7 +143,7 @@ def _errors(inputs: Inputs, **where: float) -> dict[str, Any]:
 def main() -> None:
     """Measure the parts asked for, and write the record after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("times", "compiled", "errors"))
+    parser.add_argument("--only", choices=("errors", "times", "widths", "compiled"))
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     arguments = parser.parse_args()
     keep_freed_memory()
@@ -136,6 +151,7 @@ def main() -> None:
     parts: dict[str, Callable[[], Any]] = {
         "errors": measure_all_errors,
         "times": lambda: [row for threads in arguments.threads for row in measure_times(threads)],
+        "widths": measure_widths,
         "compiled": measure_compiled,
     }
     for name, measure in parts.items():

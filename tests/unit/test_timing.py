@@ -20,6 +20,10 @@ def test_a_sleep_is_measured_and_the_fastest_is_no_slower_than_the_median() -> N
     assert 0.02 <= timing.fastest <= timing.median < 2
 
 
+def test_the_processor_clock_does_not_count_a_sleep() -> None:
+    assert take_turns({"sleep": lambda: time.sleep(0.05)}, rounds=2, clock=time.process_time)["sleep"].fastest < 0.02
+
+
 def test_a_memory_pass_writes_the_sum() -> None:
     assert memory_pass(5)().tolist() == [2.0] * 5
 
