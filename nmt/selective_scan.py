@@ -124,7 +124,7 @@ class _SelectiveScan(torch.autograd.Function):
         step_input = delta * x
         states = x.new_empty(length + 1 if keep else 1, b, n, e)  # states[t] is the state before position t
         states[0] = initial_state.transpose(1, 2)
-        decay, product, y = x.new_empty(b, n, e), x.new_empty(b, n, e), torch.empty_like(x)
+        decay, y = x.new_empty(b, n, e), torch.empty_like(x)
         for t in range(length):
             before, after = (t, t + 1) if keep else (0, 0)
             torch.mul(delta[t, :, None, :], rate, out=decay).exp2_()

@@ -18,7 +18,7 @@ import torch
 from machine import describe_machine
 
 from nmt.allocator import keep_freed_memory
-from nmt.scan import METHODS, Scan, blelloch, heinsen, hillis_steele, prefix_scan, sequential
+from nmt.scan import METHODS, Scan, blelloch, fast, heinsen, hillis_steele, prefix_scan, sequential
 from nmt.scan_trials import (
     EPSILON,
     Inputs,
@@ -86,10 +86,11 @@ def _timed(scans: dict[str, Scan], inputs: Inputs, **where: Any) -> list[dict[st
 
 
 def measure_compiled(lengths: tuple[int, ...] = (2, 8, 32, 128)) -> list[dict[str, Any]]:
-    """The same with `torch.compile`, and how long compiling took. Autograd looks inside here: nothing has a backward of its own."""
+    """The same with `torch.compile`, and how long compiling took. Autograd looks inside all but `fast`: only that has a backward of its own."""
     torch.set_num_threads(1)
     functions: dict[str, Scan] = {
         "sequential": sequential,
+        "fast": fast,
         "heinsen": heinsen,
         "hillis_steele": prefix_scan(hillis_steele),
         "blelloch": prefix_scan(blelloch),

@@ -26,8 +26,8 @@ from peers import MAMBAS, TRANSFORMERS, training_step
 from nmt.allocator import keep_freed_memory
 from nmt.checkpoints import load_checkpoint
 from nmt.data import load_pairs
-from nmt.decoding import greedy_decode
-from nmt.scan import METHODS
+from nmt.decoding import Seq2Seq, greedy_decode
+from nmt.scan import fast, heinsen, sequential, sequential_indexed
 from nmt.scan_trials import mamba_inputs
 from nmt.timing import Timing, memory_pass, take_turns
 
@@ -71,16 +71,14 @@ def scans() -> list[Row]:
     def both(function: Callable[..., torch.Tensor]) -> Callable[[], object]:
         return lambda: torch.autograd.grad(function(a, b), (a, b), weights)
 
-    ours = {"fast": both(lambda a, b: METHODS["fast"](a, b, None))}
-    quick = {"mambapy's pscan": both(pscan), "plain loop, a[:, t]": both(lambda a, b: METHODS["sequential_indexed"](a, b, None))}
-    unbind = {"plain loop, unbind": both(lambda a, b: METHODS["sequential"](a, b, None))}
-    bound = {"memory bound": memory_pass(a.numel())}
-    timings = in_turns(ours | quick | unbind | bound, rounds=7)
+    ours = {"fast": both(fast)}
+    peers = {"mambapy's pscan": both(pscan), "plain loop, a[:, t]": both(sequential_indexed), "plain loop, unbind": both(sequential)}
+    timings = in_turns(ours | peers | {"memory bound": memory_pass(a.numel())}, rounds=7)
     targets = {"mambapy's pscan": 1 / 8, "plain loop, a[:, t]": 1 / 15, "plain loop, unbind": None}
     rows = [_row("scan, forward + backward", timings["fast"], peer, timings[peer], target) for peer, target in targets.items()]
     least = Timing(*(seconds * MOVED / 3 for seconds in timings["memory bound"]))
     rows.append(_row("scan, forward + backward", timings["fast"], "memory bound", least, 2.5))
-    timings = in_turns(ours | {"Heinsen": both(lambda a, b: METHODS["heinsen"](a, b, None))}, rounds=2)
+    timings = in_turns(ours | {"Heinsen": both(heinsen)}, rounds=2)
     return [*rows, _row("scan, forward + backward", timings["fast"], "Heinsen, log space", timings["Heinsen"], 1 / 80)]
 
 
@@ -109,12 +107,16 @@ def decoding() -> list[Row]:
             print(f"  {name}: no checkpoint yet, decoding not measured")
             continue
         model = load_checkpoint(path).model
-        actions: dict[str, Callable[[], object]] = {
-            "batched": lambda model=model: greedy_decode(model, words),
-            "one": lambda model=model: [greedy_decode(model, [word], use_cache=False) for word in words[::40]],
-        }
-        timings = in_turns(actions, rounds=3)
-        ours, one = (Timing(*(t / count for t in timings[key])) for key, count in (("batched", len(words)), ("one", len(words[::40]))))
+        few = words[::40]
+
+        def batched(model: Seq2Seq = model) -> object:
+            return greedy_decode(model, words)
+
+        def one_by_one(model: Seq2Seq = model) -> object:
+            return [greedy_decode(model, [word], use_cache=False) for word in few]
+
+        timings = in_turns({"batched": batched, "one": one_by_one}, rounds=3)
+        ours, one = (Timing(*(t / count for t in timings[key])) for key, count in (("batched", len(words)), ("one", len(few))))
         rows.append(_row(f"decode, {name}, a word", ours, "one by one without cache", one, 1 / 30))
         rows.append(_row(f"decode, {name}, a word", ours, "4,000 words a second", Timing(0.25, 0.25), 1.0))
     return rows
