@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -145,7 +146,7 @@ def _view(form: str, trace: Trace, kinds: str | Sequence[str], layers: Sequence[
     count = f"{len(layers)} layer{'s' * (len(layers) > 1)} of {patterns[0].weights.shape[1]} {head}s"
     title = f"{form.capitalize()} view of {trace.word} → {trace.written}: {'hidden ' * mamba}attention, {names}, {count}"
     width, drawing = (HEAD_WIDTH, _head_height(patterns)) if form == "head" else (MODEL_WIDTH + 2 * MARGIN, _model_height(patterns))
-    return AttentionView(title, page, width, round(drawing) + 2 * MARGIN + CONTROLS + GAP + HELP, still)
+    return AttentionView(title, page, width, math.ceil(drawing) + 2 * MARGIN + CONTROLS + GAP + HELP, still)
 
 
 def _check(weights: dict[str, Tensor], layers: Sequence[int] | None) -> list[int]:

@@ -77,8 +77,17 @@ def _draw_maps(axis: Axes, pattern: Pattern, layers: Sequence[int], heads: str) 
                 axis.text(middle, -0.8, f"{heads} {column}", ha="center", va="bottom", fontsize=8, color=INK)
         middle = row * tall + (len(pattern.queries) - 1) / 2
         beside = -(10 + 4.5 * max(map(len, pattern.queries)))  # points: left of the letters
-        place = {"xy": (0, middle), "xycoords": ("axes fraction", "data"), "xytext": (beside, 0), "textcoords": "offset points"}
-        axis.annotate(f"layer {layers[row]}", **place, rotation=90, ha="center", va="center", fontsize=8)
+        axis.annotate(
+            f"layer {layers[row]}",
+            (0, middle),
+            xycoords=("axes fraction", "data"),
+            xytext=(beside, 0),
+            textcoords="offset points",
+            rotation=90,
+            ha="center",
+            va="center",
+            fontsize=8,
+        )
     across, down = pattern.weights.shape[1], len(layers)
     axis.set_xlim(-0.5, across * wide - GAP - 0.5)
     axis.set_ylim(down * tall - GAP - 0.5, -0.5)

@@ -1,0 +1,193 @@
+"""The attention views in a real browser: on a page, and in JupyterLab at the first "Run all", dark, reopened, and not trusted."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from lab import Seen, Server, browser, copy_course, jupyterlab, open_notebook, outputs, run_all, set_theme
+from playwright.sync_api import BrowserContext, FrameLocator, Locator, Page, Route
+
+from nmt.attention_view import AttentionView, head_view, model_view
+from nmt.mamba import Mamba, MambaConfig
+from nmt.trace import trace
+from nmt.transformer import Transformer, TransformerConfig
+
+pytestmark = pytest.mark.browser
+WORD = "street"  # six letters, then <EOS>; eetstray has eight, after <SOS>
+WAIT = 240_000  # milliseconds, for a busy machine
+NOTEBOOK = """
+import torch
+from nmt.attention_view import head_view, model_view
+from nmt.trace import trace
+from nmt.transformer import Transformer, TransformerConfig
+torch.manual_seed(0)
+street = trace(Transformer(TransformerConfig(hidden_size=16, num_heads=2)), "street", truth=True)
+head_view(street)
+---
+model_view(street)
+---
+head_view(street, "cross", layers=[1])
+"""
+
+
+@pytest.fixture(scope="module")
+def context() -> Iterator[BrowserContext]:
+    with browser() as running:
+        running.set_default_timeout(WAIT)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def views() -> list[AttentionView]:
+    torch.manual_seed(0)
+    street = trace(Transformer(TransformerConfig(hidden_size=16, num_heads=2)), WORD, truth=True)
+    hidden = trace(Mamba(MambaConfig(hidden_size=8, state_size=4)), WORD, truth=True)
+    return [head_view(street), model_view(street), model_view(hidden, groups=3)]
+
+
+@pytest.fixture
+def shown(context: BrowserContext, views: list[AttentionView]) -> Iterator[tuple[Page, Seen]]:
+    """All views on one dark page that is cut off from everything."""
+    page, seen = context.new_page(), Seen()
+
+    def refuse(route: Route) -> None:
+        seen.blocked.append(route.request.url)
+        route.abort()
+
+    page.route("**/*", refuse)
+    page.on("console", lambda message: seen.console.append(message.text))
+    page.on("pageerror", lambda error: seen.console.append(str(error)))
+    page.set_content("<!doctype html><body style='background:#111'>" + "".join(view.to_html() for view in views))
+    yield page, seen
+    page.close()
+
+
+def frame(page: Page, number: int) -> FrameLocator:
+    return page.frame_locator("iframe").nth(number)
+
+
+def wait_for_lines(view: FrameLocator, count: int) -> Locator:
+    """The lines of the drawing, once they are all there."""
+    lines = view.locator("svg line")
+    lines.nth(count - 1).wait_for(state="attached")
+    assert lines.count() == count
+    return lines
+
+
+def assert_fits(view: FrameLocator, free: int = 60) -> None:
+    """On white, nothing to scroll, and at most `free` pixels left below: two letters, where another kind has two more."""
+    body = view.locator("body")
+    height, inner = body.evaluate("() => [document.documentElement.scrollHeight, innerHeight]")
+    bottom = view.locator("body > p").evaluate("line => line.getBoundingClientRect().bottom")
+    assert height <= inner and 0 <= inner - bottom <= free
+    assert body.evaluate("body => getComputedStyle(body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_every_view_on_a_page_is_drawn_and_asks_for_nothing(shown: tuple[Page, Seen]) -> None:
+    page, seen = shown
+    wait_for_lines(frame(page, 0), 2 * 7 * 7)  # encoder, one layer: heads × letters × letters
+    wait_for_lines(frame(page, 1), 2 * 2 * 7 * 7)  # all layers
+    wait_for_lines(frame(page, 2), 2 * 3 * 7 * 7)  # three groups of channels
+    for number in range(3):
+        assert frame(page, number).locator("svg").count() == 1
+        assert_fits(frame(page, number))
+    assert not seen.blocked and not seen.console
+    assert page.evaluate("() => performance.getEntriesByType('resource').length") == 0
+
+
+def test_the_guard_sees_what_a_page_asks_for(shown: tuple[Page, Seen]) -> None:
+    """Without it the test above could not fail."""
+    page, seen = shown
+    page.evaluate("() => fetch('http://example.invalid/d3.js').catch(() => null)")
+    assert seen.blocked == ["http://example.invalid/d3.js"] and seen.console
+
+
+def test_head_view_answers_to_menu_and_mouse(shown: tuple[Page, Seen]) -> None:
+    page, seen = shown
+    view = frame(page, 0)
+    before = wait_for_lines(view, 98).first.get_attribute("stroke-opacity")
+    view.get_by_label("Layer").focus()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_timeout(500)
+    assert view.locator("svg line").first.get_attribute("stroke-opacity") != before
+    view.get_by_label("Attention").select_option(label="Cross")
+    wait_for_lines(view, 2 * 9 * 7)
+    assert view.locator("#left text").first.text_content() == "<SOS> → e"
+    assert_fits(view, 10)
+    view.locator("#left text").first.hover()
+    assert view.locator("#attention").get_attribute("visibility") == "hidden"
+    assert view.locator("line[visibility='visible']").count() == 2 * 7
+    head = view.locator("svg > g").last
+    assert head.locator("text").all_text_contents() == ["0", "1"]
+    head.locator("rect").nth(1).click()
+    assert set(view.locator("[head-index='1'] line").evaluate_all("all => all.map(e => e.getAttribute('stroke-opacity'))")) == {"0"}
+    assert not seen.console
+
+
+def test_model_view_enlarges_what_is_clicked(shown: tuple[Page, Seen]) -> None:
+    page, seen = shown
+    view = frame(page, 1)
+    wait_for_lines(view, 196)
+    view.locator("svg > g > rect:last-child").nth(3).click()
+    assert "Layer 1, head 1" in view.locator("svg .detail").all_text_contents()
+    view.get_by_label("Attention").select_option(label="Decoder")
+    wait_for_lines(view, 2 * 2 * 9 * 9)
+    assert_fits(view, 10)
+    assert not seen.console
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder: Path = tmp_path_factory.mktemp("views") / "course"
+    folder.mkdir()
+    copy_course(folder, [])
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in NOTEBOOK.split("---")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "notebooks" / "views.ipynb")
+    with jupyterlab(folder) as server:
+        yield server
+
+
+def drawn(page: Page) -> list[int]:
+    """Lines in each frame of the notebook, once all are drawn."""
+    wanted = [98, 196, 2 * 9 * 7]
+    for number, count in enumerate(wanted):
+        view = frame(page, number)
+        view.locator("body").scroll_into_view_if_needed()
+        wait_for_lines(view, count)
+        assert_fits(view)
+    return wanted
+
+
+def test_the_first_run_all_in_jupyterlab_draws_every_view_and_so_does_a_saved_notebook(context: BrowserContext, lab: Server) -> None:
+    page, seen = open_notebook(context, lab, "views")
+    run_all(page, WAIT / 1000)
+    assert not [o for o in outputs(page) if o["output_type"] == "error"]
+    assert page.locator("iframe[sandbox]").count() == 3
+    drawn(page)
+    set_theme(page, "dark")
+    drawn(page)
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    path = lab.root / "notebooks" / "views.ipynb"
+    page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    assert not seen.blocked and not seen.console
+    page.close()
+
+    page, seen = open_notebook(context, lab, "views")  # saved here, so trusted here
+    drawn(page)
+    assert not seen.blocked and not seen.console
+    page.close()
+
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored["cells"].append(nbformat.v4.new_markdown_cell("From somebody else."))  # no longer what was signed
+    path.with_name("foreign.ipynb").write_text(json.dumps(stored), encoding="utf-8")
+    page, seen = open_notebook(context, lab, "foreign")
+    pictures = page.locator(".jp-OutputArea-output img")
+    pictures.nth(2).wait_for(state="attached")
+    assert page.locator(".jp-OutputArea-output iframe[srcdoc]").count() == 0
+    assert pictures.evaluate_all("all => all.map(i => i.complete && i.naturalWidth > 300 && i.alt.includes('head 1'))") == [True] * 3
+    assert page.get_by_text("A still picture: run this cell, or trust the notebook").count() == 3
+    assert not seen.blocked
+    page.close()
