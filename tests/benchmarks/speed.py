@@ -14,7 +14,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,7 +58,7 @@ class Row(NamedTuple):
         return f"  {self.what:30} {self.ours:9.1f} {self.unit:8} {self.peer:34} {self.theirs:9.1f}   ratio {self.ratio:.3f}{goal}"
 
 
-def in_turns(actions: dict[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:
+def in_turns(actions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:
     """Milliseconds, by the clock that suits the number of threads."""
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     return {name: Timing(*(1e3 * seconds for seconds in timing)) for name, timing in take_turns(actions, rounds, clock).items()}
@@ -109,17 +110,16 @@ def decoding() -> list[Row]:
         model = load_checkpoint(path).model
         few = words[::40]
 
-        def batched(model: Seq2Seq = model) -> object:
-            return greedy_decode(model, words)
-
-        def one_by_one(model: Seq2Seq = model) -> object:
-            return [greedy_decode(model, [word], use_cache=False) for word in few]
-
-        timings = in_turns({"batched": batched, "one": one_by_one}, rounds=3)
+        actions = {"batched": partial(greedy_decode, model, words), "one": partial(_one_by_one, model, few)}
+        timings = in_turns(actions, rounds=3)
         ours, one = (Timing(*(t / count for t in timings[key])) for key, count in (("batched", len(words)), ("one", len(few))))
         rows.append(_row(f"decode, {name}, a word", ours, "one by one without cache", one, 1 / 30))
         rows.append(_row(f"decode, {name}, a word", ours, "4,000 words a second", Timing(0.25, 0.25), 1.0))
     return rows
+
+
+def _one_by_one(model: Seq2Seq, words: Sequence[str]) -> list[list[str]]:
+    return [greedy_decode(model, [word], use_cache=False) for word in words]
 
 
 def start_up() -> list[Row]:
