@@ -79,8 +79,8 @@ ablations: $(READY) ## remake the run records of notebook 06: one part of Mamba 
 		cp $$run/record.json $$record; \
 	done; done
 
-bench: $(READY_DEV) ## measure training steps, scans and decoding beside their peers; ONLY=scans remakes the long record of notebook 05
-	@set -e; for name in $(or $(ONLY),speed); do echo "== $$name"; $(PY) "tests/benchmarks/$$name.py" $(ARGS); done
+bench: $(READY_DEV) ## measure training and decoding beside their peers; ONLY=scans measures the scans of notebook 05 instead
+	$(PY) tests/benchmarks/$(or $(ONLY),speed).py $(ARGS)
 
 diagrams: $(READY) ## redraw assets/diagrams/
 	$(PY) -m nmt.plots.diagrams
