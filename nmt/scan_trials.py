@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -15,6 +17,7 @@ from torch import Tensor
 from nmt.scan import METHODS, Scan, scan, sequential
 from nmt.timing import Timing, take_turns
 
+RECORD = Path(__file__).resolve().parent.parent / "assets" / "results" / "scans.json"
 EPSILON = torch.finfo(torch.float32).eps  # 1.2e-7, the spacing of float32 numbers just above 1
 
 
@@ -130,3 +133,9 @@ def largest_difference(method: str | Scan, inputs: Inputs, dtype: torch.dtype = 
     a, b = inputs
     with torch.no_grad():
         return float((function(a.to(dtype), b.to(dtype), None) - scan(a, b, method="sequential")).abs().max())
+
+
+def stored_trials() -> dict[str, Any]:
+    """The record assets/results/scans.json: "times", "widths", "compiled", "errors", the "machine", and the "command" that remakes it."""
+    record: dict[str, Any] = json.loads(RECORD.read_text(encoding="utf-8"))
+    return record

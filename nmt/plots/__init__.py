@@ -32,6 +32,9 @@ from nmt.plots.positions import (
     plot_position_table,
     plot_score_by_distance,
 )
+from nmt.plots.scan_errors import plot_errors_by_length, plot_errors_by_spread, plot_log_space_difference
+from nmt.plots.scan_times import plot_compiled, plot_scan_times, plot_times_by_width, plot_two_loops
+from nmt.plots.scans import plot_recurrence, plot_rounds, plot_work_and_depth
 from nmt.plots.style import Picture
 from nmt.plots.training import plot_comparison, plot_learning_curves, plot_loss_against_accuracy, plot_mistakes
 from nmt.plots.translation import plot_next_letter, plot_spelling
@@ -45,14 +48,18 @@ __all__ = [
     "plot_buckets",
     "plot_class_counts",
     "plot_comparison",
+    "plot_compiled",
     "plot_convergence",
     "plot_copying",
     "plot_cost",
     "plot_cost_per_letter",
+    "plot_errors_by_length",
+    "plot_errors_by_spread",
     "plot_gate",
     "plot_learning_curves",
     "plot_lengths",
     "plot_letter_frequencies",
+    "plot_log_space_difference",
     "plot_look_up",
     "plot_looking_behind",
     "plot_loss_against_accuracy",
@@ -64,13 +71,19 @@ __all__ = [
     "plot_padding",
     "plot_patterns",
     "plot_position_table",
+    "plot_recurrence",
     "plot_rescaling",
+    "plot_rounds",
     "plot_scaling",
+    "plot_scan_times",
     "plot_score_by_distance",
     "plot_small_steps",
     "plot_spelling",
     "plot_stability_regions",
     "plot_step_sizes",
+    "plot_times_by_width",
     "plot_trajectory",
+    "plot_two_loops",
+    "plot_work_and_depth",
     "plot_write_strength",
 ]

@@ -12,8 +12,8 @@ from nmt.plots.style import INK, MODEL, NEUTRAL, SOURCE, TARGET, TRUTH, Picture,
 Row = Mapping[str, Any]
 LINES: dict[str, tuple[str, str, str, str]] = {  # key in a row → name, colour, dash, marker
     "heinsen": ("log space as it is", INK, "-", "o"),
-    "cancellation": ("… without a clamp", TARGET, "--", "v"),
-    "clamp": ("… in float64", MODEL, "--", "^"),
+    "cancellation": ("… no clamp: cancellation alone", TARGET, "--", "v"),
+    "clamp": ("… in float64: clamp alone", MODEL, "--", "^"),
     "log_pairs": ("log pairs", SOURCE, "-", "s"),
     "fast": ("fast loop", TRUTH, "-", "D"),
 }
@@ -47,7 +47,7 @@ def plot_errors_by_spread(rows: Sequence[Row]) -> Picture:
     )
 
 
-def plot_difference(rows: Sequence[Row]) -> Picture:
+def plot_log_space_difference(rows: Sequence[Row]) -> Picture:
     """The assignment's own measure, max |h − h_loop| in float32, against length, and its two causes each by itself."""
     figure, axis = new_figure(7, 3.6)
     for key in ("heinsen", "cancellation", "clamp", "log_pairs"):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 
 from nmt.plots.scans import SCAN_COLOURS, SCAN_NAMES, scan_style
 from nmt.plots.style import INK, NEUTRAL, Picture, finish, new_figure
@@ -89,8 +90,11 @@ def plot_compiled(rows: Sequence[Row]) -> Picture:
             times = [1e3 * row[kind]["both"]["median"] for row in mine]
             left.loglog(lengths, times, color=colour, linestyle=style, marker="o", markersize=4, label=label)
         right.loglog(lengths, [row["compile_seconds"] for row in mine], color=colour, marker="s", markersize=4)
+    for axis in (left, right):
+        label_places(axis, [row["length"] for row in rows])
     left.set(xlabel="length L", ylabel="milliseconds", title="One run, forward + backward")
     right.set(xlabel="length L", ylabel="seconds", title="Compiling, once for each length")
+    left.set_ylim(bottom=0.1)
     figure.legend(loc="outside right center", frameon=False)
     longest = max(row["length"] for row in rows)
     gains = [
@@ -112,7 +116,16 @@ def _draw_lines(axis: Axes, rows: Iterable[Row], x: str, part: str, scale: float
         mine = sorted((row for row in rows if row["method"] == method), key=lambda row: row[x])
         style = scan_style(method) | ({"linewidth": 3.0} if method == "fast" else {})
         axis.loglog([row[x] for row in mine], [scale * row[part]["median"] for row in mine], **style)
+    label_places(axis, [row[x] for row in rows])
     axis.grid(axis="y", color=INK, alpha=0.1)
+
+
+def label_places(axis: Axes, places: Iterable[float]) -> None:
+    """Write each measured place at the logarithmic x axis, and plain numbers at both axes: 1,000 instead of 10³."""
+    ticks = sorted(set(places))
+    axis.set_xticks(ticks, [f"{place:,}" for place in ticks], rotation=45, fontsize=8)
+    axis.minorticks_off()
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
 
 def _winner(rows: Iterable[Row], length: int) -> str:

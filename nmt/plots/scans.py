@@ -58,7 +58,7 @@ def scan_style(method: str) -> dict[str, Any]:
     }
 
 
-def plot_memory(decays: Sequence[float], inputs: Sequence[float]) -> Picture:
+def plot_recurrence(decays: Sequence[float], inputs: Sequence[float]) -> Picture:
     """The states of h_t = a h_{t−1} + b_t for the same inputs b and several constant decays a."""
     figure, (above, below) = new_figure(7, 4, rows=2, sharex=True, height_ratios=[1, 2])
     positions = range(1, len(inputs) + 1)

@@ -2,5 +2,6 @@
 
 from nmt.widgets.data import explore_alignment
 from nmt.widgets.discretization import explore_discretization
+from nmt.widgets.scans import explore_rounds, explore_times
 
-__all__ = ["explore_alignment", "explore_discretization"]
+__all__ = ["explore_alignment", "explore_discretization", "explore_rounds", "explore_times"]

@@ -11,16 +11,17 @@ import json
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
+import torch._inductor.config
 from machine import describe_machine
 
 from nmt.allocator import keep_freed_memory
 from nmt.scan import METHODS, Scan, blelloch, fast, heinsen, hillis_steele, prefix_scan, sequential
 from nmt.scan_trials import (
     EPSILON,
+    RECORD,
     Inputs,
     gate_inputs,
     largest_difference,
@@ -30,7 +31,6 @@ from nmt.scan_trials import (
     time_scans,
 )
 
-RECORD = Path(__file__).resolve().parents[2] / "assets" / "results" / "scans.json"
 COMMAND = "python tests/benchmarks/scans.py"
 LENGTHS = (8, 16, 40, 100, 250, 1000, 4000, 10_000)
 CROSSING_LENGTH, CROSSING_CHANNELS = 1000, (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -88,6 +88,7 @@ def _timed(scans: dict[str, Scan], inputs: Inputs, **where: Any) -> list[dict[st
 def measure_compiled(lengths: tuple[int, ...] = (2, 8, 32, 128)) -> list[dict[str, Any]]:
     """The same with `torch.compile`, and how long compiling took. Only `fast` has a backward of its own; autograd sees into the rest."""
     torch.set_num_threads(1)
+    torch._inductor.config.force_disable_caches = True  # a second run must compile as the first did
     functions: dict[str, Scan] = {
         "sequential": sequential,
         "fast": fast,

@@ -110,7 +110,10 @@ def decoding() -> list[Row]:
         model = load_checkpoint(path).model
         few = words[::40]
 
-        actions = {"batched": partial(greedy_decode, model, words), "one": partial(_one_by_one, model, few)}
+        actions: dict[str, Callable[[], object]] = {
+            "batched": partial(greedy_decode, model, words),
+            "one": partial(_one_by_one, model, few),
+        }
         timings = in_turns(actions, rounds=3)
         ours, one = (Timing(*(t / count for t in timings[key])) for key, count in (("batched", len(words)), ("one", len(few))))
         rows.append(_row(f"decode, {name}, a word", ours, "one by one without cache", one, 1 / 30))
