@@ -61,7 +61,7 @@ def test_opens_with_title_goals_what_to_know_and_minutes(notebook):
     opening = prose(notebook.cells[:first_code])
     assert opening.startswith("# "), "the first line is the title"
     for what, pattern in (
-        ("the goals", r"(?i)\bgoals?\b|you will be able"),
+        ("the goals", r"(?i)\bgoals?\b|you will be able|you will learn"),
         ("what to know before", r"(?i)\bbefore\b"),
         ("the minutes", r"\d\s*minutes"),
     ):
@@ -70,7 +70,7 @@ def test_opens_with_title_goals_what_to_know_and_minutes(notebook):
 
 def test_closes_with_a_recap_and_the_next_step(notebook):
     closing = prose(notebook.cells[-3:])
-    assert re.search(r"(?i)\brecap\b", closing) and re.search(r"(?i)\bnext\b", closing)
+    assert re.search(r"(?i)\brecap\b|\bwhat you (?:now )?(?:have|know)\b", closing) and re.search(r"(?i)\bnext\b", closing)
 
 
 def test_cells_are_short(notebook):
