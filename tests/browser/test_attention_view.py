@@ -145,7 +145,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder.mkdir()
     copy_course(folder, [])
     cells = [nbformat.v4.new_code_cell(source.strip()) for source in NOTEBOOK.split("---")]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "notebooks" / "views.ipynb")
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}  # else JupyterLab asks
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "notebooks" / "views.ipynb")
     with jupyterlab(folder) as server:
         yield server
 
