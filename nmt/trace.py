@@ -257,7 +257,7 @@ def _stacked(patterns: Mapping[str, Tensor], stack: str, part: str, row: int) ->
 def _one(choice: SSMTrace, row: int) -> SSMTrace:
     """One word of a batch."""
     own = {name: getattr(choice, name)[row : row + 1].clone() for name in ("x", "delta", "B", "C")}
-    return replace(choice, A=choice.A.clone(), D=choice.D.clone(), **own)
+    return replace(choice, A=choice.A.detach().clone(), D=choice.D.detach().clone(), **own)
 
 
 def trace_ssm(model: Mamba, word: str, written: str | None = None) -> tuple[dict[str, SSMTrace], list[int]]:

@@ -76,6 +76,7 @@ def test_mambas_trace_has_one_entry_for_each_sign_and_layer(mamba: Mamba) -> Non
     traces, signs = trace_ssm(mamba, "street", "eets")
     assert [VOCABULARY.token(sign) for sign in signs] == [*found.source, *found.target]
     torch.testing.assert_close(traces["blocks.1.ssm"].delta[0], found.delta[1])
+    assert not any(tensor.requires_grad for tensor in (found.logits, found.hidden_attention(with_skip=True), found.ssm["blocks.0.ssm"].D))
 
 
 @pytest.mark.parametrize("rule", ["mixed", "zoh"])
@@ -139,3 +140,11 @@ def test_bad_input_is_refused(transformer: Transformer, mamba: Mamba) -> None:
         found.attention("all")
     with pytest.raises(ValueError, match="heads of its own"):
         trace(transformer, "ox", written="ox").attention("cross", groups=2)
+
+
+def test_an_answer_that_opens_a_new_word_can_be_traced_too(mamba: Mamba) -> None:
+    """Untrained models write `<SOS>` among their letters."""
+    alone, with_another = trace(mamba, ["ox", "is"], written=["a<SOS>b", "abc"])
+    assert alone.target == ["<SOS>", "a", "<SOS>", "b"] and alone.asked == ["a", "<SOS>", "b", "<EOS>"]
+    assert alone.logits.shape == with_another.logits.shape == (4, 29)
+    assert trace_ssm(mamba, "ox", "a<SOS>b")[1] == [14, 23, 28, 27, 0, 27, 1]
