@@ -19,7 +19,8 @@ SCHEDULE = ["--schedule", "plateau", "--plateau-patience", "0", "--accumulate", 
 
 
 STOPS_ITSELF = """
-import os, sys
+import os, signal as signals, sys
+signals.signal(signals.SIGINT, signals.default_int_handler)  # a test run in the background may have it ignored
 import nmt.training
 from nmt.__main__ import main
 
