@@ -4,7 +4,7 @@ Attention alone sees a bag of letters: shuffle its inputs and its outputs are sh
 """
 
 import torch
-from einops import rearrange, repeat
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -108,16 +108,11 @@ class RotaryPositions(nn.Module):
         super().__init__()
         if head_size % 2:
             raise ValueError(f"rotary positions turn pairs of coordinates, so the head size must be even, not {head_size}")
-        self.register_buffer("frequencies", repeat(pair_frequencies(head_size, base), "i -> (i two)", two=2), persistent=False)
+        self.register_buffer("frequencies", pair_frequencies(head_size, base), persistent=False)
 
     def forward(self, vectors: Float[Tensor, "b h l k"], start: int = 0) -> Float[Tensor, "b h l k"]:
         """Rotate `vectors`, whose first stands at position `start`."""
         position = torch.arange(start, start + vectors.shape[2], dtype=vectors.dtype, device=vectors.device)
-        angle = position[:, None] * self.frequencies.to(vectors.dtype)  # (l, k), equal within a pair
-        return vectors * angle.cos() + _quarter_turn(vectors) * angle.sin()
-
-
-def _quarter_turn(vectors: Float[Tensor, "... k"]) -> Float[Tensor, "... k"]:
-    """Each pair (u, v) becomes (−v, u): a rotation by 90 degrees."""
-    pairs = rearrange(vectors, "... (i two) -> ... i two", two=2)
-    return torch.stack((-pairs[..., 1], pairs[..., 0]), dim=-1).flatten(-2)
+        angle = position[:, None] * self.frequencies.to(vectors.dtype)  # (l, k/2)
+        pairs = torch.view_as_complex(rearrange(vectors, "b h l (i two) -> b h l i two", two=2))  # (u, v) as u + iv
+        return torch.view_as_real(pairs * torch.polar(torch.ones_like(angle), angle)).flatten(-2)  # times e^(i·angle): turned
