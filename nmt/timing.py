@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Mapping
 from statistics import median
@@ -20,7 +21,7 @@ class Timing(NamedTuple):
 def take_turns(
     actions: Mapping[str, Callable[[], object]], rounds: int = 7, clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, Timing]:
-    """Run every action once to warm up, then `rounds` times in turn, and report each one's seconds.
+    """Run every action once to warm up, then `rounds` times in turn, and report each one's seconds. Python's garbage waits meanwhile.
 
     Ratios between actions that took turns can be trusted further than the seconds themselves. With one thread on a busy
     machine, `clock=time.process_time` counts the seconds that the processor really worked on this program.
@@ -31,11 +32,17 @@ def take_turns(
     for action in actions.values():
         action()
     seconds: dict[str, list[float]] = {name: [] for name in actions}
-    for _ in range(rounds):
-        for name, action in actions.items():
-            started = clock()
-            action()
-            seconds[name].append(clock() - started)
+    collecting = gc.isenabled()
+    gc.disable()  # it would fall due in the middle of one action, for objects that others have made
+    try:
+        for _ in range(rounds):
+            for name, action in actions.items():
+                started = clock()
+                action()
+                seconds[name].append(clock() - started)
+    finally:
+        if collecting:
+            gc.enable()
     return {name: Timing(median(runs), min(runs)) for name, runs in seconds.items()}
 
 

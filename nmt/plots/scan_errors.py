@@ -68,7 +68,7 @@ def plot_log_space_difference(rows: Sequence[Row]) -> Picture:
 
 
 def _two_panels(rows: Sequence[Row], x: str, label: str) -> Any:
-    figure, axes = new_figure(9.5, 3.8, columns=2, sharey=True)
+    figure, axes = new_figure(9, 3.5, columns=2, sharey=True)
     for axis, part, title in zip(axes, ("value", "gradient_decay"), ("values h", "gradients ∂loss/∂log a"), strict=True):
         _draw(axis, rows, x, part)
         axis.set(xlabel=label, title=title)

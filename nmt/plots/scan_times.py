@@ -22,7 +22,7 @@ def plot_scan_times(rows: Sequence[Row], title: str = "") -> Picture:
     """
     if not rows:
         raise ValueError("there is no measurement to draw; choose another width or number of threads")
-    figure, axes = new_figure(9.5, 3.8, columns=2, sharey=True)
+    figure, axes = new_figure(9, 3.5, columns=2, sharey=True)
     for axis, (part, name) in zip(axes, PARTS.items(), strict=True):
         _draw_lines(axis, rows, "length", part)
         axis.set(xlabel="length L", title=name)
@@ -79,7 +79,7 @@ def plot_times_by_width(rows: Sequence[Row]) -> Picture:
 
 def plot_compiled(rows: Sequence[Row]) -> Picture:
     """Plain and compiled milliseconds (forward + backward), and the seconds that compiling takes, against length."""
-    figure, (left, right) = new_figure(9.5, 3.6, columns=2)
+    figure, (left, right) = new_figure(9, 3.4, columns=2)
     methods = list(dict.fromkeys(row["method"] for row in rows))
     for method in methods:
         mine = [row for row in rows if row["method"] == method]
@@ -95,6 +95,7 @@ def plot_compiled(rows: Sequence[Row]) -> Picture:
     left.set(xlabel="length L", ylabel="milliseconds", title="One run, forward + backward")
     right.set(xlabel="length L", ylabel="seconds", title="Compiling, once for each length")
     left.set_ylim(bottom=0.1)
+    right.set_ylim(bottom=1)
     figure.legend(loc="outside right center", frameon=False)
     longest = max(row["length"] for row in rows)
     gains = [

@@ -60,7 +60,7 @@ def scan_style(method: str) -> dict[str, Any]:
 
 def plot_recurrence(decays: Sequence[float], inputs: Sequence[float]) -> Picture:
     """The states of h_t = a h_{t−1} + b_t for the same inputs b and several constant decays a."""
-    figure, (above, below) = new_figure(7, 4, rows=2, sharex=True, height_ratios=[1, 2])
+    figure, (above, below) = new_figure(6.5, 3.4, rows=2, sharex=True, height_ratios=[1, 2])
     positions = range(1, len(inputs) + 1)
     above.bar(positions, inputs, width=0.4, color=SOURCE)
     above.set(ylabel="input b", title="The same inputs, three decays a")
@@ -94,7 +94,7 @@ def plot_rounds(method: str, length: int, round_shown: int | None = None) -> Pic
     shown = len(rounds) if round_shown is None else round_shown
     if not 0 <= shown <= len(rounds):
         raise ValueError(f"{SCAN_NAMES[method]} on {length} positions has rounds 0 (the inputs) to {len(rounds)}, not {shown}")
-    figure, axis = new_figure(min(10.0, 1.2 + 0.95 * length), 1.0 + 0.62 * (len(rounds) + 1))
+    figure, axis = new_figure(min(10.0, 0.9 + 0.88 * length), 0.9 + 0.56 * (len(rounds) + 1))
     place = {(t, t): 0 for t in range(1, length + 1)}  # span → the round that made it last
     for span in place:
         _draw_node(axis, span, 0, length, fresh=shown == 0)
@@ -137,14 +137,14 @@ def _draw_node(axis: Axes, span: Span, number: int, length: int, fresh: bool) ->
     label = f"{first}–{last}" if first != last else f"{first}"
     if length <= 8:
         a, b = _joined(span)
-        label += f"\n({a:.3g}, {b:.3g})"
+        label += f"\n({a:.2g}, {b:.3g})"
     axis.text(
         last,
         number,
         label,
         ha="center",
         va="center",
-        fontsize=8 if length <= 8 else 7,
+        fontsize=9 if length <= 8 else 8,
         color=INK,
         zorder=2,
         bbox={"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": colour, "linewidth": 2.6 if fresh else 1.3},

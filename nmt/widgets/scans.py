@@ -23,7 +23,7 @@ def explore_rounds() -> Explorer:
         {
             "method": Dropdown(options=[(SCAN_NAMES[name], name) for name in PREFIXES], value="blelloch", description="Scan:"),
             "length": Dropdown(options=LENGTHS, value=8, description="Positions:"),
-            "shown": BoundedIntText(value=1, min=0, max=15, description="Rounds done:"),
+            "shown": BoundedIntText(value=7, min=0, max=15, description="Rounds done:"),
         },
         _draw_rounds,
     )

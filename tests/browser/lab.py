@@ -70,12 +70,12 @@ def chromium() -> str:
 
 
 def copy_course(folder: Path, notebooks: list[str]) -> None:
-    """Lay out `folder` like a checkout: copies of the named notebooks, links to what they read."""
+    """Lay out `folder` like a checkout: copies of the named notebooks and of what they read."""
     (folder / "notebooks").mkdir(parents=True)
     for name in notebooks:
         shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", folder / "notebooks")
     for name in ("assets", "data"):
-        (folder / name).symlink_to(ROOT / name)
+        shutil.copytree(ROOT / name, folder / name)  # no links: the server serves no file from outside its folder
 
 
 def _free_port() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import pytest
@@ -18,6 +19,19 @@ def test_actions_take_turns_after_one_warm_up_each() -> None:
 def test_a_sleep_is_measured_and_the_fastest_is_no_slower_than_the_median() -> None:
     timing = take_turns({"sleep": lambda: time.sleep(0.02)}, rounds=3)["sleep"]
     assert 0.02 <= timing.fastest <= timing.median < 2
+
+
+def test_the_garbage_collector_is_switched_on_again_even_after_an_error() -> None:
+    runs = iter([True, False])
+
+    def fails_when_measured() -> None:
+        if not next(runs):
+            assert not gc.isenabled()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        take_turns({"broken": fails_when_measured}, rounds=1)
+    assert gc.isenabled()
 
 
 def test_the_processor_clock_does_not_count_a_sleep() -> None:

@@ -10,7 +10,7 @@ from nmt.widgets.scans import LENGTHS, WIDTHS, explore_rounds, explore_times
 
 
 def test_the_stepper_begins_with_a_figure_that_a_notebook_can_show_above_it():
-    assert explore_rounds().output.value.count(plot_rounds("blelloch", 8, 1).to_html()) == 1
+    assert explore_rounds().output.value.count(plot_rounds("blelloch", 8).to_html()) == 1
 
 
 def test_every_scan_and_length_can_be_stepped_to_its_end_and_no_further():
