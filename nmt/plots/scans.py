@@ -94,7 +94,7 @@ def plot_rounds(method: str, length: int, round_shown: int | None = None) -> Pic
     shown = len(rounds) if round_shown is None else round_shown
     if not 0 <= shown <= len(rounds):
         raise ValueError(f"{SCAN_NAMES[method]} on {length} positions has rounds 0 (the inputs) to {len(rounds)}, not {shown}")
-    figure, axis = new_figure(min(10.0, 0.9 + 0.88 * length), 0.9 + 0.56 * (len(rounds) + 1))
+    figure, axis = new_figure(min(10.0, 0.9 + 0.9 * length), 0.9 + 0.56 * (len(rounds) + 1))
     place = {(t, t): 0 for t in range(1, length + 1)}  # span → the round that made it last
     for span in place:
         _draw_node(axis, span, 0, length, fresh=shown == 0)
@@ -144,7 +144,7 @@ def _draw_node(axis: Axes, span: Span, number: int, length: int, fresh: bool) ->
         label,
         ha="center",
         va="center",
-        fontsize=9 if length <= 8 else 8,
+        fontsize=8,
         color=INK,
         zorder=2,
         bbox={"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": colour, "linewidth": 2.6 if fresh else 1.3},
