@@ -29,7 +29,7 @@ def hidden_attention(ssm: SSMTrace, *, with_skip: bool = False) -> Float[Tensor,
     """
     doubled: dict[str, Any] = {name: value.double() for name, value in vars(ssm).items() if isinstance(value, Tensor)}
     exact = replace(ssm, **doubled)
-    if bool((exact.A == exact.A[:, :1]).all()):
+    if bool((exact.A[:, :1] == exact.A).all()):
         one = torch.ones_like(exact.B[..., :1])
         alpha = _unrolled(replace(exact, A=exact.A[:, :1], B=one, C=one))
         alpha *= einsum(exact.C, exact.B, "b t n, b s n -> b t s")[:, None]
