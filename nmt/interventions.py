@@ -9,7 +9,7 @@ of an outer block are applied first. When the block ends, also by an error, ever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -143,6 +143,31 @@ def look_at(pattern: Float[Tensor, "*batch q s"], *heads: int) -> PatternHook:
             raise ValueError(f"the pattern has {pattern.shape[-1]} keys, but this layer has {weights.shape[-1]}")
         changed = weights.clone()
         changed[:, :, :rows] = pattern[..., None, :rows, :].to(weights)
+        return _with_heads(weights, heads, changed)
+
+    return function
+
+
+def redirect(places: Sequence[Mapping[int, int]], *heads: int) -> PatternHook:
+    """Turn single looks: for each word of the batch, the named queries put all their weight on one key each.
+
+    Args:
+        places: for each word a mapping from query to key; other queries keep the model's weights.
+        heads: which heads; all, where none is named.
+    """
+
+    def function(weights: Float[Tensor, "b h q s"]) -> Float[Tensor, "b h q s"]:
+        if len(places) != len(weights):
+            raise ValueError(f"places are given for {len(places)} words, but the batch has {len(weights)}")
+        changed = weights.clone()
+        for row, turned in enumerate(places):
+            for query, key in turned.items():
+                if not (0 <= query < weights.shape[-2] and 0 <= key < weights.shape[-1]):
+                    raise ValueError(
+                        f"word {row}: query {query} or key {key} is outside {weights.shape[-2]} queries by {weights.shape[-1]} keys"
+                    )
+                changed[row, :, query] = 0
+                changed[row, :, query, key] = 1
         return _with_heads(weights, heads, changed)
 
     return function

@@ -8,6 +8,7 @@ from nmt.plots.attention import (
     plot_mask,
     plot_scaling,
 )
+from nmt.plots.causes import plot_losses, plot_losses_by_class, plot_patching, plot_patching_average, plot_swaps
 from nmt.plots.data import (
     plot_alignment,
     plot_buckets,
@@ -25,6 +26,14 @@ from nmt.plots.discretization import (
     plot_trajectory,
     plot_write_strength,
 )
+from nmt.plots.heads import (
+    plot_alignment_scores,
+    plot_head_roles,
+    plot_matching,
+    plot_roles_over_seeds,
+    plot_shifts,
+    plot_table_of_scores,
+)
 from nmt.plots.mamba import plot_copying, plot_cost_per_letter, plot_gate, plot_memory, plot_step_sizes
 from nmt.plots.patterns import Pattern, plot_patterns
 from nmt.plots.positions import (
@@ -32,6 +41,7 @@ from nmt.plots.positions import (
     plot_position_table,
     plot_score_by_distance,
 )
+from nmt.plots.probes import plot_probes
 from nmt.plots.scan_errors import plot_errors_by_length, plot_errors_by_spread, plot_log_space_difference
 from nmt.plots.scan_times import plot_compiled, plot_scan_times, plot_times_by_width, plot_two_loops
 from nmt.plots.scans import plot_recurrence, plot_rounds, plot_work_and_depth
@@ -43,6 +53,7 @@ __all__ = [
     "Pattern",
     "Picture",
     "plot_alignment",
+    "plot_alignment_scores",
     "plot_attention_map",
     "plot_attention_maps",
     "plot_buckets",
@@ -56,6 +67,7 @@ __all__ = [
     "plot_errors_by_length",
     "plot_errors_by_spread",
     "plot_gate",
+    "plot_head_roles",
     "plot_learning_curves",
     "plot_lengths",
     "plot_letter_frequencies",
@@ -63,24 +75,34 @@ __all__ = [
     "plot_look_up",
     "plot_looking_behind",
     "plot_loss_against_accuracy",
+    "plot_losses",
+    "plot_losses_by_class",
     "plot_mask",
+    "plot_matching",
     "plot_memory",
     "plot_mistakes",
     "plot_next_letter",
     "plot_one_step",
     "plot_padding",
+    "plot_patching",
+    "plot_patching_average",
     "plot_patterns",
     "plot_position_table",
+    "plot_probes",
     "plot_recurrence",
     "plot_rescaling",
+    "plot_roles_over_seeds",
     "plot_rounds",
     "plot_scaling",
     "plot_scan_times",
     "plot_score_by_distance",
+    "plot_shifts",
     "plot_small_steps",
     "plot_spelling",
     "plot_stability_regions",
     "plot_step_sizes",
+    "plot_swaps",
+    "plot_table_of_scores",
     "plot_times_by_width",
     "plot_trajectory",
     "plot_two_loops",
