@@ -137,8 +137,13 @@ class Mamba(nn.Module):
 
     def step(self, token: Int[Tensor, " b"], cache: MambaCache) -> tuple[Float[Tensor, "b v"], MambaCache]:
         """Logits of the letter after `token`, and the cache that remembers `token` too. The cost depends on nothing read before."""
-        hidden, cache = self._read(token[:, None], cache)
-        return self.output(self.norm(hidden[:, 0])), cache
+        logits, cache = self.read_on(token[:, None], cache)
+        return logits[:, 0], cache
+
+    def read_on(self, tokens: Int[Tensor, "b l"], cache: MambaCache) -> tuple[Float[Tensor, "b l v"], MambaCache]:
+        """Logits of the letter after each of several tokens, and the cache that remembers them all: many a `step` at once."""
+        hidden, cache = self._read(tokens, cache)
+        return self.output(self.norm(hidden)), cache
 
     def _nothing_read(self, batch: int) -> MambaCache:
         blocks = cast(Sequence[MambaBlock], self.blocks)

@@ -8,6 +8,7 @@ from nmt.plots.attention import (
     plot_mask,
     plot_scaling,
 )
+from nmt.plots.attention_step import plot_attention_step
 from nmt.plots.causes import plot_losses, plot_losses_by_class, plot_patching, plot_patching_average, plot_swaps
 from nmt.plots.data import (
     plot_alignment,
@@ -26,6 +27,7 @@ from nmt.plots.discretization import (
     plot_trajectory,
     plot_write_strength,
 )
+from nmt.plots.embeddings import LetterMap, plot_letter_maps, plot_widths
 from nmt.plots.heads import (
     plot_alignment_scores,
     plot_head_roles,
@@ -34,7 +36,9 @@ from nmt.plots.heads import (
     plot_shifts,
     plot_table_of_scores,
 )
+from nmt.plots.learned_positions import plot_frequencies, plot_learned_positions
 from nmt.plots.mamba import plot_copying, plot_cost_per_letter, plot_gate, plot_memory, plot_step_sizes
+from nmt.plots.memory import plot_channel, plot_half_lives, plot_letter_memory, plot_survival
 from nmt.plots.patterns import Pattern, plot_patterns
 from nmt.plots.positions import (
     plot_looking_behind,
@@ -50,13 +54,16 @@ from nmt.plots.training import plot_comparison, plot_learning_curves, plot_loss_
 from nmt.plots.translation import plot_next_letter, plot_spelling
 
 __all__ = [
+    "LetterMap",
     "Pattern",
     "Picture",
     "plot_alignment",
     "plot_alignment_scores",
     "plot_attention_map",
     "plot_attention_maps",
+    "plot_attention_step",
     "plot_buckets",
+    "plot_channel",
     "plot_class_counts",
     "plot_comparison",
     "plot_compiled",
@@ -66,11 +73,16 @@ __all__ = [
     "plot_cost_per_letter",
     "plot_errors_by_length",
     "plot_errors_by_spread",
+    "plot_frequencies",
     "plot_gate",
+    "plot_half_lives",
     "plot_head_roles",
+    "plot_learned_positions",
     "plot_learning_curves",
     "plot_lengths",
     "plot_letter_frequencies",
+    "plot_letter_maps",
+    "plot_letter_memory",
     "plot_log_space_difference",
     "plot_look_up",
     "plot_looking_behind",
@@ -101,11 +113,13 @@ __all__ = [
     "plot_spelling",
     "plot_stability_regions",
     "plot_step_sizes",
+    "plot_survival",
     "plot_swaps",
     "plot_table_of_scores",
     "plot_times_by_width",
     "plot_trajectory",
     "plot_two_loops",
+    "plot_widths",
     "plot_work_and_depth",
     "plot_write_strength",
 ]

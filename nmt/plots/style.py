@@ -26,6 +26,10 @@ NEUTRAL = "#595959"  # grey: axes, baselines, chance
 INK = "#1a1a1a"
 SERIES = [SOURCE, TARGET, TRUTH, MODEL, MAMBA, TRANSFORMER, NEUTRAL]  # for curves without a fixed meaning, in this order
 
+# Discs that carry a letter (Tol's muted palette, 2021): vowels dark, consonants light, so that they also differ without colour.
+VOWEL = "#882255"  # wine
+CONSONANT = "#ddcc77"  # sand; y, which the rule takes for either, is white with a rim of wine; other signs are grey
+
 SEQUENTIAL = "Purples"  # weights in [0, 1]: white is none, dark is all; no hue of a source, target or truth
 DIVERGING = "PuOr"  # signed values, centred on zero
 
