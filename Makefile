@@ -17,7 +17,7 @@ ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_PREFER_ENV_PATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check unit notebooks-test browser-test notebooks look data train positions ablations bench diagrams readme javascript format pins clean
+.PHONY: help lab test check unit notebooks-test browser-test notebooks look site data train positions ablations bench diagrams readme javascript format pins clean
 
 help: ## list these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,9 @@ notebooks: $(READY_DEV) ## run notebooks and store their outputs; ONLY=02_attent
 
 look: $(READY_DEV) ## photograph notebooks in JupyterLab in Chromium, light and dark; ONLY=02_attention takes one
 	$(PY) tests/browser/look.py $(ONLY) $(ARGS)
+
+site: $(READY_DEV) ## make build/site/, the course as pages for any browser, from the stored notebooks; works offline
+	$(PY) website/make_site.py $(ARGS)
 
 data: $(READY_DEV) ## remake the word pairs in data/ and check every count and checksum
 	$(PY) data/build.py $(ARGS)
@@ -88,7 +91,7 @@ diagrams: $(READY) ## redraw assets/diagrams/
 readme: $(READY_DEV) ## write the tables of README.md from the notebooks and run records that are there
 	$(PY) .ci/readme.py
 
-javascript: $(READY_DEV) ## remake nmt/javascript/ from npm packages; needs node, npm and a network
+javascript: $(READY_DEV) ## remake nmt/javascript/ and website/katex/ from npm packages; needs node, npm and a network
 	$(PY) .ci/javascript.py $(ARGS)
 
 format: $(READY_DEV) ## format the code and fix what lint can fix

@@ -1,13 +1,18 @@
-"""Make nmt/javascript/d3-subset.js and its licences from the npm packages that nmt/javascript/package.json names: `make javascript`.
+"""Make the JavaScript that the course ships from npm packages: `make javascript`.
 
-Needs node and npm, and a network; nothing else in the course does. The same versions give the same file, byte for byte: `--check` says
-whether it is the one that is shipped. The file's first line names each package that is in it, with its version.
+nmt/javascript/: the parts of d3 that the attention views need, and licences. website/katex/: KaTeX for the formulas of the static site,
+its fonts inside its style sheet, because a browser may refuse to a page opened from a file any font that lies beside it. Which packages
+and versions, says the package.json in each folder. Needs node and npm, and a network; nothing else in the course does. The same versions
+give the same files, byte for byte: `--check` says whether they are the ones that are shipped. A made file's first line names each
+package in it, with its version.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +20,8 @@ import tempfile
 from importlib.metadata import distribution
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[1] / "nmt" / "javascript"
+ROOT = Path(__file__).resolve().parents[1]
+VIEWS, KATEX = ROOT / "nmt" / "javascript", ROOT / "website" / "katex"
 SUBSET, LICENCES = "d3-subset.js", "LICENSES.txt"
 BUILD = ["--bundle", "--minify", "--format=iife", "--global-name=d3", "--charset=ascii", "--target=es2018", "--legal-comments=none"]
 
@@ -29,11 +35,16 @@ def run(command: list[str], folder: Path) -> None:
         raise SystemExit(f"{' '.join(command[:2])} failed:\n{done.stderr}")
 
 
-def build(folder: Path) -> dict[str, str]:
-    """The two files by name, made in `folder`."""
-    for name in ("package.json", "entry.js"):
-        shutil.copy(FOLDER / name, folder)
+def install(folder: Path, package: Path) -> None:
+    """Install in `folder` what `package`, a package.json, names."""
+    shutil.copy(package, folder)
     run(["npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
+
+
+def build_views(folder: Path) -> dict[Path, str]:
+    """The two files of nmt/javascript/, made in `folder`."""
+    shutil.copy(VIEWS / "entry.js", folder)
+    install(folder, VIEWS / "package.json")
     run([str(folder / "node_modules/.bin/esbuild"), "entry.js", *BUILD, "--outfile=out.js", "--metafile=meta.json"], folder)
     sources = json.loads((folder / "meta.json").read_text())["outputs"]["out.js"]["inputs"]
     packages = sorted({Path(source).parts[1] for source in sources if source.startswith("node_modules/")})
@@ -52,21 +63,44 @@ def build(folder: Path) -> dict[str, str]:
     text = next(Path(str(file.locate())).read_text() for file in bertviz.files or [] if file.name == "LICENSE").strip()
     licences.append(f"bertviz {bertviz.version} (Apache-2.0), in every view; not in this folder\n\n{text}")
     rule = "\n\n" + "=" * 80 + "\n\n"
-    return {SUBSET: head + (folder / "out.js").read_text(), LICENCES: rule.join(licences) + "\n"}
+    return {VIEWS / SUBSET: head + (folder / "out.js").read_text(), VIEWS / LICENCES: rule.join(licences) + "\n"}
+
+
+def build_katex(folder: Path) -> dict[Path, str]:
+    """The three files of website/katex/, made in `folder`: of each font only WOFF2, which every browser of the last years reads."""
+    install(folder, KATEX / "package.json")
+    package = folder / "node_modules" / "katex"
+    head = f"/* KaTeX {json.loads((package / 'package.json').read_text())['version']}. Copyright Khan Academy and others, MIT. */\n"
+
+    def embed(found: re.Match[str]) -> str:
+        font = base64.b64encode((package / "dist" / found[1]).read_bytes()).decode()
+        return f'src:url(data:font/woff2;base64,{font}) format("woff2")'
+
+    style = re.sub(r"src:url\((fonts/[\w-]+\.woff2)\)[^;}]*", embed, (package / "dist" / "katex.min.css").read_text())
+    if "url(fonts/" in style:
+        raise SystemExit("a font of KaTeX was not put into its style sheet: its form has changed, and this program must follow")
+    script = (package / "dist" / "katex.min.js").read_text()
+    return {
+        KATEX / "katex.min.js": head + script.rstrip() + "\n",
+        KATEX / "katex.min.css": head + style.rstrip() + "\n",
+        KATEX / "LICENSE.txt": (package / "LICENSE").read_text(),
+    }
 
 
 def main() -> int:
-    """Write both files, or compare them with the stored ones."""
-    parser = argparse.ArgumentParser(description="Make the JavaScript that the attention views need from npm packages.")
+    """Write all files, or compare them with the stored ones."""
+    parser = argparse.ArgumentParser(description="Make the JavaScript that the course ships from npm packages.")
     parser.add_argument("--check", action="store_true", help="write nothing; 1 where a file would change")
     check = parser.parse_args().check
-    with tempfile.TemporaryDirectory(prefix="javascript-") as folder:
-        made = build(Path(folder))
-    changed = [name for name, text in made.items() if not (FOLDER / name).exists() or (FOLDER / name).read_text() != text]
-    for name in changed:
-        print(f"{name}: {'differs from the stored file' if check else 'written'}")
+    made: dict[Path, str] = {}
+    for build in (build_views, build_katex):
+        with tempfile.TemporaryDirectory(prefix="javascript-") as folder:
+            made |= build(Path(folder))
+    changed = [path for path, text in made.items() if not path.exists() or path.read_text() != text]
+    for path in changed:
+        print(f"{path.relative_to(ROOT)}: {'differs from the stored file' if check else 'written'}")
         if not check:
-            (FOLDER / name).write_text(made[name])
+            path.write_text(made[path])
     if not changed:
         print("nothing changed")
     return 1 if check and changed else 0
