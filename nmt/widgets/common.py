@@ -10,6 +10,11 @@ from ipywidgets import HTML, HBox, Layout, VBox, Widget
 
 from nmt.plots.style import Picture
 
+# JupyterLab takes arrows and letters that are pressed on a dropdown as its own commands: "c", then "v" pastes a cell. This leaves them to
+# the dropdown, from the moment it has the focus. A page that runs no such script keeps Alt+Down, which opens the list anywhere.
+_KEYS = """<style onload="this.closest('.nmt-explorer')?.addEventListener('focusin', event => {
+    if (event.target.matches('select')) event.target.setAttribute('data-lm-suppress-shortcuts', 'true') })"></style>"""
+
 
 class Explorer(VBox):
     """Controls above the figure that they change.
@@ -20,7 +25,8 @@ class Explorer(VBox):
 
     def __init__(self, controls: Mapping[str, Widget], output: HTML) -> None:
         row = HBox(list(controls.values()), layout=Layout(flex_flow="row wrap", grid_gap="4px 16px", margin="0 0 8px 0"))
-        super().__init__([row, output])
+        super().__init__([row, output, HTML(_KEYS, layout=Layout(height="0", margin="0"))])
+        self.add_class("nmt-explorer")
         self.controls = dict(controls)
         self.output = output
 

@@ -1,7 +1,7 @@
 """Look at notebooks as a reader sees them: `make look ONLY=02_attention`, or `python tests/browser/look.py NAME... [--out FOLDER]`.
 
 Each notebook runs from top to bottom in JupyterLab in Chromium; pictures of it in the light and the dark theme go to a folder, cut into
-screens. Exit status 1 where a cell failed, the console has an error, or the page asked another machine for something.
+screens. Exit status 1 where the checks of the browser tests find something wrong.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lab import ROOT, Server, browser, copy_course, jupyterlab, open_notebook, outputs, run_all, set_theme
+import checks
+from lab import ROOT, Server, copy_course, jupyterlab
 from playwright.sync_api import BrowserContext, Page
+from reader import browser, leave, open_notebook, run_all, set_theme
 
 SCREEN = 1400  # pixels of height in one picture
 SCROLLER = ".jp-Notebook .jp-WindowedPanel-outer, .jp-WindowedPanel-outer"
@@ -36,19 +38,15 @@ def look(context: BrowserContext, server: Server, name: str, folder: Path) -> in
     """Run and photograph one notebook, and print what went wrong; the number of complaints."""
     page, seen = open_notebook(context, server, name)
     run_all(page)
+    complaints = checks.after_running(page, seen)
     for theme in ("light", "dark"):
         set_theme(page, theme)
+        complaints += checks.readable(page, theme)
         pictures = photograph(page, folder, f"{name}-{theme}")
         print(f"{name}, {theme}: {len(pictures)} pictures")
-    errors = [f"cell {o['cell']}: {o['ename']}: {o['evalue']}" for o in outputs(page) if o["output_type"] == "error"]
-    shown_errors = page.locator(".jp-OutputArea-output", has_text="Error displaying widget").count()
-    complaints = [f"error output: {line}" for line in errors]
-    complaints += [f"{shown_errors} widgets could not be shown"] if shown_errors else []
-    complaints += [f"request off this machine (blocked): {url}" for url in seen.blocked]
-    complaints += [f"console error: {line}" for line in seen.console]
     for line in complaints:
         print(f"{name}: {line}", file=sys.stderr)
-    page.close()
+    leave(page, server)
     return len(complaints)
 
 

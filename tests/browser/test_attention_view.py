@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import nbformat
 import pytest
 import torch
-from lab import Seen, Server, browser, copy_course, jupyterlab, open_notebook, outputs, run_all, set_theme
+from checks import frames_drawn, quiet, stills_shown
 from playwright.sync_api import BrowserContext, FrameLocator, Locator, Page, Route
+from reader import Seen, leave, open_notebook, outputs, run_all, save_and_leave, set_theme
 
 from nmt.attention_view import AttentionView, head_view, model_view
 from nmt.mamba import Mamba, MambaConfig
@@ -17,7 +17,6 @@ from nmt.transformer import Transformer, TransformerConfig
 
 pytestmark = pytest.mark.browser
 WORD = "street"  # six letters, then <EOS>; eetstray has eight, after <SOS>
-WAIT = 240_000  # milliseconds, for a busy machine
 NOTEBOOK = """
 import torch
 from nmt.attention_view import head_view, model_view
@@ -31,13 +30,6 @@ model_view(street)
 ---
 head_view(street, "cross", layers=[1])
 """
-
-
-@pytest.fixture(scope="module")
-def context() -> Iterator[BrowserContext]:
-    with browser() as running:
-        running.set_default_timeout(WAIT)
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -139,18 +131,6 @@ def test_model_view_enlarges_what_is_clicked(shown: tuple[Page, Seen]) -> None:
     assert not seen.console
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder: Path = tmp_path_factory.mktemp("views") / "course"
-    folder.mkdir()
-    copy_course(folder, [])
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in NOTEBOOK.split("---")]
-    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}  # else JupyterLab asks
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "notebooks" / "views.ipynb")
-    with jupyterlab(folder) as server:
-        yield server
-
-
 def drawn(page: Page) -> list[int]:
     """Lines in each frame of the notebook, once all are drawn."""
     wanted = [98, 196, 2 * 9 * 7]
@@ -162,33 +142,30 @@ def drawn(page: Page) -> list[int]:
     return wanted
 
 
-def test_the_first_run_all_in_jupyterlab_draws_every_view_and_so_does_a_saved_notebook(context: BrowserContext, lab: Server) -> None:
+def test_the_first_run_all_in_jupyterlab_draws_every_view_and_so_does_a_saved_notebook(lab, context, write_notebook):
+    path = write_notebook("views", NOTEBOOK)
     page, seen = open_notebook(context, lab, "views")
-    run_all(page, WAIT / 1000)
+    run_all(page)
     assert not [o for o in outputs(page) if o["output_type"] == "error"]
     assert page.locator("iframe[sandbox]").count() == 3
     drawn(page)
     set_theme(page, "dark")
     drawn(page)
-    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    path = lab.root / "notebooks" / "views.ipynb"
-    page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
-    assert not seen.blocked and not seen.console
-    page.close()
+    assert not quiet(page, seen)
+    save_and_leave(page, lab)
 
-    page, seen = open_notebook(context, lab, "views")  # saved here, so trusted here
+    page, seen = open_notebook(context, lab, "views", kernel=False)  # saved here, so trusted here
     drawn(page)
-    assert not seen.blocked and not seen.console
-    page.close()
+    assert not quiet(page, seen) and not frames_drawn(page, 3)
+    leave(page, lab)
 
     stored = json.loads(path.read_text(encoding="utf-8"))
     stored["cells"].append(nbformat.v4.new_markdown_cell("From somebody else."))  # no longer what was signed
     path.with_name("foreign.ipynb").write_text(json.dumps(stored), encoding="utf-8")
-    page, seen = open_notebook(context, lab, "foreign")
+    page, seen = open_notebook(context, lab, "foreign", kernel=False)
     pictures = page.locator(".jp-OutputArea-output img")
     pictures.nth(2).wait_for(state="attached")
-    assert page.locator(".jp-OutputArea-output iframe[srcdoc]").count() == 0
-    assert pictures.evaluate_all("all => all.map(i => i.complete && i.naturalWidth > 300 && i.alt.includes('head 1'))") == [True] * 3
-    assert page.get_by_text("A still picture: run this cell, or trust the notebook").count() == 3
+    assert not stills_shown(page, 3)
+    assert pictures.evaluate_all("all => all.map(i => i.naturalWidth > 300 && i.alt.includes('head 1'))") == [True] * 3
     assert not seen.blocked
-    page.close()
+    leave(page, lab)

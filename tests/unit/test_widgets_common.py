@@ -26,6 +26,12 @@ def test_draws_at_once_and_after_each_change():
     assert "<b>BROWN</b>" in shown.output.value
 
 
+def test_an_explorer_can_be_told_from_other_boxes_and_keeps_its_keys():
+    shown = explorer(controls(), shout)
+    assert "nmt-explorer" in shown._dom_classes  # the script and the browser tests find it by this
+    assert "data-lm-suppress-shortcuts" in shown.children[-1].value
+
+
 def test_an_error_becomes_its_first_line_and_goes_away_again():
     shown = explorer(controls(), shout)
     shown.controls["word"].value = ""

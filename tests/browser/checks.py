@@ -1,0 +1,171 @@
+"""What can be wrong with a notebook on its page; each check returns its complaints, so that one look at a page tells them all."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from playwright.sync_api import Frame, Locator, Page, TimeoutError
+from reader import Seen, outputs, trouble
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+OUTPUT = ".jp-OutputArea-output"
+EXPLORER = f"{OUTPUT} .nmt-explorer"
+STILL = "A still picture: run this cell, or trust the notebook"
+NO_MODEL = "widget model not found"  # what JupyterLab says of a saved widget whose kernel has ended
+NO_WORDS = ("", "Image")  # the second is what JupyterLab gives an image that has no alt text
+LEAST_CONTRAST = 4.5  # WCAG 2.2, 1.4.3
+PATIENCE = 60.0  # seconds to wait for what should be on the page, once the kernel is done
+WORDS = f".nmt-explorer, {OUTPUT}.jp-RenderedHTMLCommon"  # labels, readings, messages, captions, tables
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the outputs of a notebook hold."""
+
+    explorers: int  # by their text
+    widgets: int  # views, explorers among them
+    frames: int  # attention views shown by a cell
+    pictures: int  # images in HTML outputs, frames' still pictures not counted
+
+
+def expected(page: Page) -> Expected:
+    """Counted in the notebook's document, not on its page."""
+    data = [output.get("data", {}) for output in outputs(page)]
+    texts = ["".join(kinds.get("text/plain", "")) for kinds in data]
+    htmls = ["".join(kinds.get("text/html", "")) for kinds in data]
+    frames = sum(html.count("<iframe") for html in htmls)
+    return Expected(
+        explorers=sum(text.startswith("Explorer (") for text in texts),
+        widgets=sum(WIDGET_VIEW in kinds for kinds in data),
+        frames=frames,
+        pictures=sum(html.count("<img") for html in htmls) - frames,
+    )
+
+
+def after_running(page: Page, seen: Seen) -> list[str]:
+    """Everything that "Run all" should leave on the page is there, and nothing else happened."""
+    found = expected(page)
+    errors = [f"cell {o['cell']} raised {o['ename']}: {o['evalue']}" for o in outputs(page) if o["output_type"] == "error"]
+    return [
+        *errors,
+        *explorers_drawn(page, found),
+        *frames_drawn(page, found.frames),
+        *pictures_shown(page, found.pictures),
+        *formulas_typeset(page),
+        *quiet(page, seen),
+    ]
+
+
+def quiet(page: Page, seen: Seen, *, reopened: bool = False) -> list[str]:
+    """Nothing was asked of another machine, nothing stands on the console, and no callback raised."""
+    lost = expected(page).widgets if reopened else 0  # saved widgets are gone with their kernel, and JupyterLab says so
+    console = dict.fromkeys(line for line in seen.console if not (lost and NO_MODEL in line))
+    return [
+        *(f"asked another machine for {url}" for url in dict.fromkeys(seen.blocked)),
+        *(f"error on the console: {line}" for line in console),
+        *(f"the kernel reported, outside of any cell: {line}" for line in trouble(page)),
+    ]
+
+
+def explorers_drawn(page: Page, found: Expected) -> list[str]:
+    """Each explorer and each other widget stands on the page, with a drawing and with names for its controls."""
+    complaints = []
+    explorers = page.locator(EXPLORER)
+    if found.explorers and not _wait_for_count(explorers, found.explorers):
+        complaints.append(f"{explorers.count()} of {found.explorers} explorers are on the page")
+    if broken := page.get_by_text("Error displaying widget").count():
+        complaints.append(f"{broken} widgets could not be displayed")
+    widgets = page.locator(f"{OUTPUT}:has(> .jupyter-widgets), {OUTPUT}.jupyter-widgets")
+    if widgets.count() < found.widgets:
+        complaints.append(f"{widgets.count()} of {found.widgets} widgets are on the page")
+    for number, explorer in enumerate(explorers.all()):
+        if not explorer.locator("figure img, figure iframe, figure svg").count():
+            complaints.append(f"explorer {number} draws nothing; it says: {' '.join(explorer.inner_text().split())[-200:]}")
+        names = [control.evaluate("e => probe.name(e)") for control in controls(explorer).all()]
+        if not names or not all(names):
+            complaints.append(f"a control of explorer {number} has no name: {names}")
+    return complaints
+
+
+def controls(explorer: Locator) -> Locator:
+    """What can be operated in an explorer."""
+    return explorer.locator(":is(input, select, textarea, button, [role=slider], [tabindex='0']):visible")
+
+
+def pictures_shown(page: Page, least: int) -> list[str]:
+    """All images, of outputs and of prose, are loaded, have a size, and have words; there are at least as many as outputs hold."""
+    images = page.locator(".jp-Notebook img")
+    _wait_for_count(images, least, at_least=True)
+    _wait(page, "() => [...document.querySelectorAll('.jp-Notebook img')].every(image => image.complete)")
+    facts = images.evaluate_all("all => all.map(e => [e.naturalWidth, e.alt.trim(), e.src.slice(0, 80), e.getBoundingClientRect().width])")
+    complaints = [f"{len(facts)} pictures are on the page; the outputs hold {least}"] if len(facts) < least else []
+    for natural, alt, source, shown in facts:
+        complaints += [f"a picture is broken: {source}"] if not natural else []
+        complaints += [f"a picture is not visible: {source}"] if natural and not shown else []
+        complaints += [f"a picture has no alt text: {source}"] if alt in NO_WORDS else []
+    return complaints
+
+
+def frames_drawn(page: Page, count: int) -> list[str]:
+    """Each attention view is a frame in which lines are drawn, on white, and that fits its height."""
+    frames = page.locator(f"{OUTPUT} iframe")
+    if not _wait_for_count(frames, count, at_least=True):
+        return [f"{frames.count()} of {count} attention views are frames on the page"]
+    complaints = []
+    for number, frame in enumerate(frames.all()):
+        frame.scroll_into_view_if_needed()
+        handle = frame.element_handle()
+        inside = handle.content_frame() if handle else None
+        if inside is None or not _wait(inside, "() => document.querySelector('svg line')"):
+            complaints.append(f"attention view {number} draws nothing")
+            continue
+        if inside.evaluate("() => document.documentElement.scrollHeight > innerHeight"):
+            complaints.append(f"attention view {number} does not fit its frame")
+    return complaints
+
+
+def stills_shown(page: Page, count: int) -> list[str]:
+    """In a notebook that is not trusted each attention view is its still picture with one line, and no frame."""
+    complaints = []
+    if not _wait_for_count(page.get_by_text(STILL), count):
+        complaints.append(f"{page.get_by_text(STILL).count()} still pictures stand for {count} attention views")
+    if live := page.locator(f"{OUTPUT} iframe[srcdoc]").count():
+        complaints.append(f"{live} frames are live in a notebook that nobody trusts")
+    return complaints + pictures_shown(page, expected(page).pictures + count)
+
+
+def formulas_typeset(page: Page) -> list[str]:
+    """MathJax has set every formula, and none shows an error."""
+    prose = ".jp-MarkdownOutput"
+    _wait(page, f"() => probe.raw('{prose}').length === 0")
+    raw = page.evaluate("selector => probe.raw(selector)", prose)
+    wrong = page.locator("mjx-merror, [data-mjx-error]").evaluate_all(
+        "all => all.map(e => (e.dataset.mjxError ?? e.title) || e.textContent)"
+    )
+    return [f"a formula is not set: {text}" for text in raw] + [f"a formula is wrong: {text}" for text in wrong]
+
+
+def readable(page: Page, theme: str) -> list[str]:
+    """Explorers, captions, tables and attention views: each text stands out against what is behind it."""
+    looks = [page.evaluate("([where, least]) => probe.contrast(where, least)", [WORDS, LEAST_CONTRAST])]
+    for frame in page.frames[1:]:
+        looks.append(frame.evaluate("least => probe.contrast('body', least)", LEAST_CONTRAST))
+    weak = [f"hard to read in the {theme} theme: {text}" for look in looks for text in look["weak"]]
+    return weak or ([] if looks[0]["count"] else [f"no text was found to judge in the {theme} theme"])
+
+
+def _wait(page: Page | Frame, condition: str) -> bool:
+    """Whether the condition came true."""
+    try:
+        page.wait_for_function(condition, timeout=PATIENCE * 1000)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _wait_for_count(found: Locator, count: int, *, at_least: bool = False) -> bool:
+    if count:
+        with suppress(TimeoutError):
+            found.nth(count - 1).wait_for(state="attached", timeout=PATIENCE * 1000)
+    return found.count() >= count if at_least else found.count() == count

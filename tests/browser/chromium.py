@@ -1,0 +1,85 @@
+"""Find a Chromium for the browser tests, or install Debian's where that is possible: `make browser`.
+
+Standard library alone. On Debian and Ubuntu, as root or with a sudo that asks nothing, apt installs the packages; everywhere else one line
+says what to do, and the exit status is 1.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+PACKAGES = ("chromium", "fonts-dejavu-core")  # without a font no letter is drawn
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+ADVICE = (
+    "The browser tests need Chromium. On Debian and Ubuntu: sudo apt-get install --no-install-recommends "
+    f"{' '.join(PACKAGES)}. Elsewhere: install Chromium or Google Chrome, and set CHROMIUM to its path if it is not found."
+)
+
+
+def find() -> str:
+    """The path of an installed Chromium: the one that CHROMIUM names, or the first of the usual ones.
+
+    Raises `FileNotFoundError`, with the command that installs it, where there is none.
+    """
+    if named := os.environ.get("CHROMIUM"):
+        if path := shutil.which(named):
+            return path
+        raise FileNotFoundError(f"CHROMIUM names {named}, where no program is. {ADVICE}")
+    for name in NAMES:
+        if path := shutil.which(name):
+            return path
+    raise FileNotFoundError(ADVICE)
+
+
+def apt() -> list[str] | None:
+    """The beginning of a command that installs packages without a question; None where this user or system cannot."""
+    if not shutil.which("apt-get"):
+        return None
+    rights: list[str] = []
+    if os.geteuid() != 0:
+        if not shutil.which("sudo") or subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode:
+            return None
+        rights = ["sudo", "-n"]
+    return [*rights, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
+
+
+def install() -> bool:
+    """Install Debian's Chromium and a font; False where that is not possible."""
+    if not (command := apt()):
+        return False
+    print(f"Installing for the browser tests: {' '.join(PACKAGES)}", flush=True)
+    # An old list of packages may still do, so only the second command decides.
+    subprocess.run([*command, "update"], stdin=subprocess.DEVNULL)
+    arguments = ["install", "--yes", "--no-install-recommends", *PACKAGES]
+    return subprocess.run([*command, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL).returncode == 0
+
+
+def main() -> int:
+    """Find, install where needed, and try; 1 where there is no Chromium that starts."""
+    try:
+        if not os.environ.get("CHROMIUM") and not any(map(shutil.which, NAMES)):
+            install()
+        path = find()
+        version = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=120)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if version.returncode:
+        print(f"{path} does not start. {ADVICE}", file=sys.stderr)
+        return 1
+    print(f"{version.stdout.strip()}: {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

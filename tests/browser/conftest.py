@@ -1,0 +1,42 @@
+"""One JupyterLab and one browser for all browser tests of a process: starting them takes longer than most tests."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from lab import ROOT, Server, copy_course, jupyterlab
+from playwright.sync_api import BrowserContext
+from reader import browser
+
+NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}  # else JupyterLab asks
+
+
+@pytest.fixture(scope="session")
+def context() -> Iterator[BrowserContext]:
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder: Path = tmp_path_factory.mktemp("lab") / "course"
+    folder.mkdir()
+    copy_course(folder, NAMES)
+    with jupyterlab(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def write_notebook(lab: Server) -> Callable[[str, str], Path]:
+    """Write a notebook beside the course's: its name, and its cells, divided by lines "---"; prose begins with "%% "."""
+
+    def write(name: str, text: str) -> Path:
+        cells = [cell.strip() for cell in text.split("\n---\n")]
+        made = [nbformat.v4.new_markdown_cell(c[2:]) if c.startswith("%% ") else nbformat.v4.new_code_cell(c) for c in cells]
+        path = lab.root / "notebooks" / f"{name}.ipynb"
+        nbformat.write(nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": KERNEL}), path)
+        return path
+
+    return write

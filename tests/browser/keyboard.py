@@ -1,0 +1,214 @@
+"""Operate an explorer as somebody does who has no mouse: Tab to each control, change it, and see the output change.
+
+Everything goes through key presses; the page is only read. What cannot be done becomes a complaint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from checks import EXPLORER, controls
+from playwright.sync_api import Locator, Page
+from reader import settle
+
+MOST_TABS = 80
+WORDS = ("square", "is", "pleasure-grounds")  # for what matters only with u after q, or in short or in long words
+BAD_WORDS = {"an empty word": "", "an unknown letter": "caf\u00e9", "200 letters": "a" * 200}
+TEXT = "input:is([type=text], :not([type]))"
+
+
+@dataclass
+class Explorer:
+    """One explorer of a page, and what could not be done with it."""
+
+    page: Page
+    number: int
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def locator(self) -> Locator:
+        return self.page.locator(EXPLORER).nth(self.number)
+
+    def shown(self) -> str:
+        """The HTML below the controls."""
+        return "".join(self.locator.locator(".widget-html-content").evaluate_all("all => all.map(e => e.innerHTML)"))
+
+    def message(self) -> str:
+        """The message in the drawing's place, empty where there is none."""
+        return "".join(self.locator.get_by_role("alert").all_inner_texts()).strip()
+
+    def name(self, control: Locator) -> str:
+        return str(control.evaluate("e => probe.name(e)")) or "(no name)"
+
+    def complain(self, what: str) -> None:
+        self.complaints.append(f"explorer {self.number}: {what}")
+
+    def reach(self, control: Locator) -> bool:
+        """Press Tab until the control has the focus: onward within the explorer, else from its cell."""
+        if self._tab_to(control, MOST_TABS, inside=True):
+            return True
+        self.locator.evaluate(
+            """e => { const notebook = jupyterapp.shell.currentWidget.content
+                notebook.activeCellIndex = notebook.widgets.findIndex(cell => cell.node.contains(e))
+                notebook.mode = 'command'
+                notebook.activeCell.node.focus() }"""
+        )
+        if self._tab_to(control, MOST_TABS, inside=False):
+            return True
+        self.complain(f"Tab does not reach {self.name(control)!r}")
+        return False
+
+    def _tab_to(self, control: Locator, most: int, *, inside: bool) -> bool:
+        where = "(e, explorer) => e === document.activeElement ? 'there' : explorer.contains(document.activeElement) ? 'inside' : 'outside'"
+        explorer = self.locator.element_handle()
+        for _ in range(most):
+            place = control.evaluate(where, explorer)
+            if place == "there":
+                return True
+            if inside and place == "outside":
+                return False
+            self.page.keyboard.press("Tab")
+        return False
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def type(self, text: str) -> None:
+        """Write over what is in the focused field, and leave it as Enter does."""
+        self.press("ControlOrMeta+A", "Delete")
+        self.page.keyboard.insert_text(text)
+        self.press("Enter")
+        settle(self.page)
+
+    def choose(self, control: Locator, index: int) -> bool:
+        """One option of the focused dropdown, from its opened list."""
+        self.press("Alt+ArrowDown", "Home", *["ArrowDown"] * index, "Enter")
+        settle(self.page)
+        if control.evaluate("e => e.selectedIndex") == index:
+            return True
+        self.complain(f"the keyboard does not choose option {index} of {self.name(control)!r}")
+        return False
+
+    def changes(self, control: Locator) -> Iterator[str]:
+        """Do one change after another to the focused control, and say each time what was done; the output may change or not."""
+        kind, index, count = control.evaluate("e => [e.type, e.selectedIndex ?? 0, e.options?.length ?? 0]")
+        if kind == "select-one":
+            for other in [*range(index + 1, count), *range(index)]:
+                if not self.choose(control, other):
+                    return
+                yield f"option {other}"
+        elif kind == "number":
+            for key in ("ArrowUp", "ArrowDown", "ArrowDown"):
+                self.press(key)
+                settle(self.page)
+                yield key
+            for edge in control.evaluate("e => [e.min, e.max]"):
+                if edge:
+                    self.type(edge)
+                    yield edge
+        elif kind == "text":
+            self.press("End")
+            self.page.keyboard.type("s")
+            settle(self.page)
+            yield "one more letter"
+            self.type("brown")
+            yield "brown"
+        elif kind in ("checkbox", "radio", "submit", "button"):
+            for _ in range(2):
+                self.press("Space")
+                settle(self.page)
+                yield "Space"
+        elif kind == "range":
+            for key in ("ArrowRight", "ArrowLeft"):
+                self.press(key)
+                settle(self.page)
+                yield key
+        else:
+            self.complain(f"no test knows how to operate {self.name(control)!r}, which is {kind or 'of an unknown kind'}")
+
+    def keeps(self, control: Locator) -> None:
+        """Letters and arrows pressed on a dropdown are its own: JupyterLab would copy, paste and move cells."""
+        count = "() => jupyterapp.shell.currentWidget.content.widgets.length"
+        if not self.reach(control):
+            return
+        before = self.page.evaluate(count)
+        self.press("c", "v", "ArrowDown", "ArrowUp")
+        settle(self.page)
+        if self.page.evaluate(count) != before or not control.evaluate("e => e === document.activeElement"):
+            self.complain(f"JupyterLab takes keys that are pressed on {self.name(control)!r}")
+
+    def answers(self, control: Locator) -> bool:
+        """Whether some change of this control changes the output."""
+        if not self.reach(control):
+            return False
+        before = self.shown()
+        for what in self.changes(control):
+            if self.shown() != before:
+                self._check_message(f"{self.name(control)!r}, {what}")
+                return True
+        return False
+
+    def answers_somewhere(self, control: Locator) -> bool:
+        """The same, where needed at every option of the explorer's dropdowns and with another word: a control may matter there only."""
+        if self.answers(control):
+            return True
+        for other in self.locator.locator(f"select, {TEXT}").all():
+            if self.name(other) == self.name(control):
+                continue
+            count = other.evaluate("e => e.options?.length")
+            for setting in WORDS if count is None else range(count):
+                if not self.reach(other):
+                    break
+                if isinstance(setting, str):
+                    self.type(setting)
+                elif not self.choose(other, setting):
+                    break
+                if self.answers(control):
+                    return True
+        return False
+
+    def refuses(self, control: Locator) -> None:
+        """A bad word gets a message in place, and a good one the drawing back."""
+        good = control.input_value()
+        for what, word in BAD_WORDS.items():
+            if not self.reach(control):
+                return
+            self.type(word)
+            if not self.message():
+                self.complain(f"{what} in {self.name(control)!r} gets no message")
+            self._check_message(what)
+        self.type(good)
+        if self.message():
+            self.complain(f"the message does not go away when {good!r} is typed again: {self.message()}")
+
+    def _check_message(self, what: str) -> None:
+        """A message says what was wrong in words; an exception's name is a mistake of ours."""
+        message = self.message()
+        if message.split(":")[0].endswith(("Error", "Exception", "Interrupt")):
+            self.complain(f"after {what} it says {message!r}")
+
+    def operate(self) -> list[str]:
+        """All of it; the complaints."""
+        for control in controls(self.locator).all():
+            if not self.answers_somewhere(control):
+                self.complain(f"changing {self.name(control)!r} changes nothing")
+            if control.evaluate("e => e.matches('select')"):
+                self.keeps(control)
+            elif control.evaluate("(e, text) => e.matches(text)", TEXT):
+                self.refuses(control)
+        return self.complaints
+
+
+def misspell(page: Page, words: list[str] | str) -> list[str]:
+    """Put a word into the first text field of each explorer that has one, by keyboard; what stood there before."""
+    fields = [
+        (Explorer(page, number), page.locator(EXPLORER).nth(number).locator(TEXT)) for number in range(page.locator(EXPLORER).count())
+    ]
+    fields = [(explorer, found.first) for explorer, found in fields if found.count()]
+    before = [found.input_value() for _, found in fields]
+    for (explorer, found), word in zip(fields, [words] * len(fields) if isinstance(words, str) else words):
+        if explorer.reach(found):
+            explorer.type(word)
+    return before
