@@ -6,6 +6,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -18,8 +19,9 @@ from nmt.selective_ssm import SSMTrace
 from nmt.trace import MambaTrace, Trace
 
 Places = Sequence[int | None]  # for each query of a word the key that it should look at; None where nothing is asked
-Patterns = Sequence[Float[Tensor, "layers h q s"]]  # for each word who looks at whom
+Patterns = Sequence[Float[Tensor, "layers h _ _"]]  # for each word who looks at whom: queries by keys
 SHIFTS = (-2, -1, 0, 1, 2)
+_class_of = lru_cache(maxsize=30_000)(rule_class)  # asked again for each of many measurements
 SIDE_BY_SIDE = 16  # words whose hidden attention is computed together
 
 
@@ -65,8 +67,8 @@ def score_looks(patterns: Patterns, places: Sequence[Places], *, causal: bool = 
             raise ValueError(f"{len(wanted)} places do not fit a pattern of {pattern.shape[-2]} queries")
         asked = [(query, key) for query, key in enumerate(wanted) if key is not None]
         queries += len(asked)
-        chance += sum(1 / (min(query + 1, keys) if causal else keys) for query, _ in asked)
         inside = [(query, key) for query, key in asked if 0 <= key < keys]
+        chance += sum(1 / (min(query + 1, keys) if causal else keys) for query, _ in inside)
         if inside:
             at, to = torch.tensor(inside).T
             share = share + (pattern[:, :, at].argmax(dim=-1) == to).sum(dim=-1)
@@ -76,7 +78,7 @@ def score_looks(patterns: Patterns, places: Sequence[Places], *, causal: bool = 
     return Score(share / queries, weight / queries, chance / queries, queries)
 
 
-def cross_patterns(traces: Sequence[Trace]) -> list[Float[Tensor, "layers h q s"]]:
+def cross_patterns(traces: Sequence[Trace]) -> list[Float[Tensor, "_ _ _ _"]]:
     """For each word who, of the letters written, looks at whom of those read, from either model.
 
     Of a transformer the cross-attention of every head. Of Mamba the hidden attention of each layer, all channels together (one "head"):
@@ -162,5 +164,5 @@ def agreement(places: Sequence[Places], words: Sequence[str]) -> float:
 
 def rows_by_rule_class(words: Sequence[str]) -> dict[str, list[int]]:
     """The rows of the words of each rule class, in the order of `RULE_CLASSES`, without classes that have none."""
-    classes = [rule_class(word) for word in words]
+    classes = [_class_of(word) for word in words]
     return {name: rows for name in RULE_CLASSES if (rows := [row for row, own in enumerate(classes) if own == name])}

@@ -40,7 +40,9 @@ def teacher_batches(
             longest = max(len(answers[row]) for row in rows)
             ends = [[VOCABULARY.eos] * (1 + longest - len(answers[row])) for row in rows]
             source = torch.tensor([[*VOCABULARY.encode(words[row]), VOCABULARY.eos] for row in rows])
-            target = torch.tensor([[VOCABULARY.sos, *VOCABULARY.encode(answers[row]), *end] for row, end in zip(rows, ends)])
+            target = torch.tensor(
+                [[VOCABULARY.sos, *(VOCABULARY.encode(answers[row]) if answers[row] else ()), *end] for row, end in zip(rows, ends)]
+            )
             yield rows, source, target
 
 

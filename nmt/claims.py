@@ -195,6 +195,7 @@ def judge(model: Transformer, traces: Sequence[Trace], *, enough: float = 0.5) -
     shown = show_another_letter(model, asked)
     copy, start = alignment_score(cross_patterns(traces), words), cross["first vowel, at <SOS>"]
     copiers, starters = copy.share > enough, start.share > enough
+    both = int((copiers & starters).sum())
     onset, ay = onset_score(traces), when_ay_begins(traces)
     own = int((ay["first vowel"].share > enough).sum())
     rest = {name: score.share.max().item() for name, score in ay.items()}
@@ -218,8 +219,8 @@ def judge(model: Transformer, traces: Sequence[Trace], *, enough: float = 0.5) -
         Part(
             "one cross-attention head copies, and another takes <SOS> to the first vowel",
             f"{int(copiers.sum())} of {copiers.numel()} heads look at the copied letter most of the time, {int(starters.sum())} go from "
-            f"<SOS> to the letter that is written first, and {int((copiers & starters).sum())} do both.",
-            "refuted" if (copiers & starters).any() else "confirmed" if copiers.any() and starters.any() else "refuted",
+            f"<SOS> to the letter that is written first, and {both} do both.",
+            "refuted" if 2 * both >= int(starters.sum()) else "refined" if both else "confirmed",
         ),
         Part(
             "at the word's end attention returns to the start and copies the onset",

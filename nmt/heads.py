@@ -89,7 +89,7 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         "next letter": _beside(1),
         "begin of word": _fixed(lambda trace: 0),
         "first vowel": _fixed(lambda trace: first_vowel(trace.word)),
-        "end (<EOS>)": _fixed(lambda trace: len(trace.word)),
+        "end of word": _fixed(lambda trace: len(trace.word)),
     },
     "decoder": {
         "previous letter": _back(1),
@@ -104,7 +104,7 @@ ROLES: Mapping[str, Mapping[str, Role]] = {
         "first vowel, at <SOS>": _to_first_vowel,
         "first vowel, later": _fixed(lambda trace: first_vowel(trace.word), cross=True),
         "begin of word": _fixed(lambda trace: 0, cross=True),
-        "end (<EOS>), when nothing is copied": _when_nothing_is_copied,
+        "<EOS>, nothing to copy": _when_nothing_is_copied,
     },
 }
 OF_ONE_WORD = {  # what a reading of one word says; roles of single queries say too little about it
@@ -115,7 +115,7 @@ OF_ONE_WORD = {  # what a reading of one word says; roles of single queries say 
     "begin of word": "looks at the first letter",
     "begin (<SOS>)": "looks at <SOS>",
     "first vowel": "looks at the first vowel",
-    "end (<EOS>)": "looks at <EOS>",
+    "end of word": "looks at <EOS>",
     "copied letter": "looks at the letter that is copied",
     "one before it": "looks one letter before the one that is copied",
     "one behind it": "looks one letter behind the one that is copied",

@@ -47,13 +47,11 @@ def plot_losses(losses: Sequence[Loss], spread: float = 0.0) -> Picture:
         )
         labelled.add(name)
     if spread:
-        axis.axhspan(-spread, spread, color=NEUTRAL, alpha=0.15, lw=0, label=f"within ±{spread:.1%}: none")
+        axis.axhspan(-spread, spread, color=NEUTRAL, alpha=0.15, lw=0, label="may be luck")
     layers = list(dict.fromkeys(layer for layer, _ in columns))
     for layer in layers:
         spots = [place for place, (own, _) in enumerate(columns) if own == layer]
-        axis.annotate(
-            _kind(layer), (sum(spots) / len(spots), -0.2), xycoords=("data", "axes fraction"), ha="center", va="top", annotation_clip=False
-        )
+        axis.annotate(_kind(layer), (sum(spots) / len(spots), 1.02), xycoords=("data", "axes fraction"), ha="center", va="bottom")
         if spots[0]:
             axis.axvline(spots[0] - 0.5, color=NEUTRAL, lw=0.8)
     axis.set_xticks(range(len(columns)), [str(heads[0]) if len(heads) == 1 else "all" for _, heads in columns])
@@ -61,8 +59,8 @@ def plot_losses(losses: Sequence[Loss], spread: float = 0.0) -> Picture:
     axis.set_ylim(min(-0.06, min(one.lost for one in losses) - 0.03), 1.02)
     axis.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100"])
     axis.set_ylabel("word accuracy lost (points)")
-    axis.set_xlabel("head", labelpad=22)
-    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
+    axis.set_xlabel("head that is changed")
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9, frameon=False)
     single, whole = [one for one in losses if len(one.heads) == 1 and one.how == "off"], [one for one in losses if len(one.heads) > 1]
     sentences = []
     if single:
@@ -111,8 +109,8 @@ def plot_swaps(swapped: Sequence[Mapping[str, float]], kept: Sequence[Mapping[st
     axis.set_xticks(list(heads))
     axis.set_ylim(-0.03, 1.05)
     axis.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-    axis.set(xlabel="encoder heads in which two letters swap neighbours, best previous-letter head first", ylabel="words")
-    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9)
+    axis.set(xlabel="encoder heads with swapped neighbours, best first", ylabel="words")
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9, frameon=False)
     most = max(range(len(swapped)), key=lambda number: swapped[number]["other"] - kept[number]["other"])
     reading = (
         f"In the best head alone the swap misleads the decoder in {swapped[0]['other']:.0%} of the words; in the best {most + 1}, "

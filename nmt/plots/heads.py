@@ -26,7 +26,7 @@ def plot_alignment_scores(scores: Mapping[str, Score], baselines: Mapping[str, f
     """
     if not scores:
         raise ValueError("there is no score to draw; give at least one model's")
-    figure, axis = new_figure(8.5, 3.6)
+    figure, axis = new_figure(8.8, 3.8)
     ticks, names, said, place = [], [], [], 0.0
     for model, score in scores.items():
         colour = MAMBA if "Mamba" in model else TRANSFORMER
@@ -35,12 +35,12 @@ def plot_alignment_scores(scores: Mapping[str, Score], baselines: Mapping[str, f
             spots = [place + head for head in range(len(shares))]
             bar = axis.bar(spots, shares, color=colour, width=0.8)
             axis.plot(spots, weights, "_", color=INK, markersize=11, markeredgewidth=2)
-            for spot, share in zip(spots, shares):
-                axis.annotate(f"{share:.0%}", (spot, share), ha="center", va="bottom", fontsize=8)
+            for spot, share, weight in zip(spots, shares, weights):
+                axis.annotate(f"{100 * share:.0f}", (spot, max(share, weight) + 0.015), ha="center", va="bottom", fontsize=8)
             ticks.append(sum(spots) / len(spots))
-            names.append(f"layer {layer}")
+            names.append(f"layer {layer}" if len(shares) > 1 else f"l. {layer}")
             said.append(f"{model}, layer {layer}: {', '.join(f'{share:.0%}' for share in shares)}")
-            place += len(shares) + 0.7
+            place += len(shares) + (0.7 if len(shares) > 1 else 0.2)
         if bar is not None:
             bar.set_label(f"{model}: largest weight on the true letter")
         place += 0.6
@@ -51,8 +51,8 @@ def plot_alignment_scores(scores: Mapping[str, Score], baselines: Mapping[str, f
     axis.set_ylim(0, 1.1)
     axis.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     axis.set_ylabel("copied letters")
-    axis.set_xlabel("one bar for each head (Mamba: all channels of a layer)")
-    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
+    axis.set_xlabel("one bar for each head (Mamba: all channels of a layer); numbers in percent")
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     best = {model: float(score.share.max()) for model, score in scores.items()}
     lines = ", ".join(f"{name} {value:.0%}" for name, value in baselines.items())
     reading = f"Best head: {', '.join(f'{model} {share:.0%}' for model, share in best.items())}; without looking: {lines}."
@@ -77,11 +77,11 @@ def plot_shifts(shares: Mapping[str, Mapping[int, float]]) -> Picture:
         axis.plot(list(line), list(line.values()), marker="o", color=colour, ls=style, label=name)
     axis.axvline(0, color=TRUTH, lw=6, alpha=0.2, zorder=0)
     places = sorted({shift for line in shares.values() for shift in line})
-    axis.set_xticks(places, [f"{shift:+d}" if shift else "0" for shift in places])
+    axis.set_xticks(places, [f"{shift:+d}".replace("-", "−") if shift else "0" for shift in places])
     axis.set(xlabel="shift from the letter that is copied (letters; + is to the right)", ylim=(0, 1.05))
     axis.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
     axis.set_ylabel("largest weight there")
-    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     best = {name: max(line, key=line.__getitem__) for name, line in shares.items()}
     reading = f"The best shift is {', '.join(f'{shift:+d} for {name}'.replace('+0', '0') for name, shift in best.items())}."
     ends = "; ".join(f"{name}: " + ", ".join(f"{shift:+d} {share:.0%}" for shift, share in line.items()) for name, line in shares.items())
@@ -157,7 +157,7 @@ def plot_roles_over_seeds(best: Mapping[str, Sequence[float]], chance: Mapping[s
     axis.set_xlim(0, 1)
     axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     axis.set_xlabel("mean weight of the best head on the role's letter")
-    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     steady = [name for name, values in best.items() if min(values) > 0.5]
     shaky = [name for name, values in best.items() if min(values) <= 0.5 < max(values)]
     reading = (
@@ -195,7 +195,7 @@ def plot_matching(matchings: Mapping[str, Sequence[Matching]]) -> Picture:
     axis.set_ylim(0, 1)
     axis.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     axis.set_ylabel("overlap of two seeds' heads")
-    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     largest, smallest = max(range(place), key=gains.__getitem__), min(range(place), key=gains.__getitem__)
     plain = [name.replace("\n", " ") for name in names]
     reading = (

@@ -40,7 +40,7 @@ def plot_probes(probes: Mapping[str, Sequence[Probe]]) -> Picture:
     for axis in axes.flat[len(labels) :]:
         axis.set_axis_off()
     handles, names = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8)
+    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     model, ones = next(iter(probes.items()))
     ends = {label: max((one for one in ones if one.label == label), key=lambda one: one.selectivity) for label in labels}
     reading = f"{model}, layer with the largest gap: " + "; ".join(

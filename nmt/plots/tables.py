@@ -47,7 +47,7 @@ def draw_table(
         red, green, blue, _ = image.to_rgba(number)
         ink = INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else "white"
         text = f"{100 * number:.0f}" if percent else f"{number:.2f}"
-        axis.text(column, row, "0" if text == "-0" else text, ha="center", va="center", fontsize=size, color=ink)
+        axis.text(column, row, text if text.strip("-0.") else text.lstrip("-"), ha="center", va="center", fontsize=size, color=ink)
     axis.set_xticks(range(len(columns)), list(columns))
     axis.set_yticks(range(len(rows)), list(rows))
     axis.tick_params(length=0)

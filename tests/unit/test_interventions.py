@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nmt.decoding import evaluating, greedy_decode
-from nmt.interventions import look_at, replace_choices, replace_patterns, replace_vectors, spread_evenly, switch_off
+from nmt.interventions import look_at, redirect, replace_choices, replace_patterns, replace_vectors, spread_evenly, switch_off
 from nmt.mamba import Mamba, MambaConfig
 from nmt.trace import trace
 from nmt.transformer import Transformer, TransformerConfig
@@ -115,3 +115,20 @@ def test_choices_of_mamba_can_be_changed(mamba: Mamba) -> None:
         frozen = trace(mamba, "street", written="eets")
     assert not frozen.ssm["blocks.0.ssm"].delta.any() and frozen.ssm["blocks.1.ssm"].delta.all()
     assert not frozen.hidden_attention()[0].any()  # nothing is written into a state whose clock stands still
+
+
+def test_redirect_turns_the_named_queries_of_the_named_heads() -> None:
+    weights = torch.rand(2, 3, 4, 5).softmax(-1)
+    turned = redirect([{1: 4}, {0: 2, 3: 0}], 2)(weights)
+    assert turned[0, 2, 1].tolist() == [0, 0, 0, 0, 1] and turned[1, 2, 0, 2] == turned[1, 2, 3, 0] == 1
+    untouched = torch.ones(2, 3, 4, dtype=torch.bool)
+    untouched[0, 2, 1] = untouched[1, 2, 0] = untouched[1, 2, 3] = False
+    assert torch.equal(turned[untouched], weights[untouched])
+
+
+def test_redirect_refuses_what_is_outside() -> None:
+    weights = torch.rand(1, 2, 3, 4)
+    with pytest.raises(ValueError, match="given for 2 words, but the batch has 1"):
+        redirect([{}, {}])(weights)
+    with pytest.raises(ValueError, match="query 3 or key 0 is outside 3 queries by 4 keys"):
+        redirect([{3: 0}])(weights)
