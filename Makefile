@@ -17,7 +17,7 @@ ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_PREFER_ENV_PATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check unit notebooks-test browser-test notebooks look site data train positions ablations bench diagrams readme javascript format pins clean
+.PHONY: help lab test check unit notebooks-test browser browser-test notebooks look screenshots site data train positions ablations bench diagrams readme glossary javascript format pins clean
 
 help: ## list these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -25,7 +25,7 @@ help: ## list these commands
 lab: $(READY) ## set everything up and open the course in JupyterLab; ARGS="--no-browser --port 8899" is passed on
 	$(PY) -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(OFFLINE) $(ROOT_FLAG) $(ARGS)
 
-test: check unit notebooks-test ## set everything up and pass all tests: format, lint, types, units, notebooks
+test: check browser unit notebooks-test browser-test ## set everything up and pass all tests: format, lint, types, units, notebooks, browser
 	@echo "All tests passed."
 
 check: $(READY_DEV) ## formatting, lint and types alone
@@ -41,17 +41,24 @@ notebooks-test: $(READY_DEV) ## run every notebook and compare its outputs with 
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 \
 		--nbval-sanitize-with tests/notebooks/sanitize.cfg notebooks
 
-browser-test: $(READY_DEV) ## run every notebook in JupyterLab in Chromium: nothing broken, nothing asked of another machine
-	$(PY) -m pytest tests/browser $(ARGS)
+browser: $(READY_DEV) ## find Chromium, or install Debian's where that is possible
+	$(PY) tests/browser/chromium.py
+
+# Each process has its own JupyterLab and its own browser; the longest notebooks come first.
+browser-test: browser ## run every notebook in JupyterLab in Chromium, by keyboard, light and dark; ARGS="-k 02" is passed on
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist load --maxschedchunk 1 tests/browser $(ARGS)
 
 notebooks: $(READY_DEV) ## run notebooks and store their outputs; ONLY=02_attention takes one
 	$(PY) tests/notebooks/refresh.py $(ONLY)
 
-look: $(READY_DEV) ## photograph notebooks in JupyterLab in Chromium, light and dark; ONLY=02_attention takes one
+look: browser ## photograph notebooks in JupyterLab in Chromium, light and dark; ONLY=02_attention takes one
 	$(PY) tests/browser/look.py $(ONLY) $(ARGS)
 
 site: $(READY_DEV) ## make build/site/, the course as pages for any browser, from the stored notebooks; works offline
 	$(PY) website/make_site.py $(ARGS)
+
+screenshots: browser ## photograph explorers for the README, light and dark; ARGS="02_attention attention" takes that explorer of that notebook
+	$(PY) tests/browser/screenshots.py $(ARGS)
 
 data: $(READY_DEV) ## remake the word pairs in data/ and check every count and checksum
 	$(PY) data/build.py $(ARGS)
@@ -90,6 +97,9 @@ diagrams: $(READY) ## redraw assets/diagrams/
 
 readme: $(READY_DEV) ## write the tables of README.md from the notebooks and run records that are there
 	$(PY) .ci/readme.py
+
+glossary: $(READY_DEV) ## write each entry's first place of use to docs/glossary.md, and name what it lacks
+	$(PY) .ci/glossary.py
 
 javascript: $(READY_DEV) ## remake nmt/javascript/ and website/katex/ from npm packages; needs node, npm and a network
 	$(PY) .ci/javascript.py $(ARGS)

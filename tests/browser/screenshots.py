@@ -1,0 +1,106 @@
+"""Photograph explorers for README.md: `make screenshots`, or `make screenshots ARGS="02_attention attention looking_behind"`.
+
+The notebook runs in JupyterLab in Chromium; each named explorer (`attention` is the one that `explore_attention` makes) is photographed in
+the light and the dark theme, to assets/screenshots/NAME-light.png and NAME-dark.png. Nothing is written where something is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import checks
+from lab import ROOT, copy_course, jupyterlab
+from PIL import Image
+from playwright.sync_api import Locator, Page
+from reader import browser, leave, open_notebook, run_all, set_theme, settle
+
+FOLDER = ROOT / "assets" / "screenshots"
+NOTEBOOK, EXPLORERS = "07_interpretability", ("attention", "state")
+MARGIN = 12  # pixels of the page around an explorer
+LARGEST = 150_000  # bytes
+
+
+def find(page: Page, name: str) -> Locator:
+    """The first explorer that a cell with `explore_NAME(` shows; raises `ValueError` where there is none."""
+    source = re.compile(rf"\bexplore_{re.escape(name)}\(")
+    cells = page.evaluate("() => [...jupyterapp.shell.currentWidget.content.model.cells].map(cell => cell.sharedModel.getSource())")
+    for number, text in enumerate(cells):
+        shown = page.locator(".jp-Notebook .jp-Cell").nth(number).locator(".nmt-explorer")
+        if source.search(text) and shown.count():
+            return shown.first
+    there = sorted({found for text in cells for found in re.findall(r"\bexplore_(\w+)\(", text)})
+    raise ValueError(f"no cell shows an explorer {name!r}; there are: {', '.join(there) or 'none'}")
+
+
+def photograph(page: Page, explorer: Locator) -> bytes:
+    """The explorer with a margin, as a PNG of few colours that is small enough for a README."""
+    explorer.scroll_into_view_if_needed()
+    settle(page)
+    boxes = explorer.locator("> *:visible, .widget-hbox > *, figure > *").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect()).filter(b => b.width && b.height).map(b => [b.left, b.top, b.right, b.bottom])"
+    )
+    inked = explorer.locator(".widget-hbox > *, figure > img, figure > svg, figure > iframe").evaluate_all(
+        "all => Math.max(...all.map(e => e.getBoundingClientRect().right))"
+    )
+    left, top = min(box[0] for box in boxes) - MARGIN, min(box[1] for box in boxes) - MARGIN
+    right, bottom = max(inked, left + 640) + MARGIN, max(box[3] for box in boxes) + MARGIN
+    shot = page.screenshot(clip={"x": left, "y": top, "width": right - left, "height": bottom - top})
+    image = Image.open(io.BytesIO(shot)).convert("RGB")
+    for colors in (256, 128, 64, 32):
+        file = io.BytesIO()
+        image.quantize(colors, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+        if len(file.getvalue()) <= LARGEST:
+            break
+    return file.getvalue()
+
+
+def take(notebook: str, explorers: list[str], scale: float) -> dict[str, bytes]:
+    """The pictures, by file name; raises `ValueError` where an explorer is not there or the notebook is broken."""
+    pictures = {}
+    with tempfile.TemporaryDirectory(prefix="course-") as copy:
+        copy_course(Path(copy), [notebook])
+        with jupyterlab(Path(copy)) as server, browser(scale=scale) as context:
+            page, seen = open_notebook(context, server, notebook)
+            run_all(page)
+            if complaints := checks.after_running(page, seen):
+                raise ValueError(f"{notebook} is broken:\n" + "\n".join(complaints))
+            for theme in ("light", "dark"):
+                set_theme(page, theme)
+                for name in explorers:
+                    pictures[f"{name}-{theme}.png"] = photograph(page, find(page, name))
+            leave(page, server)
+    return pictures
+
+
+def main() -> int:
+    """Photograph and write; 1 where something is wrong."""
+    parser = argparse.ArgumentParser(description="Photograph explorers of a notebook in JupyterLab, in the light and the dark theme.")
+    parser.add_argument("notebook", nargs="?", default=NOTEBOOK, help=f"such as {NOTEBOOK}, which is taken where none is named")
+    parser.add_argument(
+        "explorers", nargs="*", metavar="EXPLORER", help=f"such as attention; {' and '.join(EXPLORERS)} where none is named"
+    )
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder for the pictures; assets/screenshots where none is named")
+    parser.add_argument("--scale", type=float, default=1.5, help="pixels of the picture for one of the page")
+    arguments = parser.parse_args()
+    notebook = Path(arguments.notebook).stem
+    if not (ROOT / "notebooks" / f"{notebook}.ipynb").exists():
+        parser.error(f"there is no notebook {notebook} in notebooks/")
+    try:
+        pictures = take(notebook, arguments.explorers or list(EXPLORERS), arguments.scale)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name, picture in pictures.items():
+        (arguments.out / name).write_bytes(picture)
+        print(f"{arguments.out / name}: {len(picture) / 1000:.0f} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
