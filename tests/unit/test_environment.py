@@ -107,7 +107,7 @@ def test_the_code_imports_only_what_is_declared():
     users = {MODULE_NAMES.get(name, name) for name in USERS}
     developers = users | {MODULE_NAMES.get(name, name) for name in DEVELOPERS}
     for folder, allowed in (("nmt", users), ("data", developers), ("tests", developers), (".ci", developers), ("website", developers)):
-        local = {path.stem for name in (folder, "website") for path in (ROOT / name).rglob("*.py")} | {"nmt", "tests"}
+        local = {path.stem for name in (folder, "website", ".ci") for path in (ROOT / name).rglob("*.py")} | {"nmt", "tests"}
         for path in sorted((ROOT / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

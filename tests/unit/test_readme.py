@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [path for path in (*ROOT.glob("*.md"), *ROOT.glob("data/*.md"), *ROOT.glob("assets/**/*.md"))]
+PAGES = [path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data/*.md"), *ROOT.glob("assets/**/*.md"))]
 
 spec = importlib.util.spec_from_file_location("readme", ROOT / ".ci" / "readme.py")
 assert spec and spec.loader
