@@ -1,4 +1,4 @@
-"""The command line: `python -m nmt train | evaluate | translate`. Every error is one line, and exit status 2."""
+"""The command line: `python -m nmt train | evaluate | translate | experiments`. Every error is one line, and exit status 2."""
 
 import argparse
 import json
@@ -17,6 +17,7 @@ from nmt.data import load_pairs
 from nmt.decoding import translate
 from nmt.evaluation import evaluate
 from nmt.experiments import PRESETS, run
+from nmt.lab_commands import add_commands
 from nmt.training import TrainingConfig, TrainingState
 
 
@@ -65,6 +66,7 @@ def _parser() -> OneLineParser:
     translation.set_defaults(command=_translate)
     _checkpoint_option(translation)
     translation.add_argument("text", metavar="TEXT", help="a text, or - to read lines from standard input")
+    add_commands(commands)
     return parser
 
 

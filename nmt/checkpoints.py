@@ -153,7 +153,8 @@ def load_state(path: Path, config: TrainingConfig, model_data: Mapping[str, Any]
     """
     tensors, metadata = _read_tensors(path)
     try:
-        saved = {"model": metadata["model"], "training": metadata["training"]}
+        # Settings that did not exist when the run began had the value that is their default now.
+        saved = {"model": metadata["model"], "training": {**asdict(TrainingConfig()), **metadata["training"]}}
         progress = Progress(**metadata["progress"])
     except (KeyError, TypeError):
         raise CheckpointError(f"{path}: holds a model, not a run to go on with") from None

@@ -106,6 +106,20 @@ def split_of(word: str) -> Split:
     return "train" if u < 0.8 else "val" if u < 0.9 else "test"
 
 
+def training_words(pairs: Sequence[WordPair], number: int = 0) -> list[WordPair]:
+    """`number` of the pairs (0: all), always the same ones, in the given order: those with the smallest sha256("piglatin-order:" + word).
+
+    A smaller choice is a part of every larger one, so that curves over the number of training words compare like with like.
+
+    Raises:
+        ValueError: there are not so many pairs.
+    """
+    if number > len(pairs):
+        raise ValueError(f"{number:,} training words are asked for, but there are {len(pairs):,}")
+    order = sorted(range(len(pairs)), key=lambda place: hashlib.sha256(f"piglatin-order:{pairs[place].source}".encode()).digest())
+    return [pairs[place] for place in sorted(order[: number or None])]
+
+
 def load_words(population: str = "austen") -> list[str]:
     """The sorted words of one population: "austen" (6,387, fit to be shown to a class) or "norvig" (20,000, partly vulgar).
 
@@ -200,6 +214,19 @@ class Batch:
 
     def __len__(self) -> int:
         return self.source.shape[0]
+
+    def labels(self) -> Int[Tensor, "b t1"]:
+        """What a decoder that reads `target[:, :-1]` is asked for."""
+        return self.target[:, 1:]
+
+    @property
+    def characters(self) -> int:
+        """The number of characters that are asked for, `<EOS>` counted."""
+        return self.target[:, 1:].numel()
+
+    def masks(self) -> dict[str, Tensor]:
+        """What a model needs besides source and target: nothing, for nothing is padded."""
+        return {}
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""

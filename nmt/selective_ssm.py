@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -12,11 +13,11 @@ from torch import Tensor, nn
 
 from nmt.discretization import RULES, discretize
 from nmt.positions import sinusoidal_table
-from nmt.scan import METHODS, scan
+from nmt.scan import METHODS, WRONG, scan
 from nmt.selective_scan import selective_scan_with_state
 
 DISCRETIZATIONS = tuple(rule for rule in RULES if rule != "generalized_bilinear")  # those without a parameter of their own
-SCAN_METHODS = ("fused", *METHODS)
+SCAN_METHODS = ("fused", *METHODS, *WRONG)
 DELTA_SOURCES = ("input", "constant", "position")
 A_STARTS = ("s4d-real", "minus-one")
 SMALLEST_STEP, LARGEST_STEP = 0.001, 0.1  # the range of Δ before training
@@ -30,7 +31,8 @@ class MambaConfig:
     under the convolution (1: each letter alone), `delta_rank` r of the map that makes Δ (0: d/16, rounded up). In training, `dropout`
     of the numbers between blocks are dropped, and `inner_dropout` of a block's e gated channels.
 
-    Choices: `discretization` by name. `scan` by name: "fused" is the quick one for the rule "mixed", other rules then scan by "fast".
+    Choices: `discretization` by name. `scan` by name: "fused" is the quick one for the rule "mixed", other rules then scan by "fast". The
+    names that begin with "wrong" are mistakes to be looked at.
     `delta`: the step size comes from the "input", is a learned "constant" of each channel, or a function of the "position";
     `delta_scaled` divides it by √e. `b_and_c`: B and C come from the "input" or are learned "constant"s. `a_start`: A begins as
     −1, −2, … −n in each channel ("s4d-real") or as −1 everywhere ("minus-one"); `a_learned` lets it change. `gate` multiplies the
@@ -162,7 +164,8 @@ class SelectiveSSM(nn.Module):
             return selective_scan_with_state(trace.x, trace.delta, trace.A, trace.B, trace.C, trace.D, state)
         decay, weight = trace.discretize()
         method = "fast" if self.config.scan == "fused" else self.config.scan
-        states = scan(decay, weight * trace.x[..., None], state, method=method)  # (b, l, e, n)
+        scan_by = WRONG[method] if method in WRONG else partial(scan, method=method)
+        states = scan_by(decay, weight * trace.x[..., None], state)  # (b, l, e, n)
         return einsum(states, trace.C, "b l e n, b l n -> b l e") + trace.D * trace.x, states[:, -1]
 
     def choose(self, x: Float[Tensor, "b l e"], start: int = 0) -> SSMTrace:

@@ -2,9 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import torch
@@ -12,20 +12,26 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nmt.allocator import keep_freed_memory
-from nmt.data import Batch, LengthBuckets, WordPair, load_pairs
+from nmt.data import Batch, LengthBuckets, WordPair, load_pairs, training_words
 from nmt.decoding import Seq2Seq, evaluating
+from nmt.padding import PaddedBatch, RandomBatches
 
 SCHEDULES = ("constant", "cosine", "plateau")
+BATCHINGS = ("length", "random")
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """Everything that fixes a training run besides the model, as plain data.
 
-    Units: `epochs` and `warmup_epochs` passes over the training words; `batch_size` words; `gradient_clip` the largest allowed
+    Units: `epochs` and `warmup_epochs` rounds over the training words; `batch_size` words; `gradient_clip` the largest allowed
     norm of the gradient (0: no limit). `accumulate` batches make one step. `plateau_patience` epochs without a better validation
     loss are borne before the "plateau" schedule halves the rate. `device` "auto" takes a GPU where there is one
     (CUDA and MPS are untested).
+
+    `words` training words are used (0: all), always the same ones, and any smaller number is a part of them; the validation words stay
+    all those of the data set. An epoch, after which everything is measured, is `passes` passes over them. `batching` puts words of one
+    "length" together, or "random" ones, padded, which only the transformer can read.
     """
 
     data: str = "small"
@@ -41,9 +47,12 @@ class TrainingConfig:
     label_smoothing: float = 0.0
     seed: int = 0
     device: str = "auto"
+    words: int = 0
+    passes: int = 1
+    batching: str = "length"
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "accumulate"):
+        for name in ("epochs", "batch_size", "accumulate", "passes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
@@ -51,10 +60,14 @@ class TrainingConfig:
         for name in ("weight_decay", "warmup_epochs", "gradient_clip"):
             if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
                 raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
+        if self.words < 0:
+            raise ValueError(f"words must be positive, or 0 for all training words, not {self.words}")
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing must lie between 0 and 1, not {self.label_smoothing}")
         if self.schedule not in SCHEDULES:
             raise ValueError(f"unknown schedule {self.schedule!r}; choose one of {', '.join(SCHEDULES)}")
+        if self.batching not in BATCHINGS:
+            raise ValueError(f"unknown batching {self.batching!r}; choose one of {', '.join(BATCHINGS)}")
         if self.data not in ("small", "large"):
             raise ValueError(f"unknown data set {self.data!r}; choose small or large")
 
@@ -91,10 +104,10 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def token_loss(model: Seq2Seq, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
-    """The sum over a batch's target characters of −log p(character | source, characters before it), in nats."""
-    logits = model(batch.source, batch.target[:, :-1])
-    return F.cross_entropy(logits.flatten(0, 1), batch.target[:, 1:].flatten(), reduction="sum", label_smoothing=label_smoothing)
+def token_loss(model: Seq2Seq, batch: Batch | PaddedBatch, label_smoothing: float = 0.0) -> Tensor:
+    """The sum over a batch's target characters of −log p(character | source, characters before it), in nats. Padding costs nothing."""
+    logits = model(batch.source, batch.target[:, :-1], **batch.masks())
+    return F.cross_entropy(logits.flatten(0, 1), batch.labels().flatten(), reduction="sum", label_smoothing=label_smoothing)
 
 
 def measure(model: Seq2Seq, pairs: Sequence[WordPair], batch_size: int = 512) -> tuple[float, float]:
@@ -146,19 +159,20 @@ def start_training(model: Seq2Seq, config: TrainingConfig) -> TrainingState:
     return TrainingState(model, torch.optim.AdamW(groups, lr=config.learning_rate, fused=True), Progress(), {}, torch.get_rng_state())
 
 
-def train_epoch(state: TrainingState, buckets: LengthBuckets, config: TrainingConfig) -> float:
-    """One pass over the training words; the mean training loss on the way (with dropout), in nats per character.
+def train_epoch(state: TrainingState, buckets: LengthBuckets | RandomBatches, config: TrainingConfig) -> float:
+    """`config.passes` passes over the training words; the mean training loss on the way (with dropout), in nats per character.
 
     Batches of one length are quick but one-sided: a batch of 4-letter words pulls the weights towards 4-letter words, and a
     bucket with one word in it pulls as hard as one with 128. So `accumulate` batches are added up, each weighed by its characters.
     """
     device = next(iter(state.model.parameters())).device
-    batches = iter(buckets.epoch(len(state.progress.epochs)))
-    steps_per_epoch = math.ceil(len(buckets) / config.accumulate)
+    first = config.passes * len(state.progress.epochs)
+    batches: Iterator[Batch | PaddedBatch] = chain.from_iterable(buckets.epoch(number) for number in range(first, first + config.passes))
+    steps_per_epoch = math.ceil(config.passes * len(buckets) / config.accumulate)
     total, characters = 0.0, 0
     state.model.train()
     while group := [batch.to(device) for batch in islice(batches, config.accumulate)]:
-        in_group = sum(batch.target[:, 1:].numel() for batch in group)
+        in_group = sum(batch.characters for batch in group)
         rate = learning_rate(config, state.progress.steps, steps_per_epoch, state.progress.plateau_factor)
         for parameter_group in state.optimizer.param_groups:
             parameter_group["lr"] = rate
@@ -178,7 +192,7 @@ def train_epoch(state: TrainingState, buckets: LengthBuckets, config: TrainingCo
 
 
 def finish_epoch(
-    state: TrainingState, config: TrainingConfig, seen: Sequence[WordPair], held_out: Sequence[WordPair], began: float
+    state: TrainingState, config: TrainingConfig, seen: Sequence[WordPair], held_out: Sequence[WordPair], began: tuple[float, float]
 ) -> None:
     """Measure, note the epoch's row, keep the weights if they are the best so far, and slow down on a plateau."""
     progress, model = state.progress, state.model
@@ -191,7 +205,8 @@ def finish_epoch(
         "train_accuracy": train_accuracy,
         "val_accuracy": val_accuracy,
         "learning_rate": state.optimizer.param_groups[0]["lr"],
-        "seconds": time.perf_counter() - began,
+        "seconds": time.perf_counter() - began[0],
+        "cpu_seconds": time.process_time() - began[1],
     }
     progress.epochs.append(row)
     if not progress.best or (val_accuracy, -val_loss) > (progress.best["val_accuracy"], -progress.best["val_loss"]):
@@ -233,12 +248,16 @@ def train(
     """
     keep_freed_memory()
     pairs = load_pairs(config.data) if pairs is None else pairs
-    train_pairs = [pair for pair in pairs if pair.split == "train"]
+    train_pairs = training_words([pair for pair in pairs if pair.split == "train"], config.words)
     val_pairs = [pair for pair in pairs if pair.split == "val"]
     if not train_pairs or not val_pairs:
         raise ValueError(f"training needs words to learn from and words held out, not {len(train_pairs)} and {len(val_pairs)}")
     seen_pairs = train_pairs[:: max(1, len(train_pairs) // len(val_pairs))][: len(val_pairs)]  # as many as held out
-    buckets = LengthBuckets(train_pairs, config.batch_size, seed=config.seed)
+    buckets: LengthBuckets | RandomBatches = LengthBuckets(train_pairs, config.batch_size, seed=config.seed)
+    if config.batching == "random":
+        if not hasattr(model, "reads_padding"):
+            raise ValueError("only the transformer can read padded batches: a state that has read padding has changed; use batching length")
+        buckets = RandomBatches(train_pairs, config.batch_size, seed=config.seed)
     model.to(choose_device(config.device))
     with torch.random.fork_rng(devices=[]):  # the reader's own random numbers are left alone
         if state is None:
@@ -247,7 +266,7 @@ def train(
         torch.set_rng_state(state.random_state)
         try:
             while len(state.progress.epochs) < config.epochs:
-                began = time.perf_counter()
+                began = time.perf_counter(), time.process_time()
                 train_epoch(state, buckets, config)
                 finish_epoch(state, config, seen_pairs, val_pairs, began)
                 if on_epoch:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from nmt.attention import MultiHeadAttention, causal_mask
@@ -79,9 +79,9 @@ class EncoderLayer(nn.Module):
         self.attention_norm, self.mlp_norm = nn.LayerNorm(config.hidden_size), nn.LayerNorm(config.hidden_size)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, inputs: Float[Tensor, "b s d"]) -> Float[Tensor, "b s d"]:
-        """Let each source letter look at all source letters, then think."""
-        inputs = inputs + self.dropout(self.self_attention(self.attention_norm(inputs)))
+    def forward(self, inputs: Float[Tensor, "b s d"], mask: Bool[Tensor, "b 1 1 s"] | None = None) -> Float[Tensor, "b s d"]:
+        """Let each source letter look at all source letters (those that `mask` allows), then think."""
+        inputs = inputs + self.dropout(self.self_attention(self.attention_norm(inputs), mask=mask))
         return inputs + self.dropout(self.mlp(self.mlp_norm(inputs)))
 
 
@@ -125,7 +125,9 @@ class DecoderLayer(nn.Module):
         nothing = source_key[:, :, :0]
         return LayerCache(nothing, nothing, source_key, source_value)
 
-    def forward(self, inputs: Float[Tensor, "b t d"], cache: LayerCache) -> tuple[Float[Tensor, "b t d"], LayerCache]:
+    def forward(
+        self, inputs: Float[Tensor, "b t d"], cache: LayerCache, source_mask: Bool[Tensor, "b 1 1 s"] | None = None
+    ) -> tuple[Float[Tensor, "b t d"], LayerCache]:
         """Append the keys and values of `inputs` to those in `cache`, and attend: one letter at a time, or all at once."""
         start = cache.own_key.shape[2]
         normed = self.self_norm(inputs)
@@ -134,7 +136,7 @@ class DecoderLayer(nn.Module):
             key, value = torch.cat((cache.own_key, key), dim=2), torch.cat((cache.own_value, value), dim=2)
         mask = None if inputs.shape[1] == 1 else causal_mask(inputs.shape[1], key.shape[2], inputs.device)
         inputs = inputs + self.dropout(self.self_attention.attend(normed, key, value, mask, start))
-        looked_up = self.cross_attention.attend(self.cross_norm(inputs), cache.source_key, cache.source_value, None, start)
+        looked_up = self.cross_attention.attend(self.cross_norm(inputs), cache.source_key, cache.source_value, source_mask, start)
         inputs = inputs + self.dropout(looked_up)
         inputs = inputs + self.dropout(self.mlp(self.mlp_norm(inputs)))
         return inputs, replace(cache, own_key=key, own_value=value)
@@ -151,6 +153,8 @@ class Transformer(nn.Module):
     Source: Vaswani et al. 2017, §3, with pre-norm, GELU and a choice of positions.
     """
 
+    reads_padding = True
+
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
@@ -162,25 +166,32 @@ class Transformer(nn.Module):
         self.encoder_norm, self.decoder_norm = nn.LayerNorm(config.hidden_size), nn.LayerNorm(config.hidden_size)
         self.output = nn.Linear(config.hidden_size, config.vocabulary_size)
 
-    def encode(self, source: Int[Tensor, "b s"]) -> Float[Tensor, "b s d"]:
-        """The encoder's annotations: a vector for each source letter that knows about the others."""
+    def encode(self, source: Int[Tensor, "b s"], mask: Bool[Tensor, "b 1 1 s"] | None = None) -> Float[Tensor, "b s d"]:
+        """The encoder's annotations: a vector for each source letter that knows about the others (those that `mask` allows)."""
         hidden = self.dropout(self.positions(self.embedding(source)))
         for layer in self.encoder:
-            hidden = layer(hidden)
+            hidden = layer(hidden, mask)
         return self.encoder_norm(hidden)
 
-    def forward(self, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"]) -> Float[Tensor, "b t v"]:
+    def forward(
+        self, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"], source_mask: Bool[Tensor, "b s"] | None = None
+    ) -> Float[Tensor, "b t v"]:
         """Logits of the letter after each target letter, all at once (teacher forcing).
 
-        Args:
-            source: letters, then `<EOS>`.
-            target: `<SOS>`, then the letters written so far.
-        """
-        return self._decode(target, self.start(source))[0]
+        Words of several lengths may stand together if each is filled up at its end. Filled-up targets need no mask: nobody looks
+        ahead, so the logits at the letters themselves don't change.
 
-    def start(self, source: Int[Tensor, "b s"]) -> TransformerCache:
+        Args:
+            source: letters, then `<EOS>`, then whatever `source_mask` hides.
+            target: `<SOS>`, then the letters written so far.
+            source_mask: True at letters and `<EOS>`, False where a word was filled up; None if none was.
+        """
+        mask = None if source_mask is None else source_mask[:, None, None, :]
+        return self._decode(target, self.start(source, mask), mask)[0]
+
+    def start(self, source: Int[Tensor, "b s"], mask: Bool[Tensor, "b 1 1 s"] | None = None) -> TransformerCache:
         """Read the source and prepare to write: the first call of step-by-step decoding."""
-        annotations = self.encode(source)
+        annotations = self.encode(source, mask)
         layers = cast(Sequence[DecoderLayer], self.decoder)
         return TransformerCache(tuple(layer.start(annotations) for layer in layers), 0)
 
@@ -189,11 +200,13 @@ class Transformer(nn.Module):
         logits, cache = self._decode(token[:, None], cache)
         return logits[:, 0], cache
 
-    def _decode(self, target: Int[Tensor, "b t"], cache: TransformerCache) -> tuple[Float[Tensor, "b t v"], TransformerCache]:
+    def _decode(
+        self, target: Int[Tensor, "b t"], cache: TransformerCache, source_mask: Bool[Tensor, "b 1 1 s"] | None = None
+    ) -> tuple[Float[Tensor, "b t v"], TransformerCache]:
         hidden = self.dropout(self.positions(self.embedding(target), cache.position))
         layers = []
         for layer, layer_cache in zip(self.decoder, cache.layers, strict=True):
-            hidden, layer_cache = layer(hidden, layer_cache)
+            hidden, layer_cache = layer(hidden, layer_cache, source_mask)
             layers.append(layer_cache)
         return self.output(self.decoder_norm(hidden)), TransformerCache(tuple(layers), cache.position + target.shape[1])
 

@@ -11,7 +11,8 @@
     heinsen             two cumulative sums of logarithms                any but 0
     log_pairs           a tree of pairs of logarithms                    0 or more
 
-Training uses `fast`, or `nmt.selective_scan` where the outputs alone are wanted. The others are there to be understood.
+Training uses `fast`, or `nmt.selective_scan` where the outputs alone are wanted. The others are there to be understood,
+and what `WRONG` holds is none of them.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from nmt.scan.adjoint import with_scan_as_backward
 from nmt.scan.log_space import heinsen, log_pairs
 from nmt.scan.prefix import Cost, Join, affine, blelloch, chunked, count_cost, hillis_steele, one_by_one, prefix_scan, sklansky, watch
 from nmt.scan.sequential import fast, sequential, sequential_indexed
+from nmt.scan.wrong import WRONG
 
 Scan = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
@@ -42,6 +44,7 @@ METHODS: dict[str, Scan] = {
 
 __all__ = [
     "METHODS",
+    "WRONG",
     "Cost",
     "Join",
     "affine",

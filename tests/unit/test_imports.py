@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Each floor from left to right: a file imports from lower floors, and on its own floor from files to its left.
 FLOORS = [
-    ["pig_latin", "data"],
+    ["pig_latin", "data", "padding"],
     ["allocator", "positions", "attention", "discretization", "scan", "selective_scan", "selective_ssm"],
     ["transformer", "mamba", "decoding"],
     ["timing", "scan_trials", "training", "checkpoints", "experiments", "embedding_tables"],
@@ -33,7 +33,7 @@ FLOORS = [
         "memory",
     ],
     ["plots", "attention_view"],
-    ["widgets", "exercises", "__main__"],
+    ["widgets", "exercises", "lab_commands", "__main__"],
 ]
 SHOWING = 5
 PLACE = {name: (floor, column) for floor, names in enumerate(FLOORS) for column, name in enumerate(names)}

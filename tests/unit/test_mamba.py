@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from nmt.data import VOCABULARY, Batch, WordPair
 from nmt.decoding import greedy_decode
 from nmt.mamba import CausalConvolution, Mamba, MambaBlock, MambaConfig
+from nmt.scan import WRONG
 from nmt.selective_ssm import A_STARTS, DELTA_SOURCES, DISCRETIZATIONS, SCAN_METHODS, SelectiveSSM, SSMTrace
 from nmt.training import TrainingConfig, start_training, token_loss
 
@@ -83,7 +84,7 @@ def test_every_combination_of_choices_trains_a_step() -> None:
 
 def test_all_scan_methods_and_the_fused_one_agree() -> None:
     reference = model_of(SMALL)(BATCH.source, BATCH.target)
-    for method in SCAN_METHODS:
+    for method in set(SCAN_METHODS) - set(WRONG):
         model = model_of(replace(SMALL, scan=method))
         tolerance = 1e-3 if method == "heinsen" else 1e-10
         torch.testing.assert_close(model(BATCH.source, BATCH.target), reference, atol=tolerance, rtol=tolerance)

@@ -1,0 +1,108 @@
+"""The part of the command line that runs the lab report: `python -m nmt experiments list | run NAME … | report`."""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from nmt.experiments.catalogue import EXPERIMENTS, choose
+from nmt.experiments.cost import in_words, seconds_of
+from nmt.experiments.grid import Run, runs_of
+from nmt.experiments.records import RECORDS, find_records
+from nmt.experiments.sweep import FOLDER, sweep
+
+
+def add_commands(commands: Any) -> None:
+    """Hang the commands of this file into the parser of `python -m nmt`."""
+    experiments = commands.add_parser("experiments", help="the lab report's experiments", description="The experiments of the lab report.")
+    kinds = experiments.add_subparsers(required=True, metavar="list | run | report")
+
+    listing = kinds.add_parser("list", help="every experiment: its question, its runs, which of them are done")
+    listing.set_defaults(command=_list)
+
+    running = kinds.add_parser("run", help="train what is not trained yet", description="Train the runs that have no record yet.")
+    running.set_defaults(command=_run)
+    running.add_argument("names", nargs="+", metavar="NAME", help="experiments by name, or all")
+    running.add_argument(
+        "--jobs", type=_at_least_one, metavar="N", default=os.cpu_count() or 1, help="runs side by side (default: one a core)"
+    )
+    running.add_argument("--seeds", type=int, nargs="+", metavar="SEED", help="these seeds only (default: those of each experiment)")
+    running.add_argument("--out", type=Path, default=FOLDER, metavar="DIR", help=f"where runs keep their weights (default {FOLDER})")
+    running.add_argument("--records", type=Path, default=RECORDS, metavar="DIR", help="where records go (default assets/results/runs)")
+    running.add_argument("--dry-run", action="store_true", help="print the estimate, and train nothing")
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
+def _list(_options: argparse.Namespace) -> int:
+    records = find_records()
+    for experiment in EXPERIMENTS.values():
+        runs = runs_of([experiment])
+        seconds = seconds_of(runs, records)
+        done = sum(run.key in records for run in runs)
+        left = sum(seconds[run.key] for run in runs if run.key not in records)
+        state = "all done" if done == len(runs) else f"{done} done, {in_words(left)} of one core to go"
+        print(f"{experiment.name:<16} {experiment.question}\n{'':<16} {len(experiment.rows)} rows, {len(runs)} runs: {state}")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    runs = [run for run in runs_of(choose(options.names)) if options.seeds is None or run.seed in options.seeds]
+    records = find_records(options.records)
+    seconds = seconds_of(runs, records)
+    left = [run for run in runs if run.key not in records]
+    total = sum(seconds[run.key] for run in left)
+    print(f"{len(runs)} runs, {len(runs) - len(left)} of them done. The rest: about {total / 60:.0f} minutes of one core, ", end="")
+    print(f"{in_words(total / min(options.jobs, max(1, len(left))))} with {options.jobs} side by side.", flush=True)
+    if options.dry_run or not left:
+        return 0
+    with _Display(left, seconds) as display:
+        sweep(left, jobs=options.jobs, folder=options.out, records=options.records, on_epoch=display.epoch, on_record=display.record)
+    return 0
+
+
+class _Display:
+    """A bar that counts estimated seconds of work, and a line for each finished run."""
+
+    def __init__(self, runs: list[Run], seconds: dict[tuple[str, int], float]) -> None:
+        self.seconds, self.number, self.done, self.began = seconds, len(runs), 0, time.monotonic()
+        self.shown: dict[tuple[str, int], float] = {}
+        total = sum(seconds[run.key] for run in runs)
+        form = "{percentage:3.0f}% |{bar}| {elapsed} gone, {remaining} to go"
+        self.bar = tqdm(total=max(1, round(total)), disable=None, bar_format=form, smoothing=0)
+
+    def __enter__(self) -> "_Display":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.close()
+
+    def _show(self, run: Run, share: float) -> None:
+        now = share * self.seconds[run.key]
+        self.bar.update(max(0.0, now - self.shown.get(run.key, 0.0)))
+        self.shown[run.key] = max(now, self.shown.get(run.key, 0.0))
+
+    def epoch(self, run: Run, epochs: int) -> None:
+        """Some epochs of a run are done."""
+        self._show(run, epochs / run.training.epochs)
+
+    def record(self, run: Run, record: dict[str, Any]) -> None:
+        """A run is finished."""
+        self._show(run, 1.0)
+        self.done += 1
+        best = record["best"]
+        line = (
+            f"{self.done}/{self.number} {run.name}, seed {run.seed}: {best['val_accuracy']:.1%} of the validation words, "
+            f"loss {best['val_loss']:.3f}, {record['seconds']:.0f} s; {in_words(time.monotonic() - self.began)} gone"
+        )
+        tqdm.write(line, file=sys.stdout)
+        sys.stdout.flush()

@@ -1,0 +1,95 @@
+"""Batches of random words, filled up to one length: the usual way, kept here to be compared with batches of one length."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from nmt.data import VOCABULARY, WordPair
+
+NOT_ASKED = -100  # the label that torch's cross-entropy leaves out
+
+
+@dataclass(frozen=True)
+class PaddedBatch:
+    """Words of any lengths, filled up at their ends with `<EOS>`. The masks are True at what belongs to a word."""
+
+    source: Int[Tensor, "b s"]
+    target: Int[Tensor, "b t"]
+    source_mask: Bool[Tensor, "b s"]
+    target_mask: Bool[Tensor, "b t"]
+
+    @classmethod
+    def of(cls, pairs: Sequence[WordPair]) -> PaddedBatch:
+        """The batch of `pairs`, in their order, as long as the longest of them.
+
+        Raises:
+            ValueError: there are no pairs.
+        """
+        if not pairs:
+            raise ValueError("a batch holds at least one word; got none")
+        sources = [torch.tensor([*VOCABULARY.encode(pair.source), VOCABULARY.eos]) for pair in pairs]
+        targets = [torch.tensor([VOCABULARY.sos, *VOCABULARY.encode(pair.target), VOCABULARY.eos]) for pair in pairs]
+        (source, source_mask), (target, target_mask) = _pad(sources), _pad(targets)
+        return cls(source, target, source_mask, target_mask)
+
+    def __len__(self) -> int:
+        return self.source.shape[0]
+
+    def labels(self) -> Int[Tensor, "b t1"]:
+        """What a decoder that reads `target[:, :-1]` is asked for; `NOT_ASKED` where a word was filled up."""
+        return self.target[:, 1:].masked_fill(~self.target_mask[:, 1:], NOT_ASKED)
+
+    @property
+    def characters(self) -> int:
+        """The number of characters that are asked for, `<EOS>` counted, padding not."""
+        return int(self.target_mask[:, 1:].sum())
+
+    def masks(self) -> dict[str, Tensor]:
+        """What a model needs besides source and target."""
+        return {"source_mask": self.source_mask}
+
+    def to(self, device: torch.device | str) -> PaddedBatch:
+        """The same batch on another device."""
+        return PaddedBatch(*(tensor.to(device) for tensor in vars(self).values()))
+
+
+def _pad(words: list[Tensor]) -> tuple[Tensor, Tensor]:
+    mask = pad_sequence([torch.ones(len(word), dtype=torch.bool) for word in words], batch_first=True, padding_value=False)
+    return pad_sequence(words, batch_first=True, padding_value=VOCABULARY.eos), mask
+
+
+class RandomBatches:
+    """Mini-batches of words drawn from all lengths, each pair exactly once an epoch, in an order decided by `seed` and the epoch alone.
+
+    Args:
+        pairs: at least one word pair.
+        batch_size: words in a batch; the last one may be smaller.
+
+    Raises:
+        ValueError: no pairs, or a batch size below 1.
+    """
+
+    def __init__(self, pairs: Sequence[WordPair], batch_size: int, seed: int = 0) -> None:
+        if not pairs:
+            raise ValueError("no word pairs to make batches of")
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; a batch needs at least one word")
+        self.pairs, self.batch_size, self.seed = list(pairs), batch_size, seed
+
+    def __len__(self) -> int:
+        """The number of batches in an epoch."""
+        return -(-len(self.pairs) // self.batch_size)
+
+    def epoch(self, number: int) -> Iterator[PaddedBatch]:
+        """The batches of epoch `number` (counted from 0)."""
+        order = list(self.pairs)
+        random.Random(f"{self.seed}, random batches, epoch {number}").shuffle(order)
+        for start in range(0, len(order), self.batch_size):
+            yield PaddedBatch.of(order[start : start + self.batch_size])
