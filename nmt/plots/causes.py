@@ -34,7 +34,7 @@ def plot_losses(losses: Sequence[Loss], spread: float = 0.0) -> Picture:
     if not losses:
         raise ValueError("there is no loss to draw; give at least one")
     columns = list(dict.fromkeys((one.layer, one.heads) for one in losses))
-    figure, axis = new_figure(8.8, 3.5)
+    figure, axis = new_figure(8.0, 3.2)
     labelled = set()
     for one in losses:
         place = columns.index((one.layer, one.heads))
@@ -82,9 +82,9 @@ def plot_losses_by_class(rows: Mapping[str, Mapping[str, float]], counts: Mappin
     names = list(counts)
     values = torch.tensor([[one.get(name, float("nan")) for name in names] for one in rows.values()], dtype=torch.float64)
     columns = [f"{name}\n({count})" for name, count in counts.items()]
-    figure, axis = new_figure(2.9 + 0.82 * len(names), 1.4 + 0.3 * len(rows))
+    figure, axis = new_figure(2.7 + 0.72 * len(names), 1.4 + 0.25 * len(rows))
     draw_table(axis, values, list(rows), columns)
-    axis.set_xlabel("rule class (number of words); numbers: words spelled right, in percent")
+    axis.set_xlabel("rule class (words); percent spelled right")
     return finish(figure, alt=f"A table, in percent. {describe_table(values, list(rows), names)}", reading=reading)
 
 
@@ -100,7 +100,7 @@ def plot_swaps(swapped: Sequence[Mapping[str, float]], kept: Sequence[Mapping[st
     """
     if not swapped or len(swapped) != len(kept):
         raise ValueError(f"{len(swapped)} swaps need as many controls, not {len(kept)}, and at least one")
-    figure, axis = new_figure(7.0, 3.3)
+    figure, axis = new_figure(6.6, 2.9)
     heads = range(1, len(swapped) + 1)
     axis.plot(heads, [one["other"] for one in swapped], "o-", color=TARGET, label="swapped: goes to the other letter")
     axis.plot(heads, [one["place"] for one in swapped], "s-", color=SOURCE, label="swapped: stays right")
@@ -124,7 +124,7 @@ def plot_swaps(swapped: Sequence[Mapping[str, float]], kept: Sequence[Mapping[st
 
 def plot_patching(values: Float[Tensor, "layers s"], layers: Sequence[str], letters: Sequence[str], *, title: str, reading: str) -> Picture:
     """Where a letter is kept: for one pair of words, what patching each layer (rows) at each position (columns) does to the answer."""
-    figure, axis = new_figure(max(4.6, 1.9 + 0.55 * len(letters)), 1.5 + 0.36 * len(layers))
+    figure, axis = new_figure(max(4.6, 1.9 + 0.55 * len(letters)), 1.4 + 0.3 * len(layers))
     draw_table(axis, values, layers, letters, percent=False, signed=True)
     label_letters(axis, "x", letters, SOURCE)
     axis.set(title=title, xlabel="source position that gets the other word's vector", ylabel="after")
@@ -140,7 +140,7 @@ def plot_patching_average(
 ) -> Picture:
     """The mean over many pairs, by distance from the letter that differs: what is written (left), how the next letter is found (right)."""
     names = ["the letter" if offset == 0 else f"{offset:+d}" for offset in offsets]
-    figure, axes = new_figure(9.0, 2.0 + 0.36 * len(layers), 1, 2)
+    figure, axes = new_figure(8.6, 1.8 + 0.3 * len(layers), 1, 2)
     strongest = max(0.01, float(finding.abs().max()))
     for axis, values, title, limit in (
         (axes[0], letter, "which letter is written\n(share of the way to the other)", 1.0),
@@ -148,7 +148,7 @@ def plot_patching_average(
     ):
         draw_table(axis, values, layers, names, percent=False, signed=True, limit=limit)
         axis.set_title(title)
-        axis.set_xlabel("position patched (letters from the one that differs)")
+        axis.set_xlabel("position patched, in letters")
     axes[0].set_ylabel("after")
     last, first = layers[-1], layers[0]
     moves = [offsets[int(row.argmax())] for row in finding]

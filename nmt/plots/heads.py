@@ -26,7 +26,7 @@ def plot_alignment_scores(scores: Mapping[str, Score], baselines: Mapping[str, f
     """
     if not scores:
         raise ValueError("there is no score to draw; give at least one model's")
-    figure, axis = new_figure(8.8, 3.8)
+    figure, axis = new_figure(7.6, 3.6)
     ticks, names, said, place = [], [], [], 0.0
     for model, score in scores.items():
         colour = MAMBA if "Mamba" in model else TRANSFORMER
@@ -70,7 +70,7 @@ def plot_shifts(shares: Mapping[str, Mapping[int, float]]) -> Picture:
     """
     if not shares:
         raise ValueError("there is no line to draw; give at least one")
-    figure, axis = new_figure(6.4, 3.2)
+    figure, axis = new_figure(5.8, 2.8)
     for number, (name, line) in enumerate(shares.items()):
         colour = MAMBA if "Mamba" in name else TRANSFORMER
         style = ("-", "--", ":", "-.")[number % 4]
@@ -96,7 +96,7 @@ def head_names(layers: int, heads: int) -> list[str]:
 def plot_table_of_scores(values: Float[Tensor, "rows columns"], rows: Sequence[str], columns: Sequence[str], *, title: str,
                          reading: str, across: str = "") -> Picture:  # fmt: skip
     """A table of shares in percent, shaded: such as heads by rule classes."""
-    figure, axis = new_figure(2.6 + 0.85 * len(columns), 1.3 + 0.3 * len(rows))
+    figure, axis = new_figure(2.4 + 0.75 * len(columns), 1.3 + 0.25 * len(rows))
     draw_table(axis, values, rows, columns)
     axis.set_title(title)
     axis.set_xlabel(across)
@@ -115,7 +115,7 @@ def plot_head_roles(scores: Mapping[str, Mapping[str, Score]]) -> Picture:
     if not scores:
         raise ValueError("there is no role to draw; give the scores of at least one kind of attention")
     lengths = [len(roles) for roles in scores.values()]
-    figure, axes = new_figure(8.8, 0.9 * len(scores) + 0.34 * sum(lengths), len(scores), 1, squeeze=False, height_ratios=lengths)
+    figure, axes = new_figure(7.4, 0.75 * len(scores) + 0.27 * sum(lengths), len(scores), 1, squeeze=False, height_ratios=lengths)
     said, best = [], []
     for axis, (kind, roles) in zip(axes.flat, scores.items()):
         layers, heads = next(iter(roles.values())).weight.shape
@@ -147,7 +147,7 @@ def plot_roles_over_seeds(best: Mapping[str, Sequence[float]], chance: Mapping[s
     """
     if not best:
         raise ValueError("there is no role to draw; give at least one")
-    figure, axis = new_figure(7.6, 0.9 + 0.33 * len(best))
+    figure, axis = new_figure(6.8, 0.9 + 0.27 * len(best))
     for row, (name, values) in enumerate(best.items()):
         axis.plot([min(values), max(values)], [row, row], color=TRANSFORMER, lw=2, zorder=1)
         axis.scatter(values, [row] * len(values), color=TRANSFORMER, edgecolor=INK, s=45, zorder=2, label="one seed" if row == 0 else None)
@@ -179,7 +179,7 @@ def plot_matching(matchings: Mapping[str, Sequence[Matching]]) -> Picture:
     """
     if not matchings:
         raise ValueError("there is no matching to draw; give at least one")
-    figure, axis = new_figure(7.2, 3.2)
+    figure, axis = new_figure(6.6, 2.8)
     names, gains, place = [], [], 0
     for kind, ones in matchings.items():
         for layer in range(len(ones[0].matched)):

@@ -21,7 +21,7 @@ def plot_probes(probes: Mapping[str, Sequence[Probe]]) -> Picture:
         raise ValueError("there is no probe to draw; give those of at least one model")
     labels = list(dict.fromkeys(one.label for ones in probes.values() for one in ones))
     columns = min(2, len(labels))
-    figure, axes = new_figure(8.8, 2.6 * -(-len(labels) // columns), -(-len(labels) // columns), columns, squeeze=False, sharey=True)
+    figure, axes = new_figure(7.4, 2.3 * -(-len(labels) // columns), -(-len(labels) // columns), columns, squeeze=False, sharey=True)
     depth = max(len({one.layer for one in ones}) for ones in probes.values())
     for axis, label in zip(axes.flat, labels):
         for (model, ones), marker in zip(probes.items(), "os^D"):
