@@ -115,22 +115,26 @@ def render_notebook(notebook: NotebookNode, renderer: Renderer) -> str:
 def show_explorers(notebook: NotebookNode, source: str) -> None:
     """Put words, and the figure that it starts with, in the place of each explorer, in place.
 
-    That figure is the nearest above, by the course's rule that an explorer never stands alone. It is shown again where other cells lie
-    between. Raises `ValueError` where there is none.
+    That figure stands above it, by the course's rule that an explorer never carries content alone; the explorer's text form says its
+    reading. It is shown again where other cells lie between. Raises `ValueError` where there is none.
     """
-    figure, distance = None, 0
+    figures: dict[str, tuple[int, str, str]] = {}  # by reading: number of the code cell, its id, HTML
+    number = 0
     for cell in notebook.cells:
-        distance += cell.cell_type == "code"
+        number += cell.cell_type == "code"
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            if data.get("text/plain", "").startswith(FIGURE):
-                figure, distance = (cell["id"], data["text/html"]), 0
-            if data.get("text/plain", "").startswith(EXPLORER):
-                if figure is None:
-                    raise ValueError(f"{source}, {cell['id']}: an explorer without a figure above it that shows its first setting")
-                controls = html.escape(data["text/plain"].split(":")[0].removeprefix("Explorer "))
-                again = figure[1] if distance > 1 else ""
-                above = f'<a href="#{figure[0]}">the figure above</a>'
+            text = data.get("text/plain", "")
+            if text.startswith(FIGURE):
+                figures[text.removeprefix(FIGURE)] = (number, cell["id"], data["text/html"])
+            if text.startswith(EXPLORER):
+                start = re.search(r"^It starts with: (.+)$", text, re.M)
+                if not start or start[1] not in figures:
+                    raise ValueError(f"{source}, {cell['id']}: an explorer without the figure above it that shows its first setting")
+                place, name, figure = figures[start[1]]
+                controls = html.escape(text[: text.index("): ") + 1].removeprefix("Explorer "))
+                again = figure if number - place > 1 else ""
+                above = f'<a href="#{name}">the figure above</a>'
                 output.data = NotebookNode(
                     {
                         "text/html": f'<div class="explorer"><p><strong>Explorer</strong> {controls}. It starts with {above}. To turn its '

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,7 +21,9 @@ class Explorer(VBox):
     """Controls above the figure that they change.
 
     `controls` maps each argument of the drawing function to its widget, `output` is the HTML area. The text form is the same on
-    every run, so that a stored notebook says what belongs here instead of showing a widget whose state is gone.
+    every run, so that a stored notebook says what belongs here instead of showing a widget whose state is gone: which controls, and
+    the reading of the figure that it starts with. A figure with that reading stands above it (a test of notebooks holds that), and the
+    static site shows it.
     """
 
     def __init__(self, controls: Mapping[str, Widget], output: HTML) -> None:
@@ -29,10 +32,14 @@ class Explorer(VBox):
         self.add_class("nmt-explorer")
         self.controls = dict(controls)
         self.output = output
+        self._start = [html.unescape(caption) for caption in re.findall(r"<figcaption>(.*?)</figcaption>", output.value, re.DOTALL)]
 
     def __repr__(self) -> str:
         names = ", ".join(_small_first_letter(control.description.rstrip(":")) for control in self.controls.values())
-        return f"Explorer ({names}): run this cell to use it."
+        return "\n".join([f"Explorer ({names}): run this cell to use it.", *(f"It starts with: {reading}" for reading in self._start)])
+
+    def _repr_mimebundle_(self, **arguments: Any) -> dict[str, Any]:
+        return {**super()._repr_mimebundle_(**arguments), "text/plain": repr(self)}  # ipywidgets cuts it after 110 characters
 
 
 def explorer(controls: Mapping[str, Widget], draw: Callable[..., Picture | str]) -> Explorer:

@@ -146,6 +146,19 @@ def test_shows_a_figure_and_an_explorer(notebook):
     assert any(text.startswith("Explorer (") for text in texts), "no explorer is shown"
 
 
+def test_each_explorer_starts_with_a_figure_that_stands_above_it(notebook):
+    """A widget never carries content alone; its text form names the reading of the figure that it starts with."""
+    readings = set()
+    for cell_id, output in outputs(notebook):
+        text = text_of(output.get("data", {}).get("text/plain", ""))
+        if text.startswith("Figure. "):
+            readings.add(text.removeprefix("Figure. "))
+        if text.startswith("Explorer ("):
+            starts = re.findall(r"^It starts with: (.+)$", text, re.M)
+            assert starts, f"{cell_id} does not say how it starts: run make notebooks"
+            assert set(starts) <= readings, f"{cell_id}: no figure above it has the reading {starts}"
+
+
 def test_links_lead_somewhere(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "markdown":

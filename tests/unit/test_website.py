@@ -99,13 +99,18 @@ def test_pictures_become_files_once_and_keep_their_words(tmp_path):
 
 
 def test_an_explorer_shows_the_figure_that_it_starts_with(tmp_path):
-    figure, explorer = shown("Figure. Two.", **{"text/html": FIGURE}), shown("Explorer (word, Δ at a <letter>): run this cell to use it.")
+    figure, explorer = (
+        shown("Figure. Two.", **{"text/html": FIGURE}),
+        shown("Explorer (word, Δ: at a <letter>): run this cell to use it.\nIt starts with: Two."),
+    )
     near = built(write_course(tmp_path / "a", figure, explorer), tmp_path / "near")
-    assert "(word, Δ at a &lt;letter&gt;)" in near and 'href="#cell-01"' in near and near.count("Two bars") == 1
-    far = built(write_course(tmp_path / "b", figure, new_code_cell("1"), explorer), tmp_path / "far")
-    assert far.count("Two bars") == 2 and "run this cell to use it" not in far
-    with pytest.raises(ValueError, match=r"01_one.ipynb, cell-01: an explorer without a figure"):
-        built(write_course(tmp_path / "c", explorer), tmp_path / "none")
+    assert "(word, Δ: at a &lt;letter&gt;)" in near and 'href="#cell-01"' in near and near.count("Two bars") == 1
+    other = shown("Figure. Three.", **{"text/html": FIGURE.replace("Two bars", "Three bars")})
+    far = built(write_course(tmp_path / "b", figure, other, explorer), tmp_path / "far")
+    assert far.count("Two bars") == 2 and far.count("Three bars") == 1 and "run this cell to use it" not in far
+    for number, cells in enumerate(((explorer,), (other, explorer))):
+        with pytest.raises(ValueError, match=r"01_one.ipynb, cell-0\d: an explorer without the figure above"):
+            built(write_course(tmp_path / f"c{number}", *cells), tmp_path / "none")
 
 
 def test_formulas_arrive_as_they_were_written(tmp_path):

@@ -67,3 +67,17 @@ def test_the_text_form_names_the_controls_and_never_changes():
     first, second = explorer(controls(), shout), explorer(controls(), shout)
     assert repr(first) == repr(second) == "Explorer (word, loud): run this cell to use it."
     assert first._repr_mimebundle_()["text/plain"] == repr(first)
+
+
+def test_the_text_form_says_how_the_figure_begins_whatever_the_reader_did_since():
+    def draw(word: str) -> object:
+        figure, axis = new_figure(2, 1)
+        axis.plot([0, 1])
+        return finish(figure, alt="a line", reading=f"It says <{word}> & rises.")
+
+    long = "a name that is much longer than the hundred and ten characters after which ipywidgets cuts the text form of a widget"
+    shown = explorer({"word": Text("and", description=long)}, draw)
+    text = f"Explorer ({long}): run this cell to use it.\nIt starts with: It says <and> & rises."
+    assert repr(shown) == shown._repr_mimebundle_()["text/plain"] == text
+    shown.controls["word"].value = "or"
+    assert "&lt;or&gt;" in shown.output.value and repr(shown) == text
