@@ -27,7 +27,7 @@ class LetterMap:
     """A flat map of the 29 tokens: its title, two coordinates for each, and what its axes are called (empty: they have no meaning)."""
 
     title: str
-    coordinates: Float[Tensor, "29 2"] = field(repr=False)
+    coordinates: Float[Tensor, "n c"] = field(repr=False)
     axes: tuple[str, str] = ("", "")
 
 

@@ -38,9 +38,11 @@ def plot_letter_memory(trace: MambaTrace, at: int | None = None, layers: Sequenc
     figure, axes = new_figure(10.0, 0.9 + 1.5 * len(chosen), len(chosen), 2, squeeze=False, sharex=True)
     low, high = (float(bound) for bound in torch.stack(list(trace.delta)).clamp(min=1e-6).aminmax())
     for (left, right), layer in zip(axes, chosen):
-        delta = trace.delta[layer][:, order[layer]].T.clamp(min=1e-6)
+        delta = trace.delta[layer][:, order[layer]].T.clamp(min=1e-6).numpy()
         steps = left.imshow(delta, cmap="cividis", aspect="auto", norm=LogNorm(low, high), interpolation="nearest")
-        shares = right.imshow(weights[layer][:, order[layer]].T, cmap=SEQUENTIAL, aspect="auto", vmin=0, vmax=1, interpolation="nearest")
+        shares = right.imshow(
+            weights[layer][:, order[layer]].T.numpy(), cmap=SEQUENTIAL, aspect="auto", vmin=0, vmax=1, interpolation="nearest"
+        )
         left.set_ylabel(f"layer {layer}\nchannels")
         for axis in (left, right):
             axis.set_yticks([])

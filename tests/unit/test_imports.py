@@ -31,6 +31,7 @@ FLOORS = [
         "embeddings",
         "frequencies",
         "memory",
+        "packing",
     ],
     ["plots", "attention_view"],
     ["widgets", "exercises", "lab_commands", "__main__"],
