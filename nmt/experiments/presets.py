@@ -20,7 +20,7 @@ _MAMBA = {"kind": "mamba", "num_layers": 4, "state_size": 64, "a_start": "minus-
 PRESETS = {
     "small-transformer": Preset(
         {"kind": "transformer", "dropout": 0.2},
-        {"data": "small", "epochs": 80, "batch_size": 8, "accumulate": 4, "weight_decay": 0.7},
+        {"data": "small", "epochs": 120, "batch_size": 8, "accumulate": 4, "weight_decay": 0.7},
     ),
     "large-transformer": Preset(
         {"kind": "transformer", "dropout": 0.1},
