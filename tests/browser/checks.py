@@ -158,7 +158,7 @@ def readable(page: Page, theme: str) -> list[str]:
 def _wait(page: Page | Frame, condition: str) -> bool:
     """Whether the condition came true."""
     try:
-        page.wait_for_function(condition, timeout=PATIENCE * 1000)
+        page.wait_for_function(condition, timeout=PATIENCE * 1000, polling=100)
     except TimeoutError:
         return False
     return True

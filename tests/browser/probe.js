@@ -46,7 +46,9 @@ window.probe = (() => {
         if (header.msg_type === "status" && content.execution_state === "idle") pending.delete(parent.msg_id)
         if (parent.msg_type === "execute_request") return
         if (header.msg_type === "error") trouble.push(`${content.ename}: ${content.evalue}`)
-        if (header.msg_type === "stream" && content.name === "stderr") trouble.push(content.text)
+        // JupyterLab asks each new kernel for its widgets; one that has not loaded ipywidgets yet says so.
+        const early = /^No such comm/.test(content.text)
+        if (header.msg_type === "stream" && content.name === "stderr" && !early) trouble.push(content.text.trim())
     })
     const soon = () => new Promise(done => requestAnimationFrame(() => setTimeout(done, 15)))
     // A widget keeps changes back while one is on its way, so nothing may be pending twice in a row.

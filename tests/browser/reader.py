@@ -78,9 +78,9 @@ def open_notebook(context: BrowserContext, server: Server, name: str, *, kernel:
     page.on("console", lambda message: seen.console.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: seen.console.append(str(error)))
     page.goto(server.url(name))
-    page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.content?.model?.cells.length > 0")
+    page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.content?.model?.cells.length > 0", polling=100)
     if kernel:
-        page.wait_for_function("() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'")
+        page.wait_for_function("() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'", polling=100)
         page.evaluate("() => probe.listen()")
     return page, seen
 
@@ -88,7 +88,7 @@ def open_notebook(context: BrowserContext, server: Server, name: str, *, kernel:
 def run_all(page: Page) -> None:
     """ "Run all cells", and wait for the last one."""
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'")
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'", polling=100)
 
 
 def settle(page: Page) -> None:
@@ -104,7 +104,7 @@ def trouble(page: Page) -> list[str]:
 def save_and_leave(page: Page, server: Server) -> None:
     """Save the notebook, close its page, and end its kernel."""
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty", polling=100)
     leave(page, server)
 
 
@@ -133,5 +133,5 @@ def set_theme(page: Page, wanted: str) -> None:
     """`wanted` is "light" or "dark"; the server remembers it."""
     name = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[wanted]
     page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name)
-    page.wait_for_function("dark => document.body.dataset.jpThemeLight === String(!dark)", arg=wanted == "dark")
+    page.wait_for_function("dark => document.body.dataset.jpThemeLight === String(!dark)", arg=wanted == "dark", polling=100)
     page.wait_for_timeout(300)  # colours fade

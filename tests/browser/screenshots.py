@@ -21,7 +21,7 @@ from reader import browser, leave, open_notebook, run_all, set_theme, settle
 
 FOLDER = ROOT / "assets" / "screenshots"
 NOTEBOOK, EXPLORERS = "07_interpretability", ("attention", "state")
-MARGIN = 12  # pixels of the page around an explorer
+NARROWEST, MARGIN = 640, 14  # pixels of the page: across an explorer, and around it
 LARGEST = 150_000  # bytes
 
 
@@ -38,18 +38,19 @@ def find(page: Page, name: str) -> Locator:
 
 
 def photograph(page: Page, explorer: Locator) -> bytes:
-    """The explorer with a margin, as a PNG of few colours that is small enough for a README."""
+    """The explorer as wide as its picture, with a margin, as a PNG of few colours that is small enough for a README."""
+    explorer.evaluate(
+        """(e, [narrowest, margin]) => {
+            const widths = [...e.querySelectorAll("figure > :is(img, svg, iframe)")].map(part => part.getBoundingClientRect().width)
+            e.style.boxSizing = "content-box"
+            e.style.width = `${Math.max(narrowest, ...widths)}px`
+            e.style.padding = `${margin}px`
+            e.style.background = "var(--jp-layout-color0)" }""",
+        [NARROWEST, MARGIN],
+    )
     explorer.scroll_into_view_if_needed()
     settle(page)
-    boxes = explorer.locator("> *:visible, .widget-hbox > *, figure > *").evaluate_all(
-        "all => all.map(e => e.getBoundingClientRect()).filter(b => b.width && b.height).map(b => [b.left, b.top, b.right, b.bottom])"
-    )
-    inked = explorer.locator(".widget-hbox > *, figure > img, figure > svg, figure > iframe").evaluate_all(
-        "all => Math.max(...all.map(e => e.getBoundingClientRect().right))"
-    )
-    left, top = min(box[0] for box in boxes) - MARGIN, min(box[1] for box in boxes) - MARGIN
-    right, bottom = max(inked, left + 640) + MARGIN, max(box[3] for box in boxes) + MARGIN
-    shot = page.screenshot(clip={"x": left, "y": top, "width": right - left, "height": bottom - top})
+    shot = explorer.screenshot()
     image = Image.open(io.BytesIO(shot)).convert("RGB")
     for colors in (256, 128, 64, 32):
         file = io.BytesIO()
