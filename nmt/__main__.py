@@ -1,4 +1,4 @@
-"""The command line: `python -m nmt train | evaluate | translate | experiments`. Every error is one line, and exit status 2."""
+"""The command line: `python -m nmt train | evaluate | translate | experiments | grade`. Every error is one line, and exit status 2."""
 
 import argparse
 import json
@@ -17,6 +17,7 @@ from nmt.data import load_pairs
 from nmt.decoding import translate
 from nmt.evaluation import evaluate
 from nmt.experiments import PRESETS, run
+from nmt.grade_command import add_command
 from nmt.lab_commands import add_commands
 from nmt.training import TrainingConfig, TrainingState
 
@@ -67,6 +68,7 @@ def _parser() -> OneLineParser:
     _checkpoint_option(translation)
     translation.add_argument("text", metavar="TEXT", help="a text, or - to read lines from standard input")
     add_commands(commands)
+    add_command(commands)
     return parser
 
 

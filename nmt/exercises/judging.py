@@ -61,26 +61,42 @@ def judge(name: str, function: Callable[..., Any], seconds: float = SECONDS) -> 
         return Verdict(name, "not attempted", "")
     with torch.random.fork_rng(devices=[]):  # nothing random in an answer reaches the reader's own cells
         torch.manual_seed(0)
-        return _tried(exercise, function, seconds)
+        return verdict_of(exercise, attempts(exercise, function), seconds)
 
 
-def _tried(exercise: Exercise, function: Callable[..., Any], seconds: float) -> Verdict:
-    """The verdict on a function that is not a stub."""
+Attempt = Callable[[int | None, float], Outcome]
+
+
+def attempts(exercise: Exercise, function: Callable[..., Any]) -> Attempt:
+    """How an answer is tried: `attempt(place, seconds)` on the input at that place, or, for None, its gradients on the first."""
+    file = getattr(getattr(function, "__code__", None), "co_filename", "")
+    cases = exercise.cases()
+
+    def attempt(place: int | None, seconds: float) -> Outcome:
+        arguments = _copied(cases[place or 0].arguments)
+        if place is None:
+            return run(lambda: _gradients(exercise, function, arguments), seconds, file)
+        return run(lambda: exercise.observe(function, arguments), seconds, file)
+
+    return attempt
+
+
+def verdict_of(exercise: Exercise, attempt: Attempt, seconds: float = SECONDS) -> Verdict:
+    """The verdict on an answer that is no stub, wherever it runs: `attempt` tries it here, or asks another process to."""
     cases = exercise.cases()
     expected = [exercise.observe(exercise.reference, _copied(case.arguments)) for case in cases]
     deadline = time.monotonic() + seconds
-    file = getattr(getattr(function, "__code__", None), "co_filename", "")
     outcomes: list[Outcome] = []
-    for case in cases:
-        arguments = _copied(case.arguments)
-        outcomes.append(run(lambda: exercise.observe(function, arguments), max(deadline - time.monotonic(), 0.01), file))  # noqa: B023
+    for place in range(len(cases)):
+        outcomes.append(attempt(place, max(deadline - time.monotonic(), 0.01)))
         if outcomes[-1].out_of_time:
-            return _timeout(exercise, function, outcomes[-1], seconds)
+            return _timeout(exercise, outcomes[-1], seconds)
     failed = [place for place, (right, got) in enumerate(zip(expected, outcomes)) if not _agree(right, got, exercise.parts)]
     if failed:
-        return _wrong(exercise, function, expected, outcomes, failed[0])
+        return _wrong(exercise, expected, outcomes, failed[0])
     if exercise.trains:
-        return _with_gradients(exercise, function, outcomes[0].printed, max(deadline - time.monotonic(), 0.01), file)
+        outcome = attempt(None, max(deadline - time.monotonic(), 0.01))
+        return _timeout(exercise, outcome, seconds) if outcome.out_of_time else _with_gradients(exercise, outcome, outcomes[0].printed)
     return Verdict(exercise.name, "correct", exercise.notice, printed=outcomes[0].printed)
 
 
@@ -108,7 +124,7 @@ def _agree(right: Any, got: Outcome, parts: Sequence[str]) -> bool:
     return got.error is None and first_difference(right, got.value, parts=parts) is None
 
 
-def _timeout(exercise: Exercise, function: Callable[..., Any], outcome: Outcome, seconds: float) -> Verdict:
+def _timeout(exercise: Exercise, outcome: Outcome, seconds: float) -> Verdict:
     place = outcome.place
     line = f" It was at {place.where}: {place.source}" if place else ""
     details = {"error": "OutOfTime", "where": place.where, "line": place.line, "source": place.source} if place else {"error": "OutOfTime"}
@@ -122,16 +138,14 @@ def _timeout(exercise: Exercise, function: Callable[..., Any], outcome: Outcome,
     )
 
 
-def _wrong(exercise: Exercise, function: Callable[..., Any], expected: list[Any], outcomes: list[Outcome], first: int) -> Verdict:
+def _wrong(exercise: Exercise, expected: list[Any], outcomes: list[Outcome], first: int) -> Verdict:
     case, outcome = exercise.cases()[first], outcomes[first]
     mutant, certain = recognise(exercise, outcomes, first)
     details: dict[str, Any] = {"case": case.label}
     if mutant and not certain:
         details["suspect"] = mutant.name
     if outcome.error is not None:
-        return _raised(
-            exercise, function, outcome, mutant if certain else None, details | {"inputs": _listing(case.arguments)}, case.arguments
-        )
+        return _raised(exercise, outcome, mutant if certain else None, details | {"inputs": _listing(case.arguments)}, case.arguments)
     found = first_difference(expected[first], outcome.value, parts=exercise.parts)
     assert found is not None
     mistake, question = (mutant.name, mutant.question) if mutant and certain else _generic(found, expected, outcomes, first)
@@ -197,7 +211,6 @@ def _generic(found: Difference, expected: list[Any], outcomes: list[Outcome], fi
 
 def _raised(
     exercise: Exercise,
-    function: Callable[..., Any],
     outcome: Outcome,
     mutant: Mutant | None,
     details: dict[str, Any],
@@ -217,13 +230,10 @@ def _raised(
     return Verdict(exercise.name, "error", message, name, question, details, outcome.printed, inputs)
 
 
-def _with_gradients(exercise: Exercise, function: Callable[..., Any], printed: str, seconds: float, file: str) -> Verdict:
+def _with_gradients(exercise: Exercise, outcome: Outcome, printed: str) -> Verdict:
     """Do gradients reach the inputs, and the right ones?"""
     case = exercise.cases()[0]
     right = _gradients(exercise, exercise.reference, _copied(case.arguments))
-    outcome = run(lambda: _gradients(exercise, function, _copied(case.arguments)), seconds, file)
-    if outcome.out_of_time:
-        return _timeout(exercise, function, outcome, seconds)
     if outcome.error is None and first_difference(right, outcome.value) is None:
         return Verdict(exercise.name, "correct", exercise.notice, printed=printed)
     reason = f" ({str(outcome.error).splitlines()[0]})" if outcome.error is not None and str(outcome.error) else ""

@@ -33,8 +33,8 @@ FLOORS = [
         "memory",
         "packing",
     ],
-    ["plots", "attention_view"],
-    ["widgets", "exercises", "lab_commands", "__main__"],
+    ["plots", "attention_view", "report"],
+    ["widgets", "exercises", "grading", "lab_commands", "grade_command", "__main__"],
 ]
 SHOWING = 5
 PLACE = {name: (floor, column) for floor, names in enumerate(FLOORS) for column, name in enumerate(names)}
