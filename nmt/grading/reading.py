@@ -105,7 +105,7 @@ def _sheet(cells: list[str]) -> Sheet:
             sheet.broken[number] = (text[:LONGEST_CELL], f"longer than {LONGEST_CELL:,} characters")
             continue
         try:
-            python = TransformerManager().transform_cell(text)
+            python = TransformerManager().transform_cell("\n".join(text.splitlines()) + "\n")
             tree = ast.parse(python)
             sheet.statements += [_statement(number, python, each, tree) for each in tree.body]
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -29,17 +29,21 @@ START = 120.0  # seconds for Python to load torch, on a busy machine
 
 
 class Zygote:
-    """The grader's handle on it; a context manager."""
+    """The grader's handle on it; a context manager.
 
-    def __init__(self) -> None:
+    Args:
+        namespaces: False does without them where the machine would grant them, to try what else holds.
+    """
+
+    def __init__(self, namespaces: bool = True) -> None:
         self._home = tempfile.TemporaryDirectory(prefix="nmt-grading-", ignore_cleanup_errors=True)
         ours, theirs = socket.socketpair()
         # Nothing of the grader's surroundings, such as keys in variables, is handed on. Home is a folder that will be gone.
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
         home = self._home.name
         added = {"PYTHONPATH": str(COURSE), "HOME": home, "TMPDIR": home, "MPLCONFIGDIR": home, "IPYTHONDIR": home, "OMP_NUM_THREADS": "1"}
-        code = "import socket, sys; from nmt.grading.zygote import serve; serve(socket.socket(fileno=int(sys.argv[1])))"
-        command = [sys.executable, "-B", "-c", code, str(theirs.fileno())]
+        code = "import socket, sys; from nmt.grading.zygote import serve; serve(socket.socket(fileno=int(sys.argv[1])), bool(sys.argv[2:]))"
+        command = [sys.executable, "-B", "-c", code, str(theirs.fileno()), *["namespaces"] * namespaces]
         with theirs:
             self._process = subprocess.Popen(
                 command, cwd=home, env=kept | added, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
@@ -87,7 +91,7 @@ class Zygote:
         self._home.cleanup()
 
 
-def serve(control: socket.socket) -> None:
+def serve(control: socket.socket, namespaces: bool) -> None:
     """The zygote's loop: one order, one fork, until the grader hangs up."""
     import torch
 
@@ -96,7 +100,7 @@ def serve(control: socket.socket) -> None:
     from nmt.grading import worker
 
     exercises()  # their modules are loaded here, once
-    strength = cage.strength()
+    strength = cage.strength(namespaces)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the grader decides
     control.sendall(json.dumps(strength.__dict__).encode() + b"\n")

@@ -198,9 +198,9 @@ CLASS = {
         ),
         {MASK: ("wrong", "")},
     ),
-    "kills its parents": (
-        notebook(mask_with("import os\nfor pid in (os.getppid(), -1, *range(2, 9)):\n    if pid: os.kill(pid, 9)\nreturn 1")),
-        {MASK: ("error|crashed", "")},
+    "kills its parent": (  # and nobody else, should the cage be open
+        notebook(mask_with("import os\nos.kill(os.getppid() or 99_999_999, 9)\nreturn 1")),
+        {MASK: ("error", "No such process|not permitted")},
     ),
     "network": (
         notebook(mask_with("import socket\nsocket.create_connection(('127.0.0.1', PORT), 1)\nreturn 1", "PORT = 0")),
@@ -284,7 +284,7 @@ def test_each_submission_is_reported_as_what_it_is(graded, name):
         statuses, part = (wanted, "") if isinstance(wanted, str) else wanted
         result = results[exercise]
         assert result["status"] in statuses.split("|"), result
-        assert part in result["mistake"] + " " + result["message"], result
+        assert any(each in result["mistake"] + " " + result["message"] for each in part.split("|")), result
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
