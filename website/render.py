@@ -130,7 +130,7 @@ def show_explorers(notebook: NotebookNode, source: str) -> None:
             if text.startswith(EXPLORER):
                 start = re.search(r"^It starts with: (.+)$", text, re.M)
                 if not start or start[1] not in figures:
-                    raise ValueError(f"{source}, {cell['id']}: an explorer without the figure above it that shows its first setting")
+                    raise ValueError(f"{source}, {cell['id']}: an explorer that names no figure above it; run make notebooks")
                 place, name, figure = figures[start[1]]
                 controls = html.escape(text[: text.index("): ") + 1].removeprefix("Explorer "))
                 again = figure if number - place > 1 else ""

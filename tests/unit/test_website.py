@@ -109,7 +109,7 @@ def test_an_explorer_shows_the_figure_that_it_starts_with(tmp_path):
     far = built(write_course(tmp_path / "b", figure, other, explorer), tmp_path / "far")
     assert far.count("Two bars") == 2 and far.count("Three bars") == 1 and "run this cell to use it" not in far
     for number, cells in enumerate(((explorer,), (other, explorer))):
-        with pytest.raises(ValueError, match=r"01_one.ipynb, cell-0\d: an explorer without the figure above"):
+        with pytest.raises(ValueError, match=r"01_one.ipynb, cell-0\d: an explorer that names no figure above it"):
             built(write_course(tmp_path / f"c{number}", *cells), tmp_path / "none")
 
 
