@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from nmt.experiments.catalogue import EXPERIMENTS, choose
+from nmt.experiments.cluster import sweep_on_cluster
 from nmt.experiments.cost import in_words, seconds_of
 from nmt.experiments.grid import Run, runs_of
 from nmt.experiments.records import RECORDS, find_records
@@ -33,7 +34,15 @@ def add_commands(commands: Any) -> None:
     running.add_argument("--seeds", type=int, nargs="+", metavar="SEED", help="these seeds only (default: those of each experiment)")
     running.add_argument("--out", type=Path, default=FOLDER, metavar="DIR", help=f"where runs keep their weights (default {FOLDER})")
     running.add_argument("--records", type=Path, default=RECORDS, metavar="DIR", help="where records go (default assets/results/runs)")
+    running.add_argument("--scheduler", metavar="ADDRESS", help="train on a Dask cluster instead, such as tcp://10.0.0.1:8786")
     running.add_argument("--dry-run", action="store_true", help="print the estimate, and train nothing")
+
+    reporting = kinds.add_parser("report", help="make assets/results/tables and figures from the records")
+    reporting.set_defaults(command=_report)
+    reporting.add_argument(
+        "--records", type=Path, default=RECORDS, metavar="DIR", help="where the records are (default assets/results/runs)"
+    )
+    reporting.add_argument("--out", type=Path, default=RECORDS.parent, metavar="DIR", help="where to write (default assets/results)")
 
 
 def _at_least_one(text: str) -> int:
@@ -62,11 +71,27 @@ def _run(options: argparse.Namespace) -> int:
     left = [run for run in runs if run.key not in records]
     total = sum(seconds[run.key] for run in left)
     print(f"{len(runs)} runs, {len(runs) - len(left)} of them done. The rest: about {total / 60:.0f} minutes of one core, ", end="")
-    print(f"{in_words(total / min(options.jobs, max(1, len(left))))} with {options.jobs} side by side.", flush=True)
+    if options.scheduler:
+        print("to be shared by the cluster's workers.", flush=True)
+    else:
+        print(f"{in_words(total / min(options.jobs, max(1, len(left))))} with {options.jobs} side by side.", flush=True)
     if options.dry_run or not left:
         return 0
     with _Display(left, seconds) as display:
+        if options.scheduler:
+            sweep_on_cluster(left, options.scheduler, folder=options.out, records=options.records, on_record=display.record)
+            return 0
         sweep(left, jobs=options.jobs, folder=options.out, records=options.records, on_epoch=display.epoch, on_record=display.record)
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from nmt.report import write_report  # here, so that training does not load matplotlib
+
+    changed = write_report(options.records, options.out)
+    for path in changed:
+        print(path)
+    print(f"{len(changed)} files written; the others were as the records say" if changed else "everything is as the records say")
     return 0
 
 

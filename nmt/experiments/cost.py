@@ -51,7 +51,8 @@ def seconds_of(runs: Iterable[Run], records: Mapping[tuple[str, int], Mapping[st
     runs = list(runs)
     finished = defaultdict(list)
     for (settings, _), record in records.items():
-        finished[settings].append(record.get("cpu_seconds", record["seconds"]))
+        if "cpu_seconds" in record:  # older records know the clock's time only, which other work may have stretched
+            finished[settings].append(record["cpu_seconds"])
     guesses: dict[str, float] = {}
     for run in runs:
         if run.settings not in guesses:

@@ -99,7 +99,8 @@ class Experiment:
         config = read_config(KINDS[kind][1], {key: value for key, value in settings.model.items() if key != "kind"})
         model = {"kind": kind, **asdict(config)}
         seeds = row.seeds or self.seeds
-        name = f"{self.name}-{slug(row.label)}"
+        label = slug(row.label)
+        name = label if self.name in label else f"{self.name}-{label}"
         return [Run(name, model, read_config(TrainingConfig, {**settings.training, "seed": seed})) for seed in seeds]
 
 

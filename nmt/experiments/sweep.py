@@ -106,7 +106,7 @@ def sweep(
     """
     known = find_records(records)
     waiting = [run for run in runs if run.key not in known]
-    failures = _Failures()
+    failures = Failures()
     workers = [_Worker(folder) for _ in range(min(jobs or os.cpu_count() or 1, len(waiting)))]
     try:
         while waiting or any(worker.run for worker in workers):
@@ -142,7 +142,7 @@ def sweep(
     failures.report()
 
 
-class _Failures:
+class Failures:
     """Which runs failed, and why."""
 
     def __init__(self) -> None:

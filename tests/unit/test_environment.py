@@ -37,6 +37,7 @@ def pins(name: str) -> dict[str, Version]:
 
 USERS = ranges(PROJECT["dependencies"])
 DEVELOPERS = ranges(PROJECT["optional-dependencies"]["dev"])
+CLUSTER = ranges(PROJECT["optional-dependencies"]["cluster"])
 
 
 def conda() -> tuple[dict[str, SpecifierSet], list[str]]:
@@ -54,6 +55,11 @@ def test_conda_and_pip_ask_for_the_same_packages_in_the_same_ranges():
     assert found.pop("pip") == SpecifierSet()
     assert found == USERS
     assert by_pip[-1] == "--editable .", "the project itself comes last, by pip"
+
+
+def test_developers_have_every_extra():
+    """What is optional for users is tested by developers, in the same range."""
+    assert CLUSTER.items() <= DEVELOPERS.items()
 
 
 def test_every_dependency_is_bounded_on_both_sides():
@@ -105,6 +111,7 @@ def test_pins_can_be_installed_on_every_python_we_promise():
 def test_the_code_imports_only_what_is_declared():
     """A package that happens to be there, because another needs it, may be gone tomorrow."""
     users = {MODULE_NAMES.get(name, name) for name in USERS}
+    optional = {"nmt/experiments/cluster.py": set(CLUSTER)}
     developers = users | {MODULE_NAMES.get(name, name) for name in DEVELOPERS}
     for folder, allowed in (("nmt", users), ("data", developers), ("tests", developers), (".ci", developers), ("website", developers)):
         local = {path.stem for name in (folder, "website", ".ci") for path in (ROOT / name).rglob("*.py")} | {"nmt", "tests"}
@@ -113,4 +120,6 @@ def test_the_code_imports_only_what_is_declared():
                 names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
                 names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
                 for top in {name.split(".")[0] for name in names} - local - set(sys.stdlib_module_names):
-                    assert top in allowed, f"{path.relative_to(ROOT)} imports {top}, which pyproject.toml does not name"
+                    assert top in allowed | optional.get(path.relative_to(ROOT).as_posix(), set()), (
+                        f"{path.relative_to(ROOT)} imports {top}, which pyproject.toml does not name"
+                    )
