@@ -13,12 +13,12 @@ from torch import Tensor
 
 # Where the exercises live: the first part of a name is a file of this package, and belongs to one notebook.
 CHAPTERS = {
-    # "data": "01_data",
+    "data": "01_data",
     "attention": "02_attention",
-    # "transformer": "03_transformer",
-    # "discretization": "04_discretization",
-    # "scans": "05_scans",
-    # "mamba": "06_mamba",
+    "transformer": "03_transformer",
+    "discretization": "04_discretization",
+    "scans": "05_scans",
+    "mamba": "06_mamba",
 }
 
 
@@ -126,11 +126,11 @@ class Draw:
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal numbers."""
-        return torch.randn(*shape, dtype=torch.float64, generator=self._generator).to(torch.get_default_dtype())
+        return torch.randn(shape, dtype=torch.float64, generator=self._generator).to(torch.get_default_dtype())
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Even numbers between `low` and `high`."""
-        numbers = torch.rand(*shape, dtype=torch.float64, generator=self._generator)
+        numbers = torch.rand(shape, dtype=torch.float64, generator=self._generator)
         return (low + (high - low) * numbers).to(torch.get_default_dtype())
 
     def integers(self, below: int, *shape: int) -> Tensor:

@@ -109,6 +109,8 @@ def _in_numbers(expected: Tensor, yours: Any, where: str) -> Difference | None:
     shapes = tuple(own.shape), tuple(expected.shape)
     if own.shape != expected.shape:
         return Difference("shape", where, _kind(yours), _kind(expected), *shapes)
+    if own.is_complex() and not expected.is_complex():
+        return Difference("type", where, "made of complex numbers", "real ones", *shapes)
     if expected.dtype == torch.bool and own.dtype != torch.bool:
         return Difference("not boolean", where, f"numbers of kind {str(own.dtype).removeprefix('torch.')}", "bool", *shapes)
     apart = ~close(expected, own)

@@ -37,13 +37,13 @@ class Hidden(Worded):
     def __init__(self, exercise: Exercise) -> None:
         self.exercise = exercise
         self.button = Button(
-            description=f"Show the solution of {exercise.name}",
+            description=f"Yes, show the solution of {exercise.name}",
             tooltip="Spoils the exercise",
             layout=Layout(width="auto", align_self="flex-start"),
         )
         self.output = HTML(layout=Layout(width="100%"))
         self.button.on_click(self._show)
-        super().__init__([self.button, self.output])
+        super().__init__([HTML("The solution spoils the exercise. Have you opened the last hint? Sure?"), self.button, self.output])
 
     def _show(self, _button: Any = None) -> None:
         self.output.value = f'<div role="status">{Solution(self.exercise)._repr_html_()}</div>'

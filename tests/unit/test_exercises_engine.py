@@ -219,6 +219,17 @@ def test_a_lost_gradient_is_named(lose):
     assert judge(ATTENTION, answer).mistake == "gradient lost"
 
 
+def test_a_change_in_place_that_breaks_the_backward_pass_is_named_with_torchs_own_words():
+    def answer(x, parts):
+        x = x.clone()
+        x += parts.self_attention(parts.attention_norm(x))
+        x += parts.mlp(parts.mlp_norm(x))
+        return x
+
+    verdict = judge("transformer.encoder-layer", answer)
+    assert verdict.mistake == "gradient lost" and "modified by an inplace operation" in verdict.message
+
+
 def test_a_hard_coded_answer_does_not_pass():
     one = causal_mask(5, 5)
     assert judge(MASK, lambda queries, keys: one.clone()).mistake == "wrong shape"
