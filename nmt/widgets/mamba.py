@@ -6,6 +6,7 @@ from ipywidgets import BoundedFloatText, Dropdown, Text
 
 from nmt.data import VOCABULARY
 from nmt.mamba import Mamba
+from nmt.pig_latin import check_word
 from nmt.plots.mamba import plot_memory, plot_step_sizes
 from nmt.plots.style import Picture
 from nmt.trace import trace_ssm
@@ -23,8 +24,14 @@ def explore_memory(text: str = "t--ea---m") -> Explorer:
             "blank_step": BoundedFloatText(value=0.0, min=0.0, max=10.0, step=0.1, description="Δ at a dash"),
             "rate": BoundedFloatText(value=1.0, min=0.1, max=16.0, step=0.5, description="Rate of decay −A"),
         },
-        plot_memory,
+        _draw_memory,
     )
+
+
+def _draw_memory(text: str, letter_step: float, blank_step: float, rate: float) -> Picture:
+    if text:
+        check_word(text)
+    return plot_memory(text, letter_step, blank_step, rate)
 
 
 def draw_step_sizes(model: Mamba, word: str, layer: str) -> Picture:

@@ -34,16 +34,16 @@ def _draw_rounds(method: str, length: int, shown: int) -> Picture:
 
 
 def explore_times(rows: Sequence[Mapping[str, Any]]) -> Explorer:
-    """Stored times against length: choose how many numbers a state has, and how many threads worked. `rows` come from scans.json."""
+    """Stored times against length: choose how many numbers a state has and, where they differ, how many threads worked.
 
-    def draw(width: str, threads: int) -> Picture:
+    `rows` come from scans.json.
+    """
+    threads = sorted({row["threads"] for row in rows})
+
+    def draw(width: str, threads: int = threads[0]) -> Picture:
         return plot_scan_times([row for row in rows if row["width"] == width and row["threads"] == threads])
 
-    threads = sorted({row["threads"] for row in rows})
-    return explorer(
-        {
-            "width": Dropdown(options=list(WIDTHS.items()), value="layer", description="State:"),
-            "threads": Dropdown(options=threads, value=threads[0], description="Threads:"),
-        },
-        draw,
-    )
+    controls: dict[str, Any] = {"width": Dropdown(options=list(WIDTHS.items()), value="layer", description="State:")}
+    if len(threads) > 1:  # else there is nothing to choose
+        controls["threads"] = Dropdown(options=threads, value=threads[0], description="Threads:")
+    return explorer(controls, draw)

@@ -7,7 +7,6 @@ the light and the dark theme, to assets/screenshots/NAME-light.png and NAME-dark
 from __future__ import annotations
 
 import argparse
-import io
 import re
 import sys
 import tempfile
@@ -15,7 +14,6 @@ from pathlib import Path
 
 import checks
 from lab import ROOT, copy_course, jupyterlab
-from PIL import Image
 from playwright.sync_api import Locator, Page
 from reader import browser, leave, open_notebook, run_all, set_theme, settle
 
@@ -38,7 +36,7 @@ def find(page: Page, name: str) -> Locator:
 
 
 def photograph(page: Page, explorer: Locator) -> bytes:
-    """The explorer as wide as its picture, with a margin, as a PNG of few colours that is small enough for a README."""
+    """The explorer as wide as its picture, with a margin, as PNG; raises `ValueError` where it is too large for a README."""
     explorer.evaluate(
         """(e, [narrowest, margin]) => {
             const widths = [...e.querySelectorAll("figure > :is(img, svg, iframe)")].map(part => part.getBoundingClientRect().width)
@@ -50,14 +48,10 @@ def photograph(page: Page, explorer: Locator) -> bytes:
     )
     explorer.scroll_into_view_if_needed()
     settle(page)
-    shot = explorer.screenshot()
-    image = Image.open(io.BytesIO(shot)).convert("RGB")
-    for colors in (256, 128, 64, 32):
-        file = io.BytesIO()
-        image.quantize(colors, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
-        if len(file.getvalue()) <= LARGEST:
-            break
-    return file.getvalue()
+    picture = explorer.screenshot()
+    if len(picture) > LARGEST:
+        raise ValueError(f"the picture has {len(picture) / 1000:.0f} kB, more than {LARGEST / 1000:.0f}; take a smaller --scale")
+    return picture
 
 
 def take(notebook: str, explorers: list[str], scale: float) -> dict[str, bytes]:

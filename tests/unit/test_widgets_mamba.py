@@ -13,7 +13,7 @@ def test_memory_redraws_for_every_control_and_explains_bad_input() -> None:
         explorer.controls[name].value = value
         assert "<img" in explorer.output.value and explorer.output.value not in seen
         seen.add(explorer.output.value)
-    for text in ("", "-----", "x" * 30):
+    for text in ("", "-----", "x" * 30, "café", "t a"):
         explorer.controls["text"].value = text
         assert 'role="alert"' in explorer.output.value and "Traceback" not in explorer.output.value
 

@@ -36,3 +36,5 @@ def test_times_show_the_chosen_width_and_threads_or_say_what_is_missing():
         box.controls["width"].value, box.controls["threads"].value = width, threads
         expected = "no measurement" if (width, threads) == ("training", 2) else "Quickest forward and backward"
         assert expected in box.output.value
+    alone = explore_times([row for row in rows if row["threads"] == 1])
+    assert list(alone.controls) == ["width"] and "Quickest" in alone.output.value  # nothing to choose, so no control
