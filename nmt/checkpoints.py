@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-import os
-import tempfile
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,6 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from nmt.files import as_json, write_together, write_whole
+from nmt.files import write_json as write_json  # others find it here
 from nmt.mamba import Mamba, MambaConfig
 from nmt.training import Progress, TrainingConfig, TrainingState, start_training
 from nmt.transformer import Transformer, TransformerConfig
@@ -67,31 +68,6 @@ def read_config(config_class: type, data: Mapping[str, Any]) -> Any:
     return config_class(**checked)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that nobody ever sees a part of it: to a temporary name beside it, then renamed.
-
-    Raises:
-        OSError: if the disk is full or the folder can't be written; what stood there before is untouched.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write plain data as JSON, whole or not at all."""
-    write_whole(path, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
-
-
 def save_checkpoint(path: str | Path, model: Any, record: Mapping[str, Any]) -> None:
     """Save a model as `path`.safetensors (weights and config) and its record as `path`.json, which holds the first file's checksum.
 
@@ -102,8 +78,8 @@ def save_checkpoint(path: str | Path, model: Any, record: Mapping[str, Any]) -> 
     """
     stem = _stem(path)
     weights = _pack(model.state_dict(), {"model": model.config_data()})
-    write_whole(stem.with_name(stem.name + ".safetensors"), weights)
-    write_json(stem.with_name(stem.name + ".json"), {**record, "weights_sha256": hashlib.sha256(weights).hexdigest()})
+    record_text = as_json({**record, "weights_sha256": hashlib.sha256(weights).hexdigest()})
+    write_together({stem.with_name(stem.name + ".safetensors"): weights, stem.with_name(stem.name + ".json"): record_text})
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -125,12 +101,13 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         checksum = record.pop("weights_sha256")
     except FileNotFoundError:
         raise CheckpointError(f"{record_file}: no such file; a checkpoint is a .safetensors and a .json file side by side") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except OSError as error:
+        raise CheckpointError(f"{record_file}: can't be read ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise CheckpointError(f"{record_file}: not the record of a checkpoint") from None
     if checksum != hashlib.sha256(weights.read_bytes()).hexdigest():
         raise CheckpointError(f"{record_file}: belongs to other weights than {weights.name}; take both files from one run")
-    model = _read_model(weights, metadata)
-    _load_tensors(model, tensors, weights)
+    model = _read_model(weights, metadata, tensors)
     return Checkpoint(model.eval(), record)
 
 
@@ -155,23 +132,46 @@ def load_state(path: Path, config: TrainingConfig, model_data: Mapping[str, Any]
     try:
         # Settings that did not exist when the run began had the value that is their default now.
         saved = {"model": metadata["model"], "training": {**asdict(TrainingConfig()), **metadata["training"]}}
-        progress = Progress(**metadata["progress"])
-    except (KeyError, TypeError):
+        progress = _read_progress(metadata["progress"])
+        if not isinstance(saved["model"], dict):
+            raise TypeError("a config is a table")
+    except (KeyError, TypeError, ValueError):
         raise CheckpointError(f"{path}: holds a model, not a run to go on with") from None
     for part, wanted in (("model", dict(model_data)), ("training", asdict(config))):
         for key in sorted(wanted.keys() | saved[part].keys()):
             here, there = wanted.get(key), saved[part].get(key)
             if here != there:
-                raise CheckpointError(f"{path}: a run with {key} {there!r}, not {here!r}; go on with its settings, or choose another --out")
-    model = _read_model(path, metadata)
-    _load_tensors(model, _under("model/", tensors), path)
+                raise CheckpointError(
+                    f"{path}: a run with {key} {reprlib.repr(there)}, not {here!r}; go on with its settings, or choose another --out"
+                )
+    model = _read_model(path, metadata, _under("model/", tensors))
     state = start_training(model, config)
     moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _under("optimizer/", tensors).items():
-        index, moment = name.split("/")
-        moments.setdefault(int(index), {})[moment] = tensor
-    state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": moments})
-    return TrainingState(model, state.optimizer, progress, _under("best/", tensors), tensors["random_state"])
+    try:
+        for name, tensor in _under("optimizer/", tensors).items():
+            index, moment = name.split("/")
+            moments.setdefault(int(index), {})[moment] = tensor
+        state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": moments})
+        best = _under("best/", tensors)
+        if best:
+            _compare_shapes(model.state_dict(), best, path)
+        torch.Generator().set_state(tensors["random_state"])  # says whether it is one
+    except (KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise error if isinstance(error, CheckpointError) else CheckpointError(f"{path}: holds a damaged run; train it anew") from None
+    return TrainingState(model, state.optimizer, progress, best, tensors["random_state"])
+
+
+def _read_progress(data: Mapping[str, Any]) -> Progress:
+    """Raises KeyError, TypeError or ValueError for what is none."""
+    progress = Progress(**data)
+    numbers = (progress.steps, progress.plateau_factor, progress.plateau_waited, progress.plateau_best or 0.0)
+    if not all(isinstance(number, (int, float)) for number in numbers) or type(progress.steps) is not int:
+        raise TypeError("not a number")
+    if [row["epoch"] for row in progress.epochs] != list(range(1, len(progress.epochs) + 1)):
+        raise ValueError("epochs out of order")
+    if progress.epochs and not all(isinstance(progress.best[name], (int, float)) for name in ("epoch", "val_loss", "val_accuracy")):
+        raise TypeError("not a number")
+    return progress
 
 
 def _stem(path: str | Path) -> Path:
@@ -200,26 +200,42 @@ def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError(f"{path}: not a whole safetensors file ({error})") from None
     try:
         metadata = dict(json.loads(header))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         metadata = {}
     if metadata.get("format") != FORMAT:
         raise CheckpointError(f"{path}: of format {metadata.get('format', 'unknown')!r}, while this version reads {FORMAT!r}")
     return tensors, metadata
 
 
-def _read_model(path: Path, metadata: Mapping[str, Any]) -> Any:
+def _read_model(path: Path, metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
+    """The model that the file's config describes, with the file's weights.
+
+    Shapes are compared before a model is made in memory, so that no config, however large, costs more than its file.
+    """
+    entries = sum(tensor.numel() for tensor in tensors.values())
     try:
-        return build_model(metadata["model"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"{path}: no usable model config ({error})") from None
+        data = dict(metadata["model"])
+        for key, value in data.items():
+            if isinstance(value, int) and value > (len(tensors) if key.endswith("layers") else max(entries, 1_000)):
+                raise ValueError(f"{key} is {value}, more than there are weights")
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            expected = build_model(data).state_dict()
+        _compare_shapes(expected, tensors, path)
+        model = build_model(data)
+        with torch.no_grad():
+            model.load_state_dict(dict(tensors))
+        return model
+    except CheckpointError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ArithmeticError) as error:
+        raise CheckpointError(f"{path}: no usable model config ({' '.join(str(error).split())[:200]})") from None
 
 
-def _load_tensors(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    expected = model.state_dict()
+def _compare_shapes(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Path) -> None:
     for name in sorted(expected.keys() | tensors.keys()):
         here = tuple(expected[name].shape) if name in expected else "nothing"
         there = tuple(tensors[name].shape) if name in tensors else "nothing"
         if here != there:
             raise CheckpointError(f"{path}: holds {there} for {name}, where its config asks for {here}")
-    with torch.no_grad():
-        model.load_state_dict(dict(tensors))
+        if expected[name].is_floating_point() != tensors[name].is_floating_point():
+            raise CheckpointError(f"{path}: holds {tensors[name].dtype} for {name}, where {expected[name].dtype} is expected")

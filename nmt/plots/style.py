@@ -15,6 +15,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nmt.files import write_whole
+
 # Okabe & Ito's palette (2008): eight colours that stay apart for colour-blind readers. Each keeps one meaning.
 SOURCE = "#0072B2"  # blue: letters and positions of the English word
 TARGET = "#D55E00"  # vermilion: letters and positions of the Pig Latin word
@@ -92,9 +94,9 @@ class Picture:
         """Write the figure as `.svg` or `.png`, by the ending of `path`."""
         path = Path(path)
         if path.suffix == ".svg":
-            path.write_text(self.svg, encoding="utf-8")
+            write_whole(path, self.svg.encode())
         elif path.suffix == ".png":
-            path.write_bytes(self.png)
+            write_whole(path, self.png)
         else:
             raise ValueError(f"{path.name}: a picture is saved as .svg or .png, not {path.suffix or 'without an ending'}")
 

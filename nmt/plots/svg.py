@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from nmt.files import write_whole
 from nmt.plots.style import INK, NEUTRAL
 
 FONT = "'DejaVu Sans', Verdana, 'Segoe UI', Arial, sans-serif"
@@ -128,7 +129,7 @@ class Drawing:
 
     def save(self, path: Path) -> None:
         """Write the diagram as an SVG file."""
-        path.write_text(self.to_svg(), encoding="utf-8")
+        write_whole(path, self.to_svg().encode())
 
     def _head(self, before: Point, tip: Point, colour: str) -> None:
         (x, y), (bx, by) = tip, _towards(tip, before, 9)
