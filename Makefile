@@ -17,7 +17,7 @@ ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_PREFER_ENV_PATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check unit notebooks-test browser browser-test notebooks look screenshots site data train positions ablations bench diagrams readme glossary javascript format pins clean
+.PHONY: help lab test check unit notebooks-test browser browser-test notebooks look screenshots site data train positions embeddings ablations bench memory diagrams readme glossary javascript format pins clean
 
 help: ## list these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -82,6 +82,25 @@ positions: $(READY) ## remake the run records of notebook 03: five position sche
 		cp runs/$$name/record.json assets/results/runs/$$name.json; \
 	done; done
 
+# Narrow transformers need more and larger steps to learn at all; "longer" gives width 64 the same, to tell width from training.
+GENTLE := --dropout 0 --weight-decay 0.01 --accumulate 1
+MANY_STEPS := --epochs 30 --batch-size 8 --learning-rate 0.005
+FEW_STEPS := --epochs 20 --batch-size 32
+
+embeddings: $(READY) ## remake the tables of notebook 07: embeddings at four widths, positions of three schemes, three seeds each (half an hour)
+	@set -e; runs=; train() { \
+		run=runs/$$1; shift; $(PY) -m nmt train small-transformer --threads 1 --out $$run "$$@"; runs="$$runs $$run"; \
+	}; \
+	for seed in 0 1 2; do \
+		for width in 8 16; do train width-$$width-seed$$seed --hidden-size $$width $(GENTLE) $(MANY_STEPS) --seed $$seed; done; \
+		for width in 32 64; do train width-$$width-seed$$seed --hidden-size $$width $(GENTLE) $(FEW_STEPS) --seed $$seed; done; \
+		for scheme in rotary learned learned-from-sinusoidal; do \
+			train positions-$$scheme-seed$$seed --positions $$scheme $(FEW_STEPS) --accumulate 2 --seed $$seed; \
+		done; \
+	done; \
+	train width-64-longer-seed0 --hidden-size 64 $(GENTLE) $(MANY_STEPS) --seed 0; \
+	$(PY) -m nmt.embedding_tables $$runs
+
 ablations: $(READY) ## remake the run records of notebook 06: one part of Mamba switched off, three seeds each (half an hour)
 	@set -e; for seed in 0 1 2; do for ablated in $(ABLATED); do \
 		set -- $$ablated; run=runs/mamba-ablation-$$1-seed$$seed; record=assets/results/runs/mamba-ablation-$$1-seed$$seed.json; shift; \
@@ -92,11 +111,15 @@ ablations: $(READY) ## remake the run records of notebook 06: one part of Mamba 
 bench: $(READY_DEV) ## measure training and decoding beside their peers; ONLY=scans measures the scans of notebook 05 instead
 	$(PY) tests/benchmarks/$(or $(ONLY),speed).py $(ARGS)
 
+memory: $(READY_DEV) ## measure the memory that each notebook and JupyterLab need, on Linux; ONLY=02_attention takes one
+	$(PY) tests/notebooks/kernel_memory.py $(ONLY)
+
 diagrams: $(READY) ## redraw assets/diagrams/
 	$(PY) -m nmt.plots.diagrams
 
-readme: $(READY_DEV) ## write the tables of README.md from the notebooks and run records that are there
+readme: $(READY_DEV) ## write the tables of README.md and docs/teaching.md from what is in the repository
 	$(PY) .ci/readme.py
+	$(PY) .ci/teaching.py
 
 glossary: $(READY_DEV) ## write each entry's first place of use to docs/glossary.md, and name what it lacks
 	$(PY) .ci/glossary.py

@@ -107,8 +107,9 @@ def measure_memory(traces: Sequence[MambaTrace], signs: Sequence[str] = ("<EOS>"
     """
     if not traces or steps < 1:
         raise ValueError("memory is measured on at least one trace, over windows of at least one sign")
-    rate, length, left = 0.0, 0, 0.0
-    sums = {sign: [0.0, 0.0] for sign in signs}  # at the sign, elsewhere
+    nothing = torch.zeros(())
+    rate, length, left = nothing, 0, nothing
+    sums = {sign: [nothing, nothing] for sign in signs}  # at the sign, elsewhere
     counts = {sign: [0, 0] for sign in signs}
     for trace in traces:
         clock, rates = _clock(trace)
@@ -126,13 +127,12 @@ def measure_memory(traces: Sequence[MambaTrace], signs: Sequence[str] = ("<EOS>"
     if missing:
         raise ValueError(f"none of the {len(traces)} words has {missing[0]} with {steps - 1} signs after it")
     states = next(iter(traces[0].ssm.values())).A.shape[1]
-    half_life = math.log(2) / -(torch.as_tensor(rate)[:, 0].double() / length)
+    half_life = math.log(2) / -(rate[:, 0].double() / length)
     return MemoryStatistics(
         half_life=half_life.expand(*half_life.shape[:2], states),
-        left=torch.as_tensor(left).double() / len(traces),
+        left=left.double() / len(traces),
         survival={
-            sign: Survival(sign, steps, counts[sign][0], *(torch.as_tensor(s).double() / n for s, n in zip(sums[sign], counts[sign])))
-            for sign in signs
+            sign: Survival(sign, steps, counts[sign][0], *(s.double() / n for s, n in zip(sums[sign], counts[sign]))) for sign in signs
         },
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import torch
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from torch import Tensor
@@ -71,9 +72,10 @@ def _draw_letters(axis: Axes, letter_map: LetterMap, disc: float) -> None:
             x, y, short, color=ink, ha="center", va="center", fontsize=8.5 if len(short) == 1 else 5.5, zorder=2 + (face == VOWEL),
             bbox={"boxstyle": "circle,pad=0.16", "facecolor": face, "edgecolor": edge, "linewidth": 1.2},
         )  # fmt: skip
-    for low, high, limit in zip(points.amin(0).tolist(), points.amax(0).tolist(), (axis.set_xlim, axis.set_ylim)):
-        margin = 0.1 * (high - low) or 1.0
-        limit(low - margin, high + margin)
+    low, high = points.amin(0), points.amax(0)
+    margin = torch.where(high > low, 0.1 * (high - low), 1.0)
+    axis.set_xlim(float(low[0] - margin[0]), float(high[0] + margin[0]))
+    axis.set_ylim(float(low[1] - margin[1]), float(high[1] + margin[1]))
     axis.set(title=letter_map.title, xlabel=letter_map.axes[0], ylabel=letter_map.axes[1])
     if not any(letter_map.axes):
         axis.set_xticks([])

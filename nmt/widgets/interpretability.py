@@ -63,6 +63,11 @@ def _layer_choices(models: Mapping[str, Any]) -> list[tuple[str, tuple[str, int]
     return [(f"{name}, layer {layer}", (name, layer)) for name, count in counts.items() for layer in range(count)]
 
 
+def _last_layer_of_first(choices: list[tuple[str, tuple[str, int]]]) -> tuple[str, int]:
+    """Where an explorer begins: the layer next to the output."""
+    return [value for _, value in choices if value[0] == choices[0][1][0]][-1]
+
+
 def show_attention(model: Any, word: str, layer: int, head: int, step: int, name: str = "model") -> Picture:
     """One head, or group of channels, while the model spells `word` in its own way; a step beyond the last shows the last.
 
@@ -103,7 +108,7 @@ def explore_attention(models: Mapping[str, Any], word: str = "street", step: int
     heads = max(GROUPS if isinstance(model, Mamba) else model.config.num_heads for model in models.values())
     controls = {
         "word": Text(value=word, description="Word:", placeholder="an English word"),
-        "layer": Dropdown(options=choices, value=choices[-1][1] if len(models) == 1 else choices[0][1], description="Model and layer:"),
+        "layer": Dropdown(options=choices, value=_last_layer_of_first(choices), description="Model and layer:"),
         "head": BoundedIntText(value=0, min=0, max=heads - 1, description="Head or channel group:"),
         "step": BoundedIntText(value=step, min=1, max=MOST_STEPS, description="Step:"),
     }
@@ -194,7 +199,7 @@ def explore_state(models: Mapping[str, Mamba], word: str = "street") -> Explorer
     channels = max(model.config.expanded_size for model in models.values())
     controls = {
         "word": Text(value=word, description="Word:", placeholder="an English word"),
-        "layer": Dropdown(options=choices, description="Model and layer:"),
+        "layer": Dropdown(options=choices, value=_last_layer_of_first(choices), description="Model and layer:"),
         "rank": BoundedIntText(value=1, min=1, max=channels, description="Channel, by length of memory:"),
         "since": Dropdown(options=FROM, description="Looking back from:"),
     }
