@@ -19,6 +19,7 @@ CHAPTERS = {
     "discretization": "04_discretization",
     "scans": "05_scans",
     "mamba": "06_mamba",
+    "interpretability": "07_interpretability",
 }
 
 

@@ -152,7 +152,7 @@ def _wrong(exercise: Exercise, expected: list[Any], outcomes: list[Outcome], fir
     message = f"{_capital(found.sentence())} The input: {case.label}{_listing(case.arguments)}."
     if mutant and not certain:
         message += f" Here it is what “{mutant.name}” gives, but not on all inputs, so there may be two things to repair."
-        question = question or mutant.question
+        question = mutant.question if not mistake else question
     details |= {
         "where": found.where,
         "yours": found.yours,
@@ -275,9 +275,11 @@ def _listing(arguments: tuple[Any, ...]) -> str:
             shown.append(type(value).__name__)
         else:
             text = repr(value)
-            shown.append(text if len(text) < 60 else text[:57] + "…")
+            shown.append(
+                text if len(text) < 60 else f"a {type(value).__name__} of {len(value)}" if hasattr(value, "__len__") else text[:57] + "…"
+            )
     return f" ({', '.join(shown)})" if shown else ""
 
 
 def _capital(text: str) -> str:
-    return text[0].upper() + text[1:]
+    return "T" + text[1:] if text.startswith("the ") else text  # names of results stay as they are in code

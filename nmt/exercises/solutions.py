@@ -6,7 +6,6 @@ import html
 import inspect
 from typing import Any
 
-from IPython.display import Code
 from ipywidgets import HTML, Button, Layout
 
 from nmt.exercises.catalogue import Exercise, find
@@ -14,7 +13,7 @@ from nmt.exercises.worded import Worded
 
 
 class Solution:
-    """The source of an exercise's solution, coloured in a notebook, plain elsewhere."""
+    """The source of an exercise's solution: in a notebook coloured like any code, plain elsewhere."""
 
     def __init__(self, exercise: Exercise) -> None:
         self.names = [f"{each.__module__}.{each.__qualname__}" for each in exercise.solution]
@@ -23,11 +22,16 @@ class Solution:
     def __repr__(self) -> str:
         return f"# {', '.join(self.names)}\n{self.source}"
 
-    def _repr_html_(self) -> str:
-        code = Code(self.source, language="python")._repr_html_()
+    def _repr_markdown_(self) -> str:
+        names = " and ".join(f"`{name}`" for name in self.names)
+        return f"{names}\n\n```python\n{self.source}\n```"
+
+    def to_html(self) -> str:
+        """The source on a white card, for a widget."""
         names = " and ".join(f"<code>{html.escape(name)}</code>" for name in self.names)
         return (
-            f'<div style="background:#fff;color:#1a1a1a;padding:6px 12px;border-radius:4px;overflow-x:auto"><div>{names}</div>{code}</div>'
+            '<div role="status" style="background:#fff;color:#1a1a1a;padding:6px 12px;border-radius:4px;overflow-x:auto;line-height:1.3">'
+            f'{names}<pre style="color:#1a1a1a">{html.escape(self.source)}</pre></div>'
         )
 
 
@@ -46,7 +50,7 @@ class Hidden(Worded):
         super().__init__([HTML("The solution spoils the exercise. Have you opened the last hint? Sure?"), self.button, self.output])
 
     def _show(self, _button: Any = None) -> None:
-        self.output.value = f'<div role="status">{Solution(self.exercise)._repr_html_()}</div>'
+        self.output.value = Solution(self.exercise).to_html()
 
     def __repr__(self) -> str:
         name = self.exercise.name

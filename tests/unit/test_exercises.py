@@ -72,7 +72,7 @@ def test_inputs_are_several_different_and_the_same_each_time(name):
 def test_the_solution_is_code_of_nmt(name):
     shown = show_solution(name, sure=True)
     assert all(each.__module__.startswith("nmt.") and ".exercises" not in each.__module__ for each in ALL[name].solution)
-    assert "def " in repr(shown) and "<pre" in shown._repr_html_()
+    assert "def " in repr(shown) and "<pre" in shown.to_html() and "```python" in shown._repr_markdown_()
 
 
 def test_chapters_hold_what_their_names_say():

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from einops import rearrange, repeat
 
 from nmt.exercises import exercises, judge
+from nmt.selective_scan import selective_scan
 
 ANSWERS: list = []
 FLOAT64 = ("discretization", "scans")  # the notebooks that compute in float64 by default
@@ -413,6 +414,75 @@ def step_in_numpy(x, state, delta, A, B, C, D):
     x, state, delta, A, B, C, D = (tensor.numpy().astype(np.float64) for tensor in (x, state, delta, A, B, C, D))
     new = np.exp(delta[..., None] * A) * state + (delta * x)[..., None] * B[:, None]
     return (new * C[:, None]).sum(-1) + D * x, new
+
+
+# 07 ----------------------------------------------------------------------------------------------------------------------------
+
+
+@answers("interpretability.previous-letter")
+def sign_by_sign(pattern):
+    return sum(pattern[..., row, row - 1] for row in range(1, pattern.shape[-1])) / (pattern.shape[-1] - 1)
+
+
+@answers("interpretability.previous-letter")
+def by_a_shifted_eye(pattern):
+    before = np.eye(pattern.shape[-1], k=-1)
+    return (pattern.numpy() * before).sum(axis=(-1, -2)) / before.sum()
+
+
+@answers("interpretability.hidden-attention")
+def by_products_of_decays(delta, A, B, C):
+    b, length, e = delta.shape
+    decay = torch.exp(delta[..., None] * A)
+    alpha = torch.zeros(b, e, length, length)
+    for t in range(length):
+        for s in range(t + 1):
+            kept = decay[:, s + 1 : t + 1].prod(dim=1)
+            alpha[:, :, t, s] = (kept * (delta[:, s, :, None] * B[:, s, None, :]) * C[:, t, None, :]).sum(-1)
+    return alpha
+
+
+@answers("interpretability.hidden-attention")
+def by_asking_the_scan(delta, A, B, C):
+    columns = []
+    for s in range(delta.shape[1]):  # what one unit of x at s does to each y
+        x = torch.zeros_like(delta)
+        x[:, s] = 1
+        columns.append(selective_scan(x, delta, A, B, C))
+    return torch.stack(columns, dim=-1).transpose(1, 2)
+
+
+def _nats(model, source, target):
+    return F.cross_entropy(model(source, target[:, :-1]).flatten(0, 1), target[:, 1:].flatten())
+
+
+@answers("interpretability.ablation")
+def by_a_hook_of_its_own(model, source, target, layer, head):
+    before = _nats(model, source, target)
+    part = dict(model.named_modules())[layer]
+
+    def silence(weights):
+        weights = weights.clone()
+        weights[:, head] = 0
+        return weights
+
+    part.pattern_hook = silence
+    try:
+        return before.item(), _nats(model, source, target).item()
+    finally:
+        part.pattern_hook = None
+
+
+@answers("interpretability.ablation")
+def by_the_output_map(model, source, target, layer, head):
+    before = _nats(model, source, target)
+    weight = dict(model.named_modules())[layer].to_output.weight
+    size = weight.shape[1] // model.config.num_heads
+    kept = weight[:, head * size : (head + 1) * size].clone()
+    weight[:, head * size : (head + 1) * size] = 0  # nobody listens to the head
+    after = _nats(model, source, target)
+    weight[:, head * size : (head + 1) * size] = kept
+    return [before, after]
 
 
 def test_repeat_is_no_answer():

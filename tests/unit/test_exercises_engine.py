@@ -245,6 +245,7 @@ def test_two_mistakes_at_once_are_suspected_by_the_first():
 
     verdict = judge(ATTENTION, answer)
     assert verdict.mistake == "" and verdict.details["suspect"] == "√k forgotten" and "two things" in verdict.message
+    assert verdict.question == exercises()[ATTENTION].mutants["√k forgotten"].question
 
 
 def test_checks_leave_torchs_random_numbers_alone():

@@ -17,7 +17,9 @@ def test_a_solution_asks_first_and_says_the_same_each_time():
 
 def test_with_sure_it_is_shown_at_once():
     shown = show_solution("attention.causal-mask", sure=True)
-    assert repr(shown).startswith("# nmt.attention.causal_mask\ndef causal_mask(") and "tril" in shown._repr_html_()
+    assert (
+        repr(shown).startswith("# nmt.attention.causal_mask\ndef causal_mask(") and "```python\ndef causal_mask(" in shown._repr_markdown_()
+    )
 
 
 def test_an_unknown_solution_is_refused():
