@@ -74,7 +74,10 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_weights_bit_for_bit(tmp_pa
     assert all(torch.equal(expected[name], got[name]) for name in expected)
     assert (whole / "model.safetensors").read_bytes() == (tmp_path / "model.safetensors").read_bytes()
     timeless = [
-        [{key: value for key, value in row.items() if "seconds" not in key} for row in json.loads((out / "record.json").read_text())["epochs"]]
+        [
+            {key: value for key, value in row.items() if "seconds" not in key}
+            for row in json.loads((out / "record.json").read_text())["epochs"]
+        ]
         for out in (whole, tmp_path)
     ]
     assert timeless[0] == timeless[1]
