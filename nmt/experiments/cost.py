@@ -1,12 +1,13 @@
 """How long will it take? An estimate before starting: from finished runs of the same settings, or else from the model's size."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from functools import cache
 from statistics import mean
 from typing import Any
 
-from nmt.data import LengthBuckets, load_pairs, training_words
+from nmt.data import load_pairs, training_words
 from nmt.experiments.grid import Run
 
 # Processor seconds a batch, measured on one busy core: a fixed part a layer, and one that grows with the numbers that are moved.
@@ -21,13 +22,21 @@ _LETTERS = 21  # of source and target together, on average
 def estimate(run: Run) -> float:
     """The processor seconds that a run will take, from its settings alone: right within a factor of two on the machine it was fitted on."""
     config = run.training
-    words = training_words(load_pairs(config.data, "train"), config.words)
-    batches = len(LengthBuckets(words, config.batch_size)) if config.batching == "length" else math.ceil(len(words) / config.batch_size)
-    measured = 2 * len(load_pairs(config.data, "val"))
-    in_batch = len(words) / batches
+    piles, held_out = piles_of(config.data, config.words)
+    words = sum(piles)
+    batches = sum(math.ceil(pile / config.batch_size) for pile in (piles if config.batching == "length" else (words,)))
+    measured = 2 * held_out
+    in_batch = words / batches
     padded = _PADDED if config.batching == "random" else 1.0
     steps = config.epochs * (padded * config.passes * batches + measured / 200)  # measuring takes batches of some 200 words
     return steps * _batch_seconds(run.model, in_batch)
+
+
+@cache
+def piles_of(data: str, words: int) -> tuple[tuple[int, ...], int]:
+    """How many training words there are of each pair of lengths, and how many validation words in all."""
+    pairs = training_words(load_pairs(data, "train"), words)
+    return tuple(Counter((len(pair.source), len(pair.target)) for pair in pairs).values()), len(load_pairs(data, "val"))
 
 
 def _batch_seconds(model: Mapping[str, Any], words: float) -> float:
@@ -66,7 +75,8 @@ def in_words(seconds: float) -> str:
     """A time as one reads it: 40 seconds, 12 minutes, 2 hours 5 minutes."""
     minutes = round(seconds / 60)
     if minutes < 1:
-        return f"{max(1, round(seconds))} seconds"
+        whole = max(1, round(seconds))
+        return f"{whole} second{'s' * (whole > 1)}"
     hours, rest = divmod(minutes, 60)
     parts = [f"{hours} hour{'s' * (hours > 1)}"] if hours else []
     return " ".join([*parts, f"{rest} minute{'s' * (rest != 1)}"] if rest or not hours else parts)

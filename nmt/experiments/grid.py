@@ -106,7 +106,7 @@ class Experiment:
 
 def slug(label: str) -> str:
     """A label as part of a file name: small letters, digits and single dashes."""
-    return re.sub(r"[^a-z0-9.]+", "-", label.lower().replace("−", "minus-").replace("Δ", "delta")).strip("-")
+    return re.sub(r"[^a-z0-9.]+", "-", label.replace("−", "minus-").replace("Δ", "delta").lower()).strip("-")
 
 
 def runs_of(experiments: Iterable[Experiment]) -> list[Run]:

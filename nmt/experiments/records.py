@@ -119,6 +119,8 @@ def read_record(path: Path) -> dict[str, Any]:
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(record, dict):
+            raise ValueError("it is a list or a plain value")
         if "curves" in record:
             curves = record.pop("curves")
             record["epochs"] = [dict(zip(curves, numbers)) for numbers in zip(*curves.values(), strict=True)]
