@@ -13,7 +13,7 @@ from nmt.plots.style import Picture
 
 # JupyterLab takes arrows and letters that are pressed on a dropdown as its own commands: "c", then "v" pastes a cell. This leaves them to
 # the dropdown, from the moment it has the focus. A page that runs no such script keeps Alt+Down, which opens the list anywhere.
-_KEYS = """<style onload="this.closest('.nmt-explorer')?.addEventListener('focusin', event => {
+_KEYS = """<style onload="this.closest('.nmt-operated')?.addEventListener('focusin', event => {
     if (event.target.matches('select')) event.target.setAttribute('data-lm-suppress-shortcuts', 'true') })"></style>"""
 
 
@@ -28,8 +28,8 @@ class Explorer(VBox):
 
     def __init__(self, controls: Mapping[str, Widget], output: HTML) -> None:
         row = HBox(list(controls.values()), layout=Layout(flex_flow="row wrap", grid_gap="4px 16px", margin="0 0 8px 0"))
-        super().__init__([row, output, HTML(_KEYS, layout=Layout(height="0", margin="0"))])
-        self.add_class("nmt-explorer")
+        super().__init__([row, output, own_keys()])
+        self.add_class("nmt-operated").add_class("nmt-explorer")
         self.controls = dict(controls)
         self.output = output
         self._start = [html.unescape(caption) for caption in re.findall(r"<figcaption>(.*?)</figcaption>", output.value, re.DOTALL)]
@@ -40,6 +40,11 @@ class Explorer(VBox):
 
     def _repr_mimebundle_(self, **arguments: Any) -> dict[str, Any]:
         return {**super()._repr_mimebundle_(**arguments), "text/plain": repr(self)}  # ipywidgets cuts it after 110 characters
+
+
+def own_keys() -> HTML:
+    """An invisible part of a box of the class "nmt-operated": it leaves to the box's dropdowns the keys that are pressed on them."""
+    return HTML(_KEYS, layout=Layout(height="0", margin="0"))
 
 
 def explorer(controls: Mapping[str, Widget], draw: Callable[..., Picture | str]) -> Explorer:

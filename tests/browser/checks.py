@@ -11,12 +11,13 @@ from reader import Seen, outputs, trouble
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 OUTPUT = ".jp-OutputArea-output"
 EXPLORER = f"{OUTPUT} .nmt-explorer"
+OPERATED = f"{OUTPUT} .nmt-operated"  # explorers, and the guesses and solutions of exercises
 STILL = "A still picture: run this cell, or trust the notebook"
 NO_MODEL = "widget model not found"  # what JupyterLab says of a saved widget whose kernel has ended
 NO_WORDS = ("", "Image")  # the second is what JupyterLab gives an image that has no alt text
 LEAST_CONTRAST = 4.5  # WCAG 2.2, 1.4.3
 PATIENCE = 60.0  # seconds to wait for what should be on the page, once the kernel is done
-WORDS = f".nmt-explorer, {OUTPUT}.jp-RenderedHTMLCommon"  # labels, readings, messages, captions, tables
+WORDS = f".nmt-operated, {OUTPUT}.jp-RenderedHTMLCommon"  # labels, readings, messages, captions, tables
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,10 @@ def explorers_drawn(page: Page, found: Expected) -> list[str]:
     for number, explorer in enumerate(explorers.all()):
         if not explorer.locator("figure img, figure iframe, figure svg").count():
             complaints.append(f"explorer {number} draws nothing; it says: {' '.join(explorer.inner_text().split())[-200:]}")
-        names = [control.evaluate("e => probe.name(e)") for control in controls(explorer).all()]
+    for number, box in enumerate(page.locator(OPERATED).all()):
+        names = [control.evaluate("e => probe.name(e)") for control in controls(box).all()]
         if not names or not all(names):
-            complaints.append(f"a control of explorer {number} has no name: {names}")
+            complaints.append(f"a control of widget {number} has no name: {names}")
     return complaints
 
 

@@ -9,8 +9,13 @@ from lab import ROOT, Server, copy_course, jupyterlab
 from playwright.sync_api import BrowserContext
 from reader import browser
 
-NAMES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+NAMES = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"), key=lambda path: -path.stat().st_size)]  # longest first
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}  # else JupyterLab asks
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Notebooks first: they take longest, and no process should be left alone with one."""
+    items.sort(key=lambda item: item.path.stem != "test_notebooks")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Operate an explorer as somebody does who has no mouse: Tab to each control, change it, and see the output change.
+"""Operate a widget as somebody does who has no mouse: Tab to each control, change it, and see the output change.
 
 Everything goes through key presses; the page is only read. What cannot be done becomes a complaint.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from checks import EXPLORER, controls
+from checks import OPERATED, controls
 from playwright.sync_api import Locator, Page
 from reader import settle
 
@@ -19,8 +19,8 @@ TEXT = "input:is([type=text], :not([type]))"
 
 
 @dataclass
-class Explorer:
-    """One explorer of a page, and what could not be done with it."""
+class Operated:
+    """One explorer of a page, or one guess or solution of an exercise, and what could not be done with it."""
 
     page: Page
     number: int
@@ -28,7 +28,7 @@ class Explorer:
 
     @property
     def locator(self) -> Locator:
-        return self.page.locator(EXPLORER).nth(self.number)
+        return self.page.locator(OPERATED).nth(self.number)
 
     def shown(self) -> str:
         """The HTML below the controls."""
@@ -42,7 +42,7 @@ class Explorer:
         return str(control.evaluate("e => probe.name(e)")) or "(no name)"
 
     def complain(self, what: str) -> None:
-        self.complaints.append(f"explorer {self.number}: {what}")
+        self.complaints.append(f"widget {self.number}: {what}")
 
     def reach(self, control: Locator) -> bool:
         """Press Tab until the control has the focus: onward within the explorer, else from its cell."""
@@ -204,7 +204,7 @@ class Explorer:
 def misspell(page: Page, words: list[str] | str) -> list[str]:
     """Put a word into the first text field of each explorer that has one, by keyboard; what stood there before."""
     fields = [
-        (Explorer(page, number), page.locator(EXPLORER).nth(number).locator(TEXT)) for number in range(page.locator(EXPLORER).count())
+        (Operated(page, number), page.locator(OPERATED).nth(number).locator(TEXT)) for number in range(page.locator(OPERATED).count())
     ]
     fields = [(explorer, found.first) for explorer, found in fields if found.count()]
     before = [found.input_value() for _, found in fields]

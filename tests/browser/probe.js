@@ -30,7 +30,7 @@ window.probe = (() => {
         const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT)
         while (walker.nextNode()) {
             const element = walker.currentNode.parentElement, text = walker.currentNode.data.trim()
-            if (text && !element.closest("script, style, title, desc, option, mjx-assistive-mml") && visible(element)) yield [element, text]
+            if (text && !element.closest("script, style, title, desc, option, iframe, mjx-assistive-mml") && visible(element)) yield [element, text]
         }
         for (const field of root.querySelectorAll("input, select, textarea")) if (visible(field)) yield [field, field.value]
     }

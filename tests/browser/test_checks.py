@@ -2,7 +2,7 @@
 
 import checks
 import pytest
-from keyboard import Explorer
+from keyboard import Operated
 from reader import leave, open_notebook, run_all, set_theme, settle
 
 pytestmark = pytest.mark.browser
@@ -54,7 +54,7 @@ def test_everything_that_is_broken_is_seen(lab, context, write_notebook, monkeyp
         checks.after_running(page, seen),
         "cell 7 raised RuntimeError: in a cell",
         "explorer 1 draws nothing; it says: Angry Slider 0 0 0 and no picture",
-        "a control of explorer 1 has no name: ['Angry', '']",
+        "a control of widget 1 has no name: ['Angry', '']",
         "attention view 0 draws nothing",
         "a picture is broken: http://example.invalid/prose.png",
         "a picture is broken: http://example.invalid/output.png",
@@ -67,14 +67,14 @@ def test_everything_that_is_broken_is_seen(lab, context, write_notebook, monkeyp
     )
     assert_said(checks.readable(page, "light"), '"too light"')
     assert_said(
-        Explorer(page, 0).operate(),
-        "changing 'Dead' changes nothing",
+        Operated(page, 0).operate(),
+        "widget 0: changing 'Dead' changes nothing",
         "it says 'KeyError: ",
         "an empty word in 'Word' gets no message",
         "200 letters in 'Word' gets no message",
     )
     assert not checks.trouble(page)
-    Explorer(page, 1).operate()
+    Operated(page, 1).operate()
     assert_said(checks.quiet(page, seen), "the kernel reported, outside of any cell: ZeroDivisionError: division by zero")
 
     set_theme(page, "dark")
@@ -92,12 +92,12 @@ def test_a_dropdown_whose_keys_jupyterlab_takes_is_seen(lab, context, write_note
     write_notebook(
         "keys",
         "from ipywidgets import HTML, Dropdown, VBox, HBox\nbox = VBox([HBox([Dropdown(options=['a', 'b'], description='Plain')]), HTML()])"
-        "\nbox.add_class('nmt-explorer')\nbox",
+        "\nbox.add_class('nmt-operated')\nbox",
     )
     page, _ = open_notebook(context, lab, "keys")
     run_all(page)
     settle(page)
-    explorer = Explorer(page, 0)
+    explorer = Operated(page, 0)
     explorer.locator.wait_for(state="attached")
     explorer.keeps(explorer.locator.locator("select"))
     assert_said(explorer.complaints, "JupyterLab takes keys that are pressed on 'Plain'")

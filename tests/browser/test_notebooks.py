@@ -6,7 +6,7 @@ Every notebook is opened once and reopened once, and everything is looked at on 
 import checks
 import pytest
 from conftest import NAMES
-from keyboard import Explorer, misspell
+from keyboard import Operated, misspell
 from reader import leave, open_notebook, run_all, save_and_leave, set_theme, theme
 
 pytestmark = pytest.mark.browser
@@ -25,8 +25,8 @@ def test_works_as_a_reader_has_it(name, lab, context):
 
     first, second = ("light", "dark") if theme(page) == "light" else ("dark", "light")
     complaints += said("with readings", checks.readable(page, first))
-    for number in range(found.explorers):
-        complaints += said("by keyboard", Explorer(page, number).operate())
+    for number in range(page.locator(checks.OPERATED).count()):
+        complaints += said("by keyboard", Operated(page, number).operate())
     words = misspell(page, "")
     complaints += said("with messages", checks.readable(page, first))
     set_theme(page, second)
