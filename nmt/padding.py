@@ -55,6 +55,12 @@ class PaddedBatch:
         """What a model needs besides source and target."""
         return {"source_mask": self.source_mask}
 
+    def select(self, rows: Sequence[int]) -> PaddedBatch:
+        """Some of its words, as long as the longest of these."""
+        chosen = PaddedBatch(*(tensor[rows] for tensor in vars(self).values()))
+        s, t = (int(mask.sum(dim=1).max()) for mask in (chosen.source_mask, chosen.target_mask))
+        return PaddedBatch(chosen.source[:, :s], chosen.target[:, :t], chosen.source_mask[:, :s], chosen.target_mask[:, :t])
+
     def to(self, device: torch.device | str) -> PaddedBatch:
         """The same batch on another device."""
         return PaddedBatch(*(tensor.to(device) for tensor in vars(self).values()))
@@ -81,15 +87,15 @@ class RandomBatches:
             raise ValueError("no word pairs to make batches of")
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; a batch needs at least one word")
-        self.pairs, self.batch_size, self.seed = list(pairs), batch_size, seed
+        self.whole, self.batch_size, self.seed = PaddedBatch.of(pairs), batch_size, seed
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
-        return -(-len(self.pairs) // self.batch_size)
+        return -(-len(self.whole) // self.batch_size)
 
     def epoch(self, number: int) -> Iterator[PaddedBatch]:
         """The batches of epoch `number` (counted from 0)."""
-        order = list(self.pairs)
+        order = list(range(len(self.whole)))
         random.Random(f"{self.seed}, random batches, epoch {number}").shuffle(order)
         for start in range(0, len(order), self.batch_size):
-            yield PaddedBatch.of(order[start : start + self.batch_size])
+            yield self.whole.select(order[start : start + self.batch_size])

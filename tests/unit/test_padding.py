@@ -60,6 +60,12 @@ def test_labels_ask_for_the_words_characters_and_nothing_else():
     assert len(batch) == len(MIXED) and batch.to("cpu").source.equal(batch.source)
 
 
+def test_some_words_of_a_batch_are_the_batch_of_those_words():
+    whole, rows = PaddedBatch.of(MIXED), [4, 0, 2]
+    for ours, theirs in zip(vars(whole.select(rows)).values(), vars(PaddedBatch.of([MIXED[row] for row in rows])).values(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
 def test_every_word_comes_once_an_epoch_in_an_order_of_its_own():
     batches = RandomBatches(PAIRS[:100], 32, seed=1)
     epochs = [[VOCABULARY.decode(row) for batch in batches.epoch(number) for row in batch.source] for number in (0, 0, 1)]

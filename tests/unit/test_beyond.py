@@ -1,0 +1,46 @@
+import pytest
+import torch
+
+from nmt.beyond import LONG_WUGS, REPEATS, SHOWN, WUGS, ask, distance_rates, look_beyond
+from nmt.data import load_pairs
+from nmt.pig_latin import to_pig_latin
+from nmt.transformer import Transformer, TransformerConfig
+from nmt.wugs import WUG_CLASSES
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return Transformer(TransformerConfig(hidden_size=8, num_heads=1, encoder_layers=1, decoder_layers=1, mlp_size=8)).eval()
+
+
+def test_a_model_that_knows_the_rule_is_right_and_one_that_knows_nothing_is_wrong(model, monkeypatch):
+    words = ["wug", "spling", "apple"]
+    nothing = ask(model, words)
+    assert nothing["wrong"] == [3, 3] and [mistake[:2] for mistake in nothing["mistakes"]] == [[w, to_pig_latin(w)] for w in words]
+    monkeypatch.setattr("nmt.beyond.greedy_decode", lambda model, words: [to_pig_latin(word) for word in words])
+    assert ask(model, words) == {"wrong": [0, 3], "mistakes": []}
+    whole = look_beyond(model, "small")
+    asked = [group["wrong"] for part in ("wugs", "long", "one_letter") for group in whole[part].values()]
+    assert all(wrong == 0 for wrong, _ in asked) and whole["validation"]["wrong"][0] == 0
+
+
+def test_everything_is_asked_and_counted_once(model, monkeypatch):
+    monkeypatch.setattr("nmt.beyond.greedy_decode", lambda model, words: ["" for _ in words])
+    found = look_beyond(model, "small")
+    val = load_pairs("small", "val")
+    assert found["validation"]["wrong"] == [len(val), len(val)] and found["validation"]["kinds"]["lost ending"] == len(val)
+    for part in ("by_length", "by_class", "by_distance"):
+        assert sum(wrong for wrong, _ in found["validation"][part].values()) == len(val)
+    assert {kind: group["wrong"] for kind, group in found["wugs"].items()} == dict.fromkeys(WUG_CLASSES, [WUGS, WUGS])
+    longest = max(len(pair.source) for pair in load_pairs("small", "train"))
+    assert found["longest_in_training"] == longest and min(map(int, found["long"])) == longest
+    assert all(group["wrong"] == [LONG_WUGS, LONG_WUGS] and len(group["mistakes"]) == SHOWN for group in found["long"].values())
+    assert list(found["one_letter"]) == [str(times) for times in REPEATS]
+
+
+def test_distance_groups(model):
+    train, val = load_pairs("small", "train"), load_pairs("small", "val")[:40]
+    found = distance_rates(val, {val[0].source}, train)
+    assert set(found) <= {"1", "2", "3", "4 or more"} and sum(asked for _, asked in found.values()) == 40
+    assert sum(wrong for wrong, _ in found.values()) == 1
