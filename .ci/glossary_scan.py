@@ -23,7 +23,7 @@ FUNCTION = re.compile(r"\\(?:mathrm|operatorname)\*?\{([A-Za-z]{2,})\}")
 ENVIRONMENT = re.compile(r"\\(?:begin|end)\{[a-z]+\*?\}(?:\{[^}]*\})?")
 MARKED = re.compile(rf"(\\bar\s*{LETTER}|{LETTER})_(?:\{{?({LETTER}|\\max|\\min)\}}?)(?![A-Za-z])")  # W_Q, b_\Delta, \Delta_{{\max}}
 FORMULA = re.compile(r"\$\$(.+?)\$\$|(?<![\\$])\$([^$\n]+?)\$", re.S)
-SHAPE = re.compile(r"\(((?:[a-z]\d?, )*[a-z]\d?,?)\)")
+SHAPE = re.compile(r"(?<![\w}])\(((?:[a-z]\d?, )*[a-z]\d?,?)\)")
 CELL = re.compile(r"^\| *([A-Za-zΔ](?:, [A-Za-zΔ])*) *\|", re.M)  # the first cell of a row in a table of letters
 VALUE = re.compile(r"(?<![\w'’])([A-Za-z]) = ")  # "n = 16" in prose
 CODE = re.compile(r"```.*?```|`[^`\n]*`", re.S)

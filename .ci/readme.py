@@ -85,7 +85,7 @@ def with_block(text: str, name: str, content: str) -> str:
     pattern = re.compile(rf"(<!-- {name}: written by make readme -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
     new, count = pattern.subn(lambda match: f"{match[1]}\n{content}\n\n{match[2]}", text)
     if count != 1:
-        raise ValueError(f"README.md needs exactly one block {name!r}, and has {count}")
+        raise ValueError(f"the page needs exactly one block {name!r}, and has {count}")
     return new
 
 

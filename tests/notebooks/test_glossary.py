@@ -84,7 +84,8 @@ def test_letters_of_a_formula(formula, letters):
 
 
 def test_letters_between_the_words_and_in_code():
-    prose = "Shape (b, l, e), Δ and B̄, but `(q, r)` is code. Take n = 4.\n\n| r | rank |\n| d, e | sizes |\n| word | none |"
+    prose = "Shape (b, l, e), Δ and B̄, but `(q, r)` is code and max(u, v) is a call. Take n = 4."
+    prose += "\n\n| r | rank |\n| d, e | sizes |\n| word | none |"
     assert set(scan.letters_of_prose(prose)) == {"b", "l", "e", r"\Delta", r"\bar B", "n", "r", "d"}
     assert set(scan.letters_of_code('rearrange(x, "b t (h k) -> b h t k", h=2)\nprint("z a")')) == set("bthk")
     assert scan.letters_of_code("%timeit f(x)") == []
