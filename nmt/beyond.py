@@ -52,7 +52,7 @@ def look_beyond(model: Seq2Seq, data: str, words: int = 0) -> dict[str, Any]:
 
 
 def ask(model: Seq2Seq, words: Sequence[str]) -> dict[str, Any]:
-    """How many of `words` the model spells wrong, and the first mistakes: {"wrong": [wrong, asked], "mistakes": [word, right, answer] …}."""
+    """How many of `words` the model spells wrong, as [wrong, asked], and the first mistakes, as [word, right, answer]."""
     answers = greedy_decode(model, words)
     mistakes = [[word, to_pig_latin(word), answer] for word, answer in zip(words, answers, strict=True) if answer != to_pig_latin(word)]
     return {"wrong": [len(mistakes), len(words)], "mistakes": mistakes[:SHOWN]}

@@ -128,7 +128,7 @@ def rates(pairs: Iterable[WordPair], wrong: Collection[str], group: Callable[[Wo
         strangers.discard(pair.source)
     if strangers:
         raise ValueError(f"{min(strangers)!r} is not among the words that were asked; count mistakes on the words they were made on")
-    return {key: Rate(*counts[key]) for key in sorted(counts, key=lambda key: (isinstance(key, str), key))}  # type: ignore[operator]
+    return {key: Rate(*counts[key]) for key in sorted(counts, key=lambda key: (isinstance(key, str), key))}
 
 
 def count_kinds(mistakes: Sequence[Sequence[str]]) -> dict[str, int]:
