@@ -1,4 +1,4 @@
-"""The part of the command line that runs the lab report: `python -m nmt experiments list | run NAME … | report`."""
+"""The part of the command line that makes the lab report: `python -m nmt experiments list | run | report | beyond`, and `speedrun`."""
 
 import argparse
 import os
@@ -7,20 +7,27 @@ import time
 from pathlib import Path
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
+from nmt.checkpoints import SHIPPED, load_checkpoint, write_whole
 from nmt.experiments.catalogue import EXPERIMENTS, choose
 from nmt.experiments.cluster import sweep_on_cluster
 from nmt.experiments.cost import in_words, seconds_of
 from nmt.experiments.grid import Run, runs_of
-from nmt.experiments.records import RECORDS, find_records
+from nmt.experiments.records import RECORDS, compact_json, find_records
 from nmt.experiments.sweep import FOLDER, sweep
+from nmt.speedrun import RECIPES, machine, speed_run
+from nmt.speedrun import RECORD as SPEEDRUN
+
+BEST = ("transformer-small", "transformer-large", "mamba-small", "mamba-large")
+BEYOND = RECORDS.parent / "beyond.json"
 
 
 def add_commands(commands: Any) -> None:
     """Hang the commands of this file into the parser of `python -m nmt`."""
     experiments = commands.add_parser("experiments", help="the lab report's experiments", description="The experiments of the lab report.")
-    kinds = experiments.add_subparsers(required=True, metavar="list | run | report")
+    kinds = experiments.add_subparsers(required=True, metavar="list | run | report | beyond")
 
     listing = kinds.add_parser("list", help="every experiment: its question, its runs, which of them are done")
     listing.set_defaults(command=_list)
@@ -43,6 +50,22 @@ def add_commands(commands: Any) -> None:
         "--records", type=Path, default=RECORDS, metavar="DIR", help="where the records are (default assets/results/runs)"
     )
     reporting.add_argument("--out", type=Path, default=RECORDS.parent, metavar="DIR", help="where to write (default assets/results)")
+
+    beyond = kinds.add_parser("beyond", help="what the best models do beyond their data, to assets/results/beyond.json")
+    beyond.set_defaults(command=_beyond)
+    beyond.add_argument(
+        "checkpoints", nargs="*", metavar="CHECKPOINT", help="files or names (default: those of the best models that are there)"
+    )
+    beyond.add_argument("--out", type=Path, default=BEYOND, metavar="FILE", help="the record (default assets/results/beyond.json)")
+
+    speed = commands.add_parser(
+        "speedrun", help="the Pig Latin speed run", description="Seconds of training to 97 % and to 99 % of small's words."
+    )
+    speed.set_defaults(command=_speedrun)
+    speed.add_argument("--goals", type=float, nargs="+", default=list(RECIPES), metavar="SHARE", help="of 0.97 and 0.99 (default: both)")
+    speed.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED", help="default: 0 1 2")
+    speed.add_argument("--threads", type=_at_least_one, metavar="N", help="CPU threads (default: all cores)")
+    speed.add_argument("--out", type=Path, default=SPEEDRUN, metavar="FILE", help="the record (default assets/results/speedrun.json)")
 
 
 def _at_least_one(text: str) -> int:
@@ -69,13 +92,16 @@ def _run(options: argparse.Namespace) -> int:
     records = find_records(options.records)
     seconds = seconds_of(runs, records)
     left = [run for run in runs if run.key not in records]
+    if not left:
+        print(f"{len(runs)} runs, all done.")
+        return 0
     total = sum(seconds[run.key] for run in left)
     print(f"{len(runs)} runs, {len(runs) - len(left)} of them done. The rest: about {total / 60:.0f} minutes of one core, ", end="")
     if options.scheduler:
         print("to be shared by the cluster's workers.", flush=True)
     else:
-        print(f"{in_words(total / min(options.jobs, max(1, len(left))))} with {options.jobs} side by side.", flush=True)
-    if options.dry_run or not left:
+        print(f"{in_words(total / min(options.jobs, len(left)))} with {options.jobs} side by side.", flush=True)
+    if options.dry_run:
         return 0
     with _Display(left, seconds) as display:
         if options.scheduler:
@@ -92,6 +118,37 @@ def _report(options: argparse.Namespace) -> int:
     for path in changed:
         print(path)
     print(f"{len(changed)} files written; the others were as the records say" if changed else "everything is as the records say")
+    return 0
+
+
+def _beyond(options: argparse.Namespace) -> int:
+    from nmt.beyond import look_beyond
+
+    names = options.checkpoints or [name for name in BEST if (SHIPPED / f"{name}.safetensors").exists()]
+    results = {}
+    for name in names:
+        checkpoint = load_checkpoint(name)
+        training = checkpoint.record["training"]
+        found = look_beyond(checkpoint.model, training["data"], training.get("words", 0))
+        results[Path(name).stem] = {"seed": checkpoint.record["seed"], **found}
+        wrong, asked = (sum(group["wrong"][place] for group in found["wugs"].values()) for place in (0, 1))
+        print(f"{name}: {found['validation']['wrong'][0]} validation words wrong, {wrong} of {asked} invented words", flush=True)
+    write_whole(options.out, compact_json(results, levels=3).encode())
+    return 0
+
+
+def _speedrun(options: argparse.Namespace) -> int:
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    runs = []
+    for goal in options.goals:
+        for seed in options.seeds:
+            run = speed_run(goal, seed)
+            told = f"{run['seconds']:.1f} s, {run['epochs']} epochs"
+            print(f"{goal:.0%}, seed {seed}: {told}" if run["reached"] else f"{goal:.0%}, seed {seed}: not reached, {told}", flush=True)
+            runs.append(run)
+    rows = {f"{run['goal']:g}, seed {run['seed']}": run for run in runs}
+    write_whole(options.out, compact_json({"machine": machine(), "runs": rows}, levels=2).encode())
     return 0
 
 

@@ -105,10 +105,22 @@ def _short(value: Any) -> Any:
 
 def write_record(record: Mapping[str, Any], folder: Path = RECORDS) -> Path:
     """Write a record, packed, as NAME-seedK.json, whole or not at all: one line for each of its keys."""
-    lines = [f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in pack_record(record).items()]
     path = folder / f"{record['name']}-seed{record['seed']}.json"
-    write_whole(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+    write_whole(path, compact_json(pack_record(record)).encode())
     return path
+
+
+def compact_json(data: Mapping[str, Any], levels: int = 1) -> str:
+    """JSON with a line for each key of the outer `levels`, all that is inside on that line: small, and still to be compared by lines."""
+    return _lines(data, levels, "") + "\n"
+
+
+def _lines(value: Any, levels: int, margin: str) -> str:
+    if not levels or not isinstance(value, Mapping) or not value:
+        return json.dumps(value, ensure_ascii=False)
+    inner = margin + " "
+    rows = [f"{inner}{json.dumps(key)}: {_lines(content, levels - 1, inner)}" for key, content in value.items()]
+    return "{\n" + ",\n".join(rows) + f"\n{margin}}}"
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -6,11 +7,12 @@ import sys
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
-from nmt.checkpoints import CheckpointError, load_checkpoint
+from nmt.checkpoints import CheckpointError, build_model, load_checkpoint, load_state
 from nmt.data import LengthBuckets, load_pairs
 from nmt.experiments import PRESETS, load_records, run
+from nmt.experiments.one_run import record_divergence
 from nmt.training import TrainingConfig
 
 TINY = {"kind": "transformer", "hidden_size": 8, "num_heads": 1, "encoder_layers": 1, "decoder_layers": 1, "mlp_size": 8, "dropout": 0.3}
@@ -105,6 +107,32 @@ def test_other_settings_in_the_same_folder_are_refused(tmp_path):
         run("tiny", TINY, TrainingConfig(epochs=1, learning_rate=0.1), tmp_path)
     with pytest.raises(CheckpointError, match="a run with hidden_size 8, not 16"):
         run("tiny", {**TINY, "hidden_size": 16}, TrainingConfig(epochs=1), tmp_path)
+
+
+def test_a_run_from_before_a_setting_existed_goes_on_with_its_default(tmp_path):
+    run("tiny", TINY, TrainingConfig(epochs=1), tmp_path)
+    state = tmp_path / "state.safetensors"
+    with safe_open(state, "pt") as file:
+        header = json.loads(file.metadata()["nmt"])
+    for name in ("words", "passes", "batching"):
+        del header["training"][name]
+    save_file(load_file(state), state, {"nmt": json.dumps(header)})
+    assert len(load_state(state, TrainingConfig(epochs=1), build_model(TINY).config_data()).progress.epochs) == 1
+    with pytest.raises(CheckpointError, match="a run with words 0, not 5"):
+        load_state(state, TrainingConfig(epochs=1, words=5), build_model(TINY).config_data())
+
+
+def test_a_run_that_diverges_is_recorded_as_it_was_before(tmp_path):
+    config = TrainingConfig(epochs=3, learning_rate=1e30, gradient_clip=0.0, warmup_epochs=0.0, batch_size=512)
+    with pytest.raises(ArithmeticError) as error:
+        run("tiny", TINY, config, tmp_path)
+    record = record_divergence("tiny", TINY, config, tmp_path, str(error.value))
+    assert "the loss became" in record["diverged"] and record["best"]["epoch"] == 0 and record["epochs"] == []
+    assert record["best"]["val_accuracy"] == 0 and record["best"]["val_loss"] == pytest.approx(math.log(29), abs=0.5)
+    assert json.loads((tmp_path / "record.json").read_text()) == record
+    run("tiny", TINY, TrainingConfig(epochs=2, learning_rate=1e-2), tmp_path / "later")
+    later = record_divergence("tiny", TINY, TrainingConfig(epochs=2, learning_rate=1e-2), tmp_path / "later", "the loss became inf")
+    assert later["best"]["epoch"] in (1, 2) and len(later["epochs"]) == 2
 
 
 def test_presets_are_complete():

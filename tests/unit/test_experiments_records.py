@@ -6,7 +6,17 @@ import pytest
 from nmt.checkpoints import build_model
 from nmt.data import load_pairs
 from nmt.experiments import load_records, settings_key
-from nmt.experiments.records import MOST_ANSWERS, RECORDS, find_records, pack_record, read_record, record_key, write_record, wrong_words
+from nmt.experiments.records import (
+    MOST_ANSWERS,
+    RECORDS,
+    compact_json,
+    find_records,
+    pack_record,
+    read_record,
+    record_key,
+    write_record,
+    wrong_words,
+)
 from nmt.training import TrainingConfig
 
 MODEL = {"kind": "transformer", "dropout": 0.2}
@@ -36,6 +46,13 @@ def test_a_record_comes_back_from_its_file(tmp_path):
     assert back["mistakes"] == original["mistakes"] and back["best"] == original["best"] and len(back["epochs"]) == 60
     assert back["epochs"][4] == {**original["epochs"][4], "train_loss": 0.12346, "val_loss": 1.8919, "seconds": 5.7272}
     assert load_records("tiny", tmp_path) == [back]
+
+
+def test_compact_json_is_json_with_a_line_for_each_outer_key():
+    data = {"a": {"b": [1, 2], "é": {}}, "c": None}
+    for levels, lines in ((0, 1), (1, 4), (2, 7), (5, 7)):
+        text = compact_json(data, levels)
+        assert json.loads(text) == data and text.count("\n") == lines, text
 
 
 def test_many_mistakes_are_thinned_out_evenly_and_no_wrong_word_is_lost(tmp_path):

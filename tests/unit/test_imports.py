@@ -15,7 +15,7 @@ FLOORS = [
     ["pig_latin", "data", "padding"],
     ["allocator", "positions", "attention", "discretization", "scan", "selective_scan", "selective_ssm"],
     ["transformer", "mamba", "decoding"],
-    ["timing", "scan_trials", "training", "files", "checkpoints", "experiments", "embedding_tables"],
+    ["timing", "scan_trials", "training", "files", "checkpoints", "experiments", "speedrun", "embedding_tables"],
     [
         "interventions",
         "hidden_attention",

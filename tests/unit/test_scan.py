@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nmt.scan import METHODS, Cost, affine, blelloch, chunked, count_cost, heinsen, hillis_steele, one_by_one, scan, sklansky, watch
+from nmt.scan import METHODS, WRONG, Cost, affine, blelloch, chunked, count_cost, heinsen, hillis_steele, one_by_one, scan, sklansky, watch
 
 ALL = tuple(METHODS)
 TREES = (hillis_steele, sklansky, blelloch, chunked)
@@ -198,3 +198,23 @@ def test_non_contiguous_inputs_and_unchanged_arguments() -> None:
 def test_bad_input_is_refused_with_a_reason(arguments: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         scan(*arguments)
+
+
+def test_the_wrong_scan_forgets_nothing_and_is_no_method() -> None:
+    """Given decays where it expects their logarithms, a scan in log space multiplies by e^decay: what came first weighs most."""
+    assert not set(WRONG) & set(METHODS)
+    wrong = WRONG["wrong-factors-as-logs"]
+    a, b = torch.full((1, 6, 1), 0.9, dtype=torch.float64), torch.zeros(1, 6, 1, dtype=torch.float64)
+    b[:, 0] = 1.0
+    right = scan(a, b)[0, :, 0]
+    torch.testing.assert_close(right, 0.9 ** torch.arange(6, dtype=torch.float64))
+    torch.testing.assert_close(wrong(a, b, None)[0, :, 0], torch.exp(0.9 * torch.arange(6, dtype=torch.float64)))
+    torch.testing.assert_close(wrong(a.log(), b, None)[0, :, 0], right)  # given what it expects, it is a scan like the others
+
+
+def test_the_wrong_scan_is_what_heinsens_formula_gives_for_factors() -> None:
+    torch.manual_seed(0)
+    a, b = 0.1 + 0.8 * torch.rand(2, 9, 3, dtype=torch.float64), 0.1 + torch.rand(2, 9, 3, dtype=torch.float64)
+    total = a.cumsum(dim=1)  # the "logarithms" are the factors themselves
+    expected = (total + torch.logcumsumexp(b.log() - total, dim=1)).exp()
+    torch.testing.assert_close(WRONG["wrong-factors-as-logs"](a, b, None), expected)

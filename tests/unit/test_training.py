@@ -160,3 +160,37 @@ def test_a_diverging_run_says_what_to_do(pairs):
 def test_impossible_settings_are_named(key, value):
     with pytest.raises(ValueError, match=key if key != "data" else "data set"):
         TrainingConfig(**{key: value})
+
+
+def test_an_epoch_may_be_several_passes_and_goes_on_with_new_orders(pairs):
+    rows = train(fresh(), TrainingConfig(epochs=2, passes=3, batch_size=16), pairs=pairs).progress
+    single = train(fresh(), TrainingConfig(epochs=6, batch_size=16), pairs=pairs).progress
+    assert len(rows.epochs) == 2 and rows.steps == single.steps
+    schedules = [
+        replace(TrainingConfig(schedule="constant", warmup_epochs=0.0, batch_size=16), epochs=e, passes=p) for e, p in ((2, 3), (6, 1))
+    ]
+    ends = []
+    for config in schedules:
+        torch.manual_seed(0)
+        model = Transformer(replace(TINY, dropout=0.0))
+        ends.append(_last_weights(model, config, pairs))
+    assert torch.equal(*ends)
+
+
+def _last_weights(model, config, pairs):
+    """The output weights after the last step, not those of the best epoch."""
+    last = []
+    train(model, config, pairs=pairs, on_epoch=lambda state: last.append(state.model.output.weight.detach().clone()))
+    return last[-1]
+
+
+def test_fewer_training_words_leave_the_validation_words_as_they_are(pairs):
+    seen, val = [], [pair for pair in pairs if pair.split == "val"]
+    for words in (20, 60, 0):
+        state = train(fresh(), TrainingConfig(epochs=1, batch_size=1, words=words), pairs=pairs)
+        seen.append(state.progress.steps)
+        model = state.model
+        assert state.progress.epochs[0]["val_accuracy"] * len(val) == pytest.approx(round(measure(model, val)[1] * len(val)))
+    assert seen == [20, 60, 120]
+    with pytest.raises(ValueError, match="121 training words are asked for, but there are 120"):
+        train(fresh(), TrainingConfig(words=121), pairs=pairs)
