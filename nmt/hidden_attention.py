@@ -24,7 +24,7 @@ def hidden_attention(ssm: SSMTrace, *, with_skip: bool = False) -> Float[Tensor,
     Where all states of a channel decay alike (A the same in each, as it is where A starts at −1 and is not trained), one state does for
     all: α_{t,s} = (C_t · B_s) κ_{t,s} with κ the matrix of one state with B = C = 1. That is n times less work.
 
-    Source: Ali, Zimerman & Wolf 2024, "The Hidden Attention of Mamba Models", arXiv 2403.01590. one decay for all states is the case that
+    Source: Ali, Zimerman & Wolf 2024, "The Hidden Attention of Mamba Models", arXiv 2403.01590; one decay for all states is the case that
     Dao & Gu 2024 (Mamba-2), arXiv 2405.21060, call structured masked attention.
     """
     doubled: dict[str, Any] = {name: value.double() for name, value in vars(ssm).items() if isinstance(value, Tensor)}
