@@ -17,7 +17,7 @@ ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 export JUPYTER_PREFER_ENV_PATH := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check unit notebooks-test browser browser-test notebooks look screenshots site data train positions embeddings ablations bench memory diagrams readme glossary javascript format pins clean
+.PHONY: help lab test check unit notebooks-test browser browser-test notebooks look screenshots site data train positions embeddings ablations experiments beyond speedrun bench memory diagrams readme glossary javascript format pins clean
 
 help: ## list these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -107,6 +107,16 @@ ablations: $(READY) ## remake the run records of notebook 06: one part of Mamba 
 		$(PY) -m nmt train small-mamba --state-size 16 --epochs 15 --batch-size 16 --accumulate 2 --seed $$seed --threads 1 --out $$run $$@; \
 		cp $$run/record.json $$record; \
 	done; done
+
+experiments: $(READY) ## train what of the lab report has no record yet, then write its tables and figures; ARGS="--dry-run" only estimates
+	OMP_NUM_THREADS=1 $(PY) -m nmt experiments run all $(ARGS)
+	$(PY) -m nmt experiments report
+
+beyond: $(READY) ## ask the best models invented, long and one-letter words, and sort their mistakes, for assets/results/beyond.json
+	$(PY) -m nmt experiments beyond $(ARGS)
+
+speedrun: $(READY) ## the Pig Latin speed run: seconds of training to 97 % and 99 % of small's validation words, three seeds each
+	$(PY) -m nmt speedrun $(ARGS)
 
 bench: $(READY_DEV) ## measure training and decoding beside their peers; ONLY=scans measures the scans of notebook 05 instead
 	$(PY) tests/benchmarks/$(or $(ONLY),speed).py $(ARGS)

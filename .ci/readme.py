@@ -1,7 +1,7 @@
 """Write the tables of README.md from what is in the repository: `make readme`. A test fails where they differ.
 
-Two blocks, each between a pair of comments: the map of the course, from the notebooks that are there, and the results, from the run
-records in assets/results/runs/.
+Three blocks, each between a pair of comments: the map of the course, from the notebooks that are there, the results, from the run
+records in assets/results/runs/, and the speed run, from its record.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import json
 import re
 from collections import defaultdict
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "assets" / "results" / "runs"
+SPEEDRUN = ROOT / "assets" / "results" / "speedrun.json"
 SHOWN = re.compile(r"((?:transformer|mamba)-(?:small|large))-seed\d+")  # the main runs; ablations stand in the notebooks
 COURSE = {
     "00_start_here": "Is everything installed? Translate a word of your own; the map of the course",
@@ -80,6 +81,25 @@ def results_table(records: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join(rows)
 
 
+def speed_table(path: Path = SPEEDRUN) -> str:
+    """One row a goal of the speed run: how many seeds reached it, and their seconds; below it what they were measured on."""
+    if not path.exists():
+        return "No speed run is recorded yet."
+    record = json.loads(path.read_text(encoding="utf-8"))
+    goals: dict[float, list[dict[str, Any]]] = defaultdict(list)
+    for run in record["runs"].values():
+        goals[run["goal"]].append(run)
+    rows = ["| goal | seconds, one for each seed | median | epochs | parameters |", "| ---: | --- | ---: | --- | ---: |"]
+    for goal, runs in sorted(goals.items()):
+        seconds = [run["seconds"] for run in runs if run["reached"]]
+        told = ", ".join(f"{run['seconds']:.0f}" if run["reached"] else "not reached" for run in runs)
+        middle = f"{median(seconds):.0f}" if len(seconds) == len(runs) else ""
+        epochs = ", ".join(str(run["epochs"]) for run in runs)
+        rows.append(f"| {goal:.0%} | {told} | {middle} | {epochs} | {runs[0]['parameters']:,} |")
+    on = record["machine"]
+    return "\n".join([*rows, "", f"On {on['processor']}, {on['cores']} cores, threads: {on['threads']}, torch {on['versions']['torch']}."])
+
+
 def with_block(text: str, name: str, content: str) -> str:
     """`text` with the block called `name` replaced by `content`; raises `ValueError` where there is no such block."""
     pattern = re.compile(rf"(<!-- {name}: written by make readme -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
@@ -91,7 +111,10 @@ def with_block(text: str, name: str, content: str) -> str:
 
 def updated(text: str) -> str:
     """README.md as it should be."""
-    return with_block(with_block(text, "course", course_map()), "results", results_table(load_records()))
+    blocks = {"course": course_map(), "results": results_table(load_records()), "speed run": speed_table()}
+    for name, content in blocks.items():
+        text = with_block(text, name, content)
+    return text
 
 
 def main() -> None:

@@ -91,9 +91,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     Raises:
         CheckpointError: naming the file and what is wrong: missing, truncated, of another format, weights and record not of one run.
     """
-    stem = _stem(path)
-    if not stem.with_name(stem.name + ".safetensors").exists() and stem.parent == Path("."):
-        stem = SHIPPED / stem.name
+    stem = _found(path)
     weights, record_file = stem.with_name(stem.name + ".safetensors"), stem.with_name(stem.name + ".json")
     tensors, metadata = _read_tensors(weights)
     try:
@@ -109,6 +107,19 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         raise CheckpointError(f"{record_file}: belongs to other weights than {weights.name}; take both files from one run")
     model = _read_model(weights, metadata, tensors)
     return Checkpoint(model.eval(), record)
+
+
+def fingerprint(path: str | Path) -> str:
+    """Twelve hexadecimal digits of a checkpoint's weights: what a record of measurements names them by. `path` as in `load_checkpoint`.
+
+    Raises:
+        CheckpointError: if there is no such file.
+    """
+    stem = _found(path)
+    try:
+        return hashlib.sha256(stem.with_name(stem.name + ".safetensors").read_bytes()).hexdigest()[:12]
+    except FileNotFoundError:
+        raise CheckpointError(f"{stem}.safetensors: no such file") from None
 
 
 def save_state(path: Path, state: TrainingState, config: TrainingConfig) -> None:
@@ -172,6 +183,14 @@ def _read_progress(data: Mapping[str, Any]) -> Progress:
     if progress.epochs and not all(isinstance(progress.best[name], (int, float)) for name in ("epoch", "val_loss", "val_accuracy")):
         raise TypeError("not a number")
     return progress
+
+
+def _found(path: str | Path) -> Path:
+    """The stem of a checkpoint's files: a path, or else a name among those that come with the course."""
+    stem = _stem(path)
+    if not stem.with_name(stem.name + ".safetensors").exists() and stem.parent == Path("."):
+        stem = SHIPPED / stem.name
+    return stem
 
 
 def _stem(path: str | Path) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from nmt.checkpoints import SHIPPED, load_checkpoint, write_whole
+from nmt.checkpoints import SHIPPED, fingerprint, load_checkpoint, write_whole
 from nmt.experiments.catalogue import EXPERIMENTS, choose
 from nmt.experiments.cluster import sweep_on_cluster
 from nmt.experiments.cost import in_words, seconds_of
@@ -130,7 +130,7 @@ def _beyond(options: argparse.Namespace) -> int:
         checkpoint = load_checkpoint(name)
         training = checkpoint.record["training"]
         found = look_beyond(checkpoint.model, training["data"], training.get("words", 0))
-        results[Path(name).stem] = {"seed": checkpoint.record["seed"], **found}
+        results[Path(name).stem] = {"weights": fingerprint(name), "seed": checkpoint.record["seed"], **found}
         wrong, asked = (sum(group["wrong"][place] for group in found["wugs"].values()) for place in (0, 1))
         print(f"{name}: {found['validation']['wrong'][0]} validation words wrong, {wrong} of {asked} invented words", flush=True)
     write_whole(options.out, compact_json(results, levels=3).encode())

@@ -1,8 +1,13 @@
+import json
+
 import pytest
 import torch
 
 from nmt.beyond import LONG_WUGS, REPEATS, SHOWN, WUGS, ask, distance_rates, look_beyond
+from nmt.checkpoints import SHIPPED, fingerprint, load_checkpoint
 from nmt.data import load_pairs
+from nmt.lab_commands import BEST, BEYOND
+from nmt.mistakes import count_kinds
 from nmt.pig_latin import to_pig_latin
 from nmt.transformer import Transformer, TransformerConfig
 from nmt.wugs import WUG_CLASSES
@@ -44,3 +49,13 @@ def test_distance_groups(model):
     found = distance_rates(val, {val[0].source}, train)
     assert set(found) <= {"1", "2", "3", "4 or more"} and sum(asked for _, asked in found.values()) == 40
     assert sum(wrong for wrong, _ in found.values()) == 1
+
+
+def test_the_record_is_that_of_the_shipped_weights():
+    """If this fails, `make beyond` asks the new weights."""
+    record = json.loads(BEYOND.read_text(encoding="utf-8"))
+    shipped = {name: fingerprint(name) for name in BEST if (SHIPPED / f"{name}.safetensors").exists()}
+    assert {name: found["weights"] for name, found in record.items()} == shipped
+    for name, found in record.items():
+        mistakes = load_checkpoint(name).record["mistakes"]
+        assert found["validation"]["wrong"][0] == len(mistakes) and found["validation"]["kinds"] == count_kinds(mistakes)

@@ -45,6 +45,21 @@ def test_seeds_of_one_run_have_one_size():
         readme.results_table({"a": [record(0, 0.9), record(1, 0.9, parameters=7)]})
 
 
+def test_the_speed_run_is_told_as_recorded(tmp_path):
+    path = tmp_path / "speedrun.json"
+    assert readme.speed_table(path) == "No speed run is recorded yet."
+    machine = {"processor": "A chip", "cores": 2, "threads": 1, "versions": {"torch": "2.13.0"}}
+    runs = [(0.97, 0, 31.4, True), (0.97, 1, 29.0, True), (0.97, 2, 35.0, True), (0.99, 0, 70.0, False)]
+    told = {
+        f"{goal}, {seed}": {"goal": goal, "seed": seed, "seconds": seconds, "reached": reached, "epochs": 9, "parameters": 1234}
+        for goal, seed, seconds, reached in runs
+    }
+    path.write_text(json.dumps({"machine": machine, "runs": told}))
+    table = readme.speed_table(path).splitlines()
+    assert table[2:4] == ["| 97% | 31, 29, 35 | 31 | 9, 9, 9 | 1,234 |", "| 99% | not reached |  | 9 | 1,234 |"]
+    assert table[-1] == "On A chip, 2 cores, threads: 1, torch 2.13.0."
+
+
 def test_a_missing_block_is_noticed():
     with pytest.raises(ValueError, match="exactly one block"):
         readme.with_block("nothing here", "results", "x")
