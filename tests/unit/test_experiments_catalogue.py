@@ -4,7 +4,8 @@ import pytest
 
 from nmt.checkpoints import build_model
 from nmt.data import load_pairs, training_words
-from nmt.experiments.catalogue import ALL_WORDS, DATA_SIZE, EXPERIMENTS, SHORT_MAMBA, SHORT_TRANSFORMER, choose
+from nmt.experiments.bases import SHORT_MAMBA, SHORT_TRANSFORMER
+from nmt.experiments.catalogue import ALL_WORDS, DATA_SIZE, EXPERIMENTS, choose
 from nmt.experiments.cost import estimate, in_words, piles_of, seconds_of
 from nmt.experiments.grid import FIRST_SEEDS, Experiment, Row, runs_of, slug
 from nmt.experiments.records import find_records
