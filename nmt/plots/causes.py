@@ -65,13 +65,13 @@ def plot_losses(losses: Sequence[Loss], spread: float = 0.0) -> Picture:
     sentences = []
     if single:
         worst = max(single, key=lambda one: one.lost)
-        sentences.append(f"The head that is missed most is {_kind(worst.layer)}, head {worst.heads[0]}: {100 * worst.lost:.0f} points")
+        sentences.append(f"The head that is missed most is {_kind(worst.layer)}, head {worst.heads[0]}: {100 * worst.lost:z.0f} points")
     if whole:
         worst = max((one for one in whole if one.how == "off"), key=lambda one: one.lost, default=whole[0])
-        sentences.append(f"without all heads of {_kind(worst.layer)} it is {100 * worst.lost:.0f}")
-    reading = "; ".join(sentences) + "." if sentences else f"The largest loss is {100 * max(one.lost for one in losses):.0f} points."
+        sentences.append(f"without all heads of {_kind(worst.layer)} it is {100 * worst.lost:z.0f}")
+    reading = "; ".join(sentences) + "." if sentences else f"The largest loss is {100 * max(one.lost for one in losses):z.0f} points."
     alt = "; ".join(
-        f"{_kind(one.layer)} {'all heads' if len(one.heads) > 1 else f'head {one.heads[0]}'} {one.how}: {100 * one.lost:.0f}"
+        f"{_kind(one.layer)} {'all heads' if len(one.heads) > 1 else f'head {one.heads[0]}'} {one.how}: {100 * one.lost:z.0f}"
         for one in losses
     )
     return finish(figure, alt=f"Points of word accuracy lost. {alt}.", reading=reading)

@@ -199,8 +199,8 @@ def plot_matching(matchings: Mapping[str, Sequence[Matching]]) -> Picture:
     largest, smallest = max(range(place), key=gains.__getitem__), min(range(place), key=gains.__getitem__)
     plain = [name.replace("\n", " ") for name in names]
     reading = (
-        f"Matching raises the overlap most in {plain[largest]}, by {100 * gains[largest]:.0f} points, "
-        f"and least in {plain[smallest]}, by {100 * gains[smallest]:.0f}."
+        f"Matching raises the overlap most in {plain[largest]}, by {100 * gains[largest]:z.0f} points, "
+        f"and least in {plain[smallest]}, by {100 * gains[smallest]:z.0f}."
     )
-    alt = "; ".join(f"{name} gains {100 * gain:.0f} points" for name, gain in zip(plain, gains))
+    alt = "; ".join(f"{name} gains {100 * gain:z.0f} points" for name, gain in zip(plain, gains))
     return finish(figure, alt=f"Dots: overlap of heads of two seeds, matched and paired at random. {alt}.", reading=reading)

@@ -46,8 +46,8 @@ def draw_table(
             continue
         red, green, blue, _ = image.to_rgba(number)
         ink = INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else "white"
-        text = f"{100 * number:.0f}" if percent else f"{number:.2f}"
-        axis.text(column, row, text if text.strip("-0.") else text.lstrip("-"), ha="center", va="center", fontsize=size, color=ink)
+        text = f"{100 * number:z.0f}" if percent else f"{number:z.2f}"
+        axis.text(column, row, text, ha="center", va="center", fontsize=size, color=ink)
     axis.set_xticks(range(len(columns)), list(columns))
     axis.set_yticks(range(len(rows)), list(rows))
     axis.tick_params(length=0)
@@ -58,7 +58,7 @@ def describe_table(values: Float[Tensor, "rows columns"], rows: Sequence[str], c
     """The table in words, for alt text: a sentence for each row."""
 
     def say(number: float) -> str:
-        return f"{number:.0%}" if percent else f"{number:.2f}"
+        return f"{number:z.0%}" if percent else f"{number:z.2f}"
 
     lines = []
     for row, numbers in zip(rows, values.tolist()):

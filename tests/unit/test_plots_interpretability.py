@@ -31,7 +31,7 @@ def test_tables_number_every_cell_without_a_negative_zero_and_leave_gaps_empty()
     _, axis = new_figure(3, 3)
     draw_table(axis, values, ["a", "b"], ["x", "y"], percent=False, signed=True)
     assert sorted(text.get_text() for text in axis.texts) == ["0.00", "0.26", "1.00"]
-    assert describe_table(values, ["a", "b"], ["x", "y"]) == "a: x 26%. b: x -0%, y 100%."
+    assert describe_table(values, ["a", "b"], ["x", "y"]) == "a: x 26%. b: x 0%, y 100%."
     with pytest.raises(ValueError, match="2 rows and 1 columns"):
         draw_table(axis, values, ["a", "b"], ["x"])
 
