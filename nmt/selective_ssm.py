@@ -15,12 +15,17 @@ from nmt.discretization import RULES, discretize
 from nmt.positions import sinusoidal_table
 from nmt.scan import METHODS, WRONG, scan
 from nmt.selective_scan import selective_scan_with_state
+from nmt.sizes import check_sizes
 
 DISCRETIZATIONS = tuple(rule for rule in RULES if rule != "generalized_bilinear")  # those without a parameter of their own
 SCAN_METHODS = ("fused", *METHODS, *WRONG)
 DELTA_SOURCES = ("input", "constant", "position")
 A_STARTS = ("s4d-real", "minus-one")
 SMALLEST_STEP, LARGEST_STEP = 0.001, 0.1  # the range of Δ before training
+
+
+# Far beyond the course's models, yet built in seconds and a few GB.
+LARGEST = {"hidden_size": 1_024, "num_layers": 32, "state_size": 1_024, "kernel_size": 64, "expansion": 4, "vocabulary_size": 10_000}
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,10 @@ class MambaConfig:
     vocabulary_size: int = 29
 
     def __post_init__(self) -> None:
-        for name in ("hidden_size", "num_layers", "state_size", "kernel_size", "expansion", "vocabulary_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.delta_rank < 0:
-            raise ValueError(f"delta_rank must be positive, or 0 for a sixteenth of the width, not {self.delta_rank}")
+        check_sizes(self, LARGEST)
+        if not 0 <= self.delta_rank <= LARGEST["hidden_size"]:
+            most = LARGEST["hidden_size"]
+            raise ValueError(f"delta_rank must be positive and at most {most:,}, or 0 for a sixteenth of the width, not {self.delta_rank}")
         for name in ("dropout", "inner_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is a probability below 1, not {getattr(self, name)}")

@@ -10,6 +10,12 @@ from torch import Tensor, nn
 
 from nmt.attention import MultiHeadAttention, causal_mask
 from nmt.positions import SCHEMES, PositionEmbedding, RotaryPositions
+from nmt.sizes import check_sizes
+
+# Far beyond the course's models, yet built in seconds and a few GB.
+_WIDTHS = dict.fromkeys(("hidden_size", "num_heads"), 1_024)
+LARGEST = {**_WIDTHS, "encoder_layers": 32, "decoder_layers": 32, "max_length": 10_000, "vocabulary_size": 10_000}
+MOST_MLP = 4_096
 
 
 @dataclass(frozen=True)
@@ -33,11 +39,9 @@ class TransformerConfig:
     vocabulary_size: int = 29
 
     def __post_init__(self) -> None:
-        for name in ("hidden_size", "num_heads", "encoder_layers", "decoder_layers", "max_length", "vocabulary_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.mlp_size < 0:
-            raise ValueError(f"mlp_size must be positive, or 0 for four times the width, not {self.mlp_size}")
+        check_sizes(self, LARGEST)
+        if not 0 <= self.mlp_size <= MOST_MLP:
+            raise ValueError(f"mlp_size must be positive and at most {MOST_MLP:,}, or 0 for four times the width, not {self.mlp_size}")
         if self.hidden_size % self.num_heads:
             raise ValueError(f"num_heads {self.num_heads} does not divide hidden_size {self.hidden_size}; choose a divisor")
         if not 0 <= self.dropout < 1:

@@ -60,6 +60,8 @@ def test_train_reads_a_config_file_and_flags_win(capsys, tmp_path):
         (["train", "small-oracle"], "small-oracle"),
         (["train", "small-transformer", "--epochs", "many"], "--epochs"),
         (["train", "small-transformer", "--epochs", "0"], "epochs must be at least 1"),
+        (["train", "small-transformer", "--encoder-layers", "1000000000"], "encoder_layers must be at most 32 in this course"),
+        (["train", "small-mamba", "--state-size", "1000000000"], "state_size must be at most 1,024 in this course"),
         (["train", "small-transformer", "--num-heads", "3"], "does not divide"),
         (["train", "small-transformer", "--threads", "0"], "--threads"),
         (["train", "small-transformer", "--device", "abacus"], "abacus"),
