@@ -23,6 +23,7 @@ help: ## list these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 lab: $(READY) ## set everything up and open the course in JupyterLab; ARGS="--no-browser --port 8899" is passed on
+	@[ -w "$$HOME" ] || { HOME=$$(mktemp -d); export HOME; echo "Your home folder can't be written: JupyterLab keeps its settings in $$HOME"; }; \
 	$(PY) -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(OFFLINE) $(ROOT_FLAG) $(ARGS)
 
 test: check browser unit notebooks-test browser-test ## set everything up and pass all tests: format, lint, types, units, notebooks, browser
