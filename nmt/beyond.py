@@ -23,6 +23,8 @@ FARTHEST = 4  # words at least so many letters from any training word are counte
 def look_beyond(model: Seq2Seq, data: str, words: int = 0) -> dict[str, Any]:
     """Everything of this file for one model, as plain data: for each group [wrong, asked], and some of the mistakes.
 
+    Here, and nowhere else in the course, the test words are asked: once, of a model whose settings were chosen on the validation words.
+
     Args:
         model: a trained model.
         data: the data set that it was trained on, "small" or "large".
@@ -33,6 +35,8 @@ def look_beyond(model: Seq2Seq, data: str, words: int = 0) -> dict[str, Any]:
     answers = greedy_decode(model, [pair.source for pair in held_out])
     mistakes = [(p.source, p.target, a) for p, a in zip(held_out, answers, strict=True) if a != p.target]
     wrong = {source for source, _, _ in mistakes}
+    test = load_pairs(data, "test")
+    missed = sum(answer != pair.target for pair, answer in zip(test, greedy_decode(model, [pair.source for pair in test]), strict=True))
     longest = max(len(pair.source) for pair in training)
     most = getattr(model, "longest_word", MAX_WORD)
     return {
@@ -44,6 +48,7 @@ def look_beyond(model: Seq2Seq, data: str, words: int = 0) -> dict[str, Any]:
             "by_class": _as_lists(rates(held_out, wrong, lambda pair: pair.rule_class)),
             "by_distance": distance_rates(held_out, wrong, training),
         },
+        "test": {"wrong": [missed, len(test)]},
         "wugs": {kind: ask(model, make_wugs(kind, WUGS)) for kind in WUG_CLASSES},
         "longest_in_training": longest,
         "long": {str(n): ask(model, make_long_wugs(n, LONG_WUGS)) for by in LONGER_BY if (n := longest + by) <= most},

@@ -28,6 +28,7 @@ def test_a_model_that_knows_the_rule_is_right_and_one_that_knows_nothing_is_wron
     whole = look_beyond(model, "small")
     asked = [group["wrong"] for part in ("wugs", "long", "one_letter") for group in whole[part].values()]
     assert all(wrong == 0 for wrong, _ in asked) and whole["validation"]["wrong"][0] == 0
+    assert whole["test"]["wrong"] == [0, len(load_pairs("small", "test"))]
 
 
 def test_everything_is_asked_and_counted_once(model, monkeypatch):
@@ -35,6 +36,7 @@ def test_everything_is_asked_and_counted_once(model, monkeypatch):
     found = look_beyond(model, "small")
     val = load_pairs("small", "val")
     assert found["validation"]["wrong"] == [len(val), len(val)] and found["validation"]["kinds"]["lost ending"] == len(val)
+    assert found["test"]["wrong"] == [len(load_pairs("small", "test"))] * 2
     for part in ("by_length", "by_class", "by_distance"):
         assert sum(wrong for wrong, _ in found["validation"][part].values()) == len(val)
     assert {kind: group["wrong"] for kind, group in found["wugs"].items()} == dict.fromkeys(WUG_CLASSES, [WUGS, WUGS])
@@ -57,5 +59,6 @@ def test_the_record_is_that_of_the_shipped_weights():
     shipped = {name: fingerprint(name) for name in BEST if (SHIPPED / f"{name}.safetensors").exists()}
     assert {name: found["weights"] for name, found in record.items()} == shipped
     for name, found in record.items():
+        assert found["test"]["wrong"][1] == len(load_pairs(found["data"], "test"))
         mistakes = load_checkpoint(name).record["mistakes"]
         assert found["validation"]["wrong"][0] == len(mistakes) and found["validation"]["kinds"] == count_kinds(mistakes)

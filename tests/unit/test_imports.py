@@ -36,6 +36,7 @@ FLOORS = [
         "wugs",
         "beyond",
         "packing",
+        "verdicts",
     ],
     ["plots", "attention_view", "report"],
     ["widgets", "exercises", "grading", "lab_commands", "grade_command", "__main__"],
