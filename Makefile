@@ -64,15 +64,16 @@ screenshots: browser ## photograph explorers for the README, light and dark; ARG
 data: $(READY_DEV) ## remake the word pairs in data/ and check every count and checksum
 	$(PY) data/build.py $(ARGS)
 
-train: $(READY) ## remake the shipped checkpoints and their run records, three seeds each, in runs/ and assets/ (an hour on two cores)
-	@set -e; for kind in transformer mamba; do \
-		for seed in 0 1 2; do \
-			run=runs/$$kind-small-seed$$seed; \
-			$(PY) -m nmt train small-$$kind --seed $$seed --threads 1 --out $$run; \
-			cp $$run/record.json assets/results/runs/$$kind-small-seed$$seed.json; \
-		done; \
-		for ending in safetensors json; do cp runs/$$kind-small-seed0/model.$$ending assets/checkpoints/$$kind-small.$$ending; done; \
-	done
+BEST := $(foreach data,small large,$(foreach kind,transformer mamba,$(foreach seed,0 1 2 3 4,$(kind)-$(data)-seed$(seed))))
+
+train: $(READY) ## remake the shipped checkpoints and the best models' run records, five seeds each, in runs/ and assets/ (a night on two cores)
+	@printf '%s\n' $(BEST) | xargs -P $(JOBS) -I{} sh -ec 'run={}; model=$${run%-seed*}; \
+		$(PY) -m nmt train "$${model#*-}-$${model%-*}" --seed "$${run##*seed}" --threads 1 --out "runs/$$run" && cp "runs/$$run/record.json" "assets/results/runs/$$run.json"'
+	@$(PY) -m nmt train small-mamba --a-start s4d-real --a-learned --seed 0 --threads 1 --out runs/mamba-small-learned-a
+	@set -e; ship() { for ending in safetensors json; do cp "runs/$$1/model.$$ending" "assets/checkpoints/$$2.$$ending"; done; }; \
+	for data in small large; do for kind in transformer mamba; do ship $$kind-$$data-seed0 $$kind-$$data; done; done; \
+	for seed in 1 2; do ship transformer-small-seed$$seed transformer-small-seed$$seed; done; \
+	ship mamba-small-learned-a mamba-small-learned-a
 
 ABLATED := "full" "no-gate --no-gate" "no-convolution --kernel-size 1" "constant-delta --delta constant" "constant-b-and-c --b-and-c constant"
 
