@@ -14,6 +14,7 @@ from nmt.experiments.records import RECORDS, find_records
 from nmt.experiments.tables import Records, as_csv, outcomes, table
 from nmt.plots.report import Measured, plot_lines, plot_loss_curves, plot_rows
 from nmt.plots.style import Picture
+from nmt.verdicts.readings import crossing_of
 
 RESULTS = RECORDS.parent
 
@@ -31,7 +32,9 @@ def picture(experiment: Experiment, records: Records) -> Picture:
         for outcome in outcomes(experiment, records)
     ]
     if all(row.x is not None for row in rows) and experiment.name != "eight-runs":
-        return plot_lines(rows, experiment.axis, log=experiment.log)
+        crossing = crossing_of(experiment, records) if experiment.name == "data-size" else None
+        marks, note = crossing if crossing else ((), "")
+        return plot_lines(rows, experiment.axis, log=experiment.log, marks=marks, note=note)
     return plot_rows(rows, experiment.axis)
 
 

@@ -48,18 +48,19 @@ class Guess(Worded):
 class Revealed:
     """The answer beside the guess."""
 
-    def __init__(self, answer: str, noted: str | None) -> None:
+    def __init__(self, answer: str | None, noted: str | None) -> None:
         self.answer, self.noted = answer, noted
 
     @property
     def right(self) -> bool | None:
-        """Whether the guess was right; None where there was none."""
-        return None if self.noted is None else self.noted == self.answer
+        """Whether the guess was right; None where there was none, or nothing is measured yet."""
+        return None if self.noted is None or self.answer is None else self.noted == self.answer
 
     def __repr__(self) -> str:
+        measured = "Not measured yet" if self.answer is None else f"Measured: {self.answer}"
         if self.noted is None:
-            return f"Measured: {self.answer}. No guess was noted."
-        return f"Measured: {self.answer}. You guessed: {self.noted}." + (" ✓" if self.right else "")
+            return f"{measured}. No guess was noted."
+        return f"{measured}. You guessed: {self.noted}." + (" ✓" if self.right else "")
 
     def _repr_html_(self) -> str:
         return (
@@ -85,14 +86,14 @@ def guess(name: str, question: str, options: Sequence[str]) -> Guess:
     return Guess(name, question, options)
 
 
-def reveal(name: str, answer: str) -> Revealed:
-    """Hold the measured `answer` against what the reader guessed.
+def reveal(name: str, answer: str | None) -> Revealed:
+    """Hold the measured `answer` against what the reader guessed; None where the runs that could tell are missing.
 
     Raises:
         ValueError: if the question was not asked, or the answer is none of its options.
     """
     if name not in _OPTIONS:
         raise ValueError(f"the question {name!r} was not asked; run the cell with guess({name!r}, …) first")
-    if answer not in _OPTIONS[name]:
+    if answer is not None and answer not in _OPTIONS[name]:
         raise ValueError(f"{answer!r} is none of the options {', '.join(_OPTIONS[name])}")
     return Revealed(answer, _NOTED.get(name))

@@ -36,6 +36,7 @@ from nmt.plots.heads import (
     plot_shifts,
     plot_table_of_scores,
 )
+from nmt.plots.lab import plot_costs, plot_wrong_groups
 from nmt.plots.learned_positions import plot_frequencies, plot_learned_positions
 from nmt.plots.mamba import plot_copying, plot_cost_per_letter, plot_gate, plot_memory, plot_step_sizes
 from nmt.plots.memory import plot_channel, plot_half_lives, plot_letter_memory, plot_survival
@@ -52,6 +53,7 @@ from nmt.plots.scans import plot_recurrence, plot_rounds, plot_work_and_depth
 from nmt.plots.style import Picture
 from nmt.plots.training import plot_comparison, plot_learning_curves, plot_loss_against_accuracy, plot_mistakes
 from nmt.plots.translation import plot_next_letter, plot_spelling
+from nmt.plots.two_runs import plot_two_runs
 
 __all__ = [
     "LetterMap",
@@ -71,6 +73,7 @@ __all__ = [
     "plot_copying",
     "plot_cost",
     "plot_cost_per_letter",
+    "plot_costs",
     "plot_errors_by_length",
     "plot_errors_by_spread",
     "plot_frequencies",
@@ -119,7 +122,9 @@ __all__ = [
     "plot_times_by_width",
     "plot_trajectory",
     "plot_two_loops",
+    "plot_two_runs",
     "plot_widths",
     "plot_work_and_depth",
     "plot_write_strength",
+    "plot_wrong_groups",
 ]

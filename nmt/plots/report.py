@@ -61,13 +61,15 @@ def plot_rows(rows: Sequence[Measured], what: str) -> Picture:
     return finish(figure, alt=_alt(rows, what), reading=_reading(rows))
 
 
-def plot_lines(rows: Sequence[Measured], what: str, *, log: bool = False) -> Picture:
+def plot_lines(rows: Sequence[Measured], what: str, *, log: bool = False, marks: Sequence[float] = (), note: str = "") -> Picture:
     """Accuracy over a number: each seed a dot, the means joined by a curve for each `line`, the student's runs hollow diamonds.
 
     Args:
         rows: at least one; each has an `x`.
         what: the label of the horizontal axis, with its unit.
         log: whether that axis is logarithmic.
+        marks: places on that axis to mark with a dotted line, such as where two curves cross.
+        note: a sentence about them, for the reading.
 
     Raises:
         ValueError: if there is no row, or one has no `x`.
@@ -88,6 +90,8 @@ def plot_lines(rows: Sequence[Measured], what: str, *, log: bool = False) -> Pic
     for row in rows:
         if row.student is not None:
             axis.plot(row.x, row.student, "D", mfc="none", mec=NEUTRAL, ms=7)
+    for mark in marks:
+        axis.axvline(mark, color=NEUTRAL, lw=1, ls=":")
     ticks = sorted({row.x for row in rows if row.x is not None})
     if log:
         axis.set_xscale("log")
@@ -101,7 +105,8 @@ def plot_lines(rows: Sequence[Measured], what: str, *, log: bool = False) -> Pic
     axis.set_axisbelow(True)
     handles = [handle for handle in axis.get_lines() if handle.get_label() and not str(handle.get_label()).startswith("_")]
     _legend(axis, any(row.student is not None for row in rows), handles)
-    return finish(figure, alt=_alt(rows, what), reading=_reading(rows))
+    words = f" {note}" if note else ""
+    return finish(figure, alt=_alt(rows, what) + words, reading=_reading(rows) + words)
 
 
 def plot_loss_curves(runs: Mapping[str, Sequence[Sequence[Mapping[str, float]]]]) -> Picture:

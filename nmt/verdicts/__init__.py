@@ -7,6 +7,7 @@ runs show the opposite, or nothing beyond luck; the reason says which.
 from nmt.experiments.tables import Records
 from nmt.verdicts.elsewhere import judge_embeddings, judge_models, judge_scans
 from nmt.verdicts.from_records import judge_records, rows_of
+from nmt.verdicts.readings import NO_WINNER, crossing_of, read_rows, winner
 from nmt.verdicts.rules import ENOUGH, FAILS, HOLDS, IN_PART, OPEN, VERDICTS, Difference, Verdict, difference
 
 __all__ = [
@@ -14,17 +15,21 @@ __all__ = [
     "FAILS",
     "HOLDS",
     "IN_PART",
+    "NO_WINNER",
     "OPEN",
     "VERDICTS",
     "Difference",
     "Verdict",
+    "crossing_of",
     "difference",
     "judge_all",
     "judge_embeddings",
     "judge_models",
     "judge_records",
     "judge_scans",
+    "read_rows",
     "rows_of",
+    "winner",
 ]
 
 

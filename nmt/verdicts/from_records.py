@@ -9,7 +9,7 @@ from typing import Any
 from nmt.data import WordPair, load_pairs
 from nmt.experiments.catalogue import EXPERIMENTS
 from nmt.experiments.records import wrong_words
-from nmt.experiments.tables import Records, outcomes
+from nmt.experiments.tables import Records, found_rows
 from nmt.mistakes import kind_of_mistake
 from nmt.pig_latin import rule_class
 from nmt.verdicts.rules import (
@@ -37,7 +37,7 @@ SLIGHTLY = 0.05  # a difference of more than five points of a hundred is not sli
 
 def rows_of(name: str, records: Records) -> dict[str, Sequence[Mapping[str, Any]]]:
     """The records of each row of an experiment, by the row's label, in the order of their seeds."""
-    return {outcome.row.label: outcome.records for outcome in outcomes(EXPERIMENTS[name], records)}
+    return {outcome.row.label: outcome.records for outcome in found_rows(EXPERIMENTS[name], records)}
 
 
 def judge_records(records: Records) -> list[Verdict]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean, stdev
 from typing import Any
 
@@ -125,7 +125,7 @@ def best_of(rows: Rows, label: str, rivals: Sequence[str]) -> Finding:
 
     def rule() -> Finding:
         found = [difference(rows, label, rival) for rival in rivals]
-        found = [Difference(**{**vars(one), "p": p}) for one, p in zip(found, holm([one.p for one in found]))]
+        found = [replace(one, p=p) for one, p in zip(found, holm([one.p for one in found]))]
         ahead = [one for one in found if one.sign < 0]
         beaten = [one for one in found if one.sign > 0]
         level = [one.second for one in found if one.sign == 0]
@@ -145,7 +145,7 @@ def both_ends_fall(rows: Rows, labels: Sequence[str]) -> Finding:
     def rule() -> Finding:
         middle = max(labels[1:-1], key=lambda label: mean(record["best"]["val_accuracy"] for record in rows[label]))
         ends = [difference(rows, middle, end) for end in (labels[0], labels[-1])]
-        ends = [Difference(**{**vars(one), "p": p}) for one, p in zip(ends, holm([one.p for one in ends]))]
+        ends = [replace(one, p=p) for one, p in zip(ends, holm([one.p for one in ends]))]
         worse = [one.second for one in ends if one.sign > 0]
         told = f"Worse than the best in the middle: {_names(worse) if worse else 'neither end'}. {_each(ends)}."
         return (HOLDS, IN_PART, FAILS)[2 - len(worse)], told
