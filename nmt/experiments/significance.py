@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,12 @@ def sign_flip_p(sizes: Sequence[int], observed: int) -> float:
 
 def number_of_words(record: Mapping[str, Any]) -> int:
     """On how many validation words a run was measured: all of its data set."""
-    return int(record["words"]) if "words" in record else len(load_pairs(record["training"]["data"], "val"))
+    return int(record["words"]) if "words" in record else _held_out(record["training"]["data"])
+
+
+@cache
+def _held_out(data: str) -> int:
+    return len(load_pairs(data, "val"))
 
 
 def holm(ps: Sequence[float]) -> list[float]:

@@ -13,9 +13,9 @@ from nmt.plots.style import INK, MAMBA, MODEL, NEUTRAL, TRANSFORMER, Picture, fi
 
 Counts = Mapping[str, Sequence[int]]  # a group of words → [wrong, asked]
 COSTS = (
-    ("val_loss", "validation loss\n(nats per character)", "{:.2g}"),
-    ("parameters", "parameters", "{:,.0f}"),
-    ("milliseconds_a_word", "decoding\n(milliseconds a word)", "{:.2g}"),
+    ("val_loss", "validation loss\n(nats per character)", "{:.2g}", "lowest loss"),
+    ("parameters", "parameters", "{:,.0f}", "fewest parameters"),
+    ("milliseconds_a_word", "decoding\n(milliseconds a word)", "{:.2g}", "quickest to decode"),
 )
 
 
@@ -33,7 +33,7 @@ def plot_costs(rows: Sequence[Mapping[str, str]]) -> Picture:
     names = [row["row"] for row in rows]
     figure, axes = new_figure(9.5, 1.1 + 0.34 * len(rows), columns=3, sharey=True)
     told, low = [], []
-    for axis, (key, label, form) in zip(axes, COSTS):
+    for axis, (key, label, form, least_of) in zip(axes, COSTS):
         values = [float(row[key]) if row[key] else None for row in rows]
         for place, (name, value) in enumerate(zip(names, values)):
             shown = "not run yet" if value is None else form.format(value)
@@ -49,11 +49,11 @@ def plot_costs(rows: Sequence[Mapping[str, str]]) -> Picture:
         )
         if known:
             least = min(known, key=known.__getitem__)
-            low.append(f"{what.split(' (')[0]} is that of {least}, {form.format(known[least])}")
+            low.append(f"{least_of}: {least}, {form.format(known[least])}")
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.5, -0.5)
     missing = sum(not row["val_loss"] for row in rows)
-    reading = f"Of {len(rows) - missing} runs, the smallest " + "; the smallest ".join(low) + "." if low else "No run is there yet."
+    reading = f"Of {len(rows) - missing} runs the {'; the '.join(low)}." if low else "No run is there yet."
     if missing and low:
         reading += f" {missing} of {len(rows)} are not run yet."
     return finish(figure, alt=f"Three panels of bars. {'. '.join(told)}.", reading=reading)

@@ -119,7 +119,7 @@ def _percent(share: str, spread: str = "") -> str:
     """A cell of the CSV file in percent, with one digit behind the point."""
     if not share:
         return ""
-    return f"{100 * float(share):.1f}" + (f" ± {100 * float(spread):.1f}" if spread else "") + " %"
+    return f"{100 * float(share):.1f}" + (f" ± {100 * float(spread):.1f}" if spread else "") + "%"
 
 
 def verdict_table(verdicts: Sequence[Verdict], *numbers: str, caption: str = "What the student claimed, and what our runs say.") -> Table:
