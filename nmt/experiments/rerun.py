@@ -41,9 +41,9 @@ class Rerun:
                 f"  now:  {training.words:>6,} words, {training.epochs:>3} epochs: {best['val_accuracy']:.1%} of the validation words, "
                 f"loss {best['val_loss']:.2f}, after {self.record['seconds']:.0f} s",
                 f"  full: {self.full_words:>6,} words, {self.full_epochs:>3} epochs: {told}",
-                f"  Why they differ: {self.full_words / training.words:.0f} times fewer words to learn from, and "
-                f"{self.full_words * self.full_epochs / (training.words * training.epochs):.0f} times fewer words seen in all. "
-                "So hold a rerun against a rerun of another row, not against the full row.",
+                f"  Why they differ: the full row had {self.full_words / training.words:.1f} times as many words to learn from,",
+                f"  and went through {self.full_words * self.full_epochs / (training.words * training.epochs):.0f} times as many in all. "
+                "Hold a rerun against a rerun of another row, not against the full one.",
             ]
         )
 
@@ -60,8 +60,10 @@ def rerun(name: str, label: str, *, words: int = 300, epochs: int = 3, seed: int
         records: where the full row's records are.
 
     Raises:
-        ValueError: for an unknown experiment or row; the message names those that there are.
+        ValueError: for an unknown experiment or row (the message names those that there are), or fewer than one word.
     """
+    if words < 1:
+        raise ValueError(f"a rerun needs at least one word to learn from, not {words}")
     if name not in EXPERIMENTS:
         raise ValueError(f"no experiment {name!r}; there are {', '.join(EXPERIMENTS)}")
     experiment = EXPERIMENTS[name]

@@ -42,6 +42,7 @@ def plot_costs(rows: Sequence[Mapping[str, str]]) -> Picture:
         axis.set_xlim(0, 1.35 * max([value for value in values if value is not None], default=1.0))
         axis.set_xlabel(label)
         axis.xaxis.set_major_locator(MaxNLocator(3))
+        axis.xaxis.set_major_formatter(lambda value, _place: f"{value:,.6g}")
         known = {name: value for name, value in zip(names, values) if value is not None}
         what = label.replace("\n", " ")
         told.append(
@@ -79,7 +80,7 @@ def plot_wrong_groups(panels: Mapping[str, Mapping[str, Counts]], what: str = "s
     if not panels or not all(panels.values()):
         raise ValueError("each panel needs the counts of at least one model")
     models = list(dict.fromkeys(name for found in panels.values() for name in found))
-    figure, axes = new_figure(3.3 * len(panels) + 0.5, 4.0, columns=len(panels), squeeze=False)
+    figure, axes = new_figure(max(6.5, 4.4 * len(panels)), 4.0, columns=len(panels), squeeze=False)
     told, worst = [], []
     for axis, (label, found) in zip(axes.flat, panels.items()):
         groups = list(dict.fromkeys(group for counts in found.values() for group in counts))
@@ -97,7 +98,8 @@ def plot_wrong_groups(panels: Mapping[str, Mapping[str, Counts]], what: str = "s
             if shares:
                 top = max(shares, key=shares.__getitem__)
                 if shares[top]:
-                    worst.append(f"{name} fails most at {_group(label, top)} ({shares[top]:.0%})")
+                    wrong, asked = found[name][top]
+                    worst.append(f"{name} fails most where {label.split(' (')[0]} is {top} ({wrong} of {asked})")
             told.append(f"{label}, {name}: " + ", ".join(f"{group} {w} of {n}" for group, (w, n) in found.get(name, {}).items()))
         _label(axis, label, groups, numeric, what)
     curves = all(_numeric(found) for found in panels.values())
@@ -107,10 +109,6 @@ def plot_wrong_groups(panels: Mapping[str, Mapping[str, Counts]], what: str = "s
     return finish(figure, alt=f"Shares of words {what}. {'. '.join(told)}.", reading=f"{reading[:1].upper()}{reading[1:]}.")
 
 
-def _group(label: str, group: str) -> str:
-    return f"{group} {label.split(' (')[0]}" if group[:1].isdigit() else f"“{group}”"
-
-
 def _label(axis: Axes, label: str, groups: Sequence[str], numeric: bool, what: str) -> None:
     shares = axis.yaxis if numeric else axis.xaxis
     shares.set_major_formatter(PercentFormatter(1, decimals=None))
@@ -118,6 +116,7 @@ def _label(axis: Axes, label: str, groups: Sequence[str], numeric: bool, what: s
         axis.set_xlabel(label)
         axis.set_ylabel(what)
         axis.set_ylim(bottom=0)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     else:
         axis.set_yticks(range(len(groups)), list(groups))
         axis.set_ylim(len(groups) - 0.5, -0.5)

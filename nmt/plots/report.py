@@ -96,7 +96,10 @@ def plot_lines(rows: Sequence[Measured], what: str, *, log: bool = False, marks:
     if log:
         axis.set_xscale("log")
         axis.xaxis.set_minor_formatter(NullFormatter())
-    axis.set_xticks(ticks, [f"{tick:,g}" if tick < 1e6 else f"{tick:g}" for tick in ticks])
+        axis.set_xlim(ticks[0] / 1.2, ticks[-1] * 1.2)
+    if not any(row.values or row.student is not None for row in rows):
+        axis.set_ylim(0, 1)
+    axis.set_xticks(ticks, [f"{tick:,g}" if tick < 1e6 else f"{tick:g}" for tick in ticks], fontsize=8 if len(ticks) > 5 else 10)
     axis.minorticks_off()
     axis.set_xlabel(what)
     axis.set_ylabel(_ACCURACY)

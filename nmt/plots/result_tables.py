@@ -50,7 +50,7 @@ class Table:
             inner = text if isinstance(content, str) else f'<a href="{html.escape(content[1])}">{text}</a>'
             align = "right" if place in self.numbers else "left"
             scope = f' scope="{scope}"' if scope else ""
-            return f'<{kind}{scope} style="text-align:{align};vertical-align:top{style}">{inner}</{kind}>'
+            return f'<{kind}{scope} style="text-align:{align};vertical-align:top;padding:4px 8px{style}">{inner}</{kind}>'
 
         head = "".join(cell("th", name, place, "col") for place, name in enumerate(self.columns))
         body = []
@@ -135,7 +135,7 @@ def verdict_table(verdicts: Sequence[Verdict], *numbers: str, caption: str = "Wh
     """
     chosen = []
     for number in numbers:
-        found = [one for one in verdicts if one.number == number or one.claim.startswith(number)]
+        found = [one for one in verdicts if one.number == number] or [one for one in verdicts if one.claim.startswith(number)]
         if not found:
             raise ValueError(f"no claim {number!r}; there are {', '.join(dict.fromkeys(one.number for one in verdicts))}")
         chosen += found

@@ -94,9 +94,9 @@ def words_apart(runs: Runs, first: tuple[str, int] = START[0], second: tuple[str
     order = [one.source for one in _words(next(iter(pair.values())))]
     names = list(pair)
     groups = (
-        (f"only {names[0]} is right", wrong[1] - wrong[0]),
-        (f"only {names[1]} is right", wrong[0] - wrong[1]),
-        ("both wrong", wrong[0] & wrong[1]),
+        ("the first", wrong[1] - wrong[0]),
+        ("the second", wrong[0] - wrong[1]),
+        ("neither", wrong[0] & wrong[1]),
     )
     rows: list[tuple[str, ...]] = []
     for label, words in groups:
@@ -107,9 +107,11 @@ def words_apart(runs: Runs, first: tuple[str, int] = START[0], second: tuple[str
         if not listed:
             rows.append(("none", "", "", "", label))
         elif len(listed) > SHOWN:
-            rows.append(("…", "", "", "", f"{label}: {len(listed) - SHOWN} more"))
+            rows.append((f"{len(listed) - SHOWN} more", "", "", "", label))
     return Table(
-        "Words that one run has right and the other wrong, and that both have wrong.", ("word", "right answer", *names, ""), tuple(rows)
+        "Words that one run has right and the other wrong, and that both have wrong.",
+        ("word", "right answer", *names, "who is right"),
+        tuple(rows),
     )
 
 
@@ -118,10 +120,17 @@ def compare_runs(records: Records | None = None) -> Explorer:
 
     Args:
         records: those that came with the course, if none are given.
+
+    Raises:
+        ValueError: if there is no record.
     """
     runs = recorded_runs(find_records() if records is None else records)
+    if not runs:
+        raise ValueError("no run is recorded yet; `make experiments` trains them")
     rows, seeds = list(runs), sorted({seed for own in runs.values() for seed in own})
-    start = [one if one[0] in runs and one[1] in runs[one[0]] else (rows[0], min(runs[rows[0]])) for one in START]
+    start = [(rows[place], min(runs[rows[place]])) for place in (0, -1)]
+    if all(row in runs and seed in runs[row] for row, seed in START):
+        start = list(START)
     controls = {
         "row": Dropdown(options=rows, value=start[0][0], description="First run:"),
         "seed": Dropdown(options=seeds, value=start[0][1], description="Its seed:"),
