@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from ipywidgets import Dropdown
 
-from nmt.data import WordPair, load_pairs
+from nmt.data import load_pairs
 from nmt.experiments.catalogue import EXPERIMENTS
 from nmt.experiments.records import find_records, wrong_words
 from nmt.experiments.tables import Records, found_rows
@@ -48,8 +49,10 @@ def _are(seeds: Sequence[int]) -> str:
     return f"is seed {seeds[0]}" if len(seeds) == 1 else f"are the seeds {', '.join(map(str, sorted(seeds)))}"
 
 
-def _words(record: Mapping[str, Any]) -> list[WordPair]:
-    return load_pairs(record["training"]["data"], "val")
+@cache
+def _words(data: str) -> tuple[str, ...]:
+    """The validation words of a data set, in the order of the alphabet."""
+    return tuple(pair.source for pair in load_pairs(data, "val"))
 
 
 def _pair(runs: Runs, first: tuple[str, int], second: tuple[str, int]) -> dict[str, Mapping[str, Any]]:
@@ -91,7 +94,7 @@ def words_apart(runs: Runs, first: tuple[str, int] = START[0], second: tuple[str
     pair = _pair(runs, first, second)
     answers = [{source: answer for source, _, answer in record["mistakes"]} for record in pair.values()]
     wrong = [wrong_words(record) for record in pair.values()]
-    order = [one.source for one in _words(next(iter(pair.values())))]
+    order = _words(next(iter(pair.values()))["training"]["data"])
     names = list(pair)
     groups = (
         ("the first", wrong[1] - wrong[0]),

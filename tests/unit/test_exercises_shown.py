@@ -36,6 +36,8 @@ def test_a_guess_is_kept_and_held_against_the_answer():
     assert shown.right is False and repr(shown) == "Measured: two. You guessed: one." and 'role="status"' in shown._repr_html_()
     assert guess("test.size", "How many?", ["one", "two"]).choice.value == "one", "the cell run again keeps the guess"
     assert reveal("test.size", "one").right is True
+    later = reveal("test.size", None)
+    assert later.right is None and repr(later) == "Not measured yet. You guessed: one."
     asked.choice.value = asked.choice.options[0]
     assert reveal("test.size", "one").right is None
 

@@ -101,8 +101,9 @@ def test_groups_of_words_are_curves_or_bars():
     classes = {"transformer, small": {"vowel": [2, 4]}, "Mamba, large": {"vowel": [0, 4]}}
     picture = plot_wrong_groups({"the number of letters": lengths, "the class": classes})
     assert picture.reading == (
-        "Transformer, small fails most where the number of letters is 4 (5 of 10); Mamba, large fails most where the number of letters is 3 "
-        "(1 of 10); transformer, small fails most where the class is vowel (2 of 4)."
+        "Transformer, small fails most where the number of letters is 4 (5 of 10); "
+        "Mamba, large fails most where the number of letters is 3 (1 of 10); "
+        "transformer, small fails most where the class is vowel (2 of 4)."
     )
     assert "Mamba, large: vowel 0 of 4" in picture.alt
     assert "<!-- vowel -->" in picture.svg and "<!-- 3 -->" in picture.svg

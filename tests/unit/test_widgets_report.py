@@ -7,6 +7,7 @@ import pytest
 from nmt.experiments.catalogue import EXPERIMENTS
 from nmt.experiments.records import find_records, wrong_words
 from nmt.pig_latin import to_pig_latin
+from nmt.plots.two_runs import plot_two_runs
 from nmt.widgets.report import SHOWN, START, compare_runs, recorded_runs, show_two_runs, words_apart
 
 RECORDS = find_records()
@@ -15,14 +16,8 @@ RECORDS = find_records()
 def record(seed, wrong, data="small", also=""):
     rows = [{"epoch": e, "train_loss": 1 / e, "val_loss": 1.1 / e} for e in (1, 2, 3)]
     mistakes = [[word, to_pig_latin(word), to_pig_latin(word)[:-1]] for word in wrong]
-    return {
-        "seed": seed,
-        "epochs": rows,
-        "mistakes": mistakes,
-        "also_wrong": also,
-        "training": {"data": data},
-        "best": {"val_accuracy": 0.5},
-    }
+    found = {"seed": seed, "epochs": rows, "mistakes": mistakes, "also_wrong": also}
+    return {**found, "training": {"data": data}, "best": {"val_accuracy": 0.5}}
 
 
 RUNS = {
@@ -30,6 +25,8 @@ RUNS = {
     "a: two": {0: record(0, ["desiring", "outwardly"], also="sole how")},
     "b: large": {0: record(0, [], "large")},
 }
+
+THREE = ({"a": RUNS["a: one"][0], "b": RUNS["a: two"][0]}, {"a": {"several": 1}, "b": {"several": 2}}, (1, 2))
 
 
 def test_words_that_only_one_run_has_right():
@@ -74,27 +71,33 @@ def test_what_cannot_be_compared_is_said(first, second, message):
 def test_the_explorer_starts_with_the_figure_above_it():
     box, runs = compare_runs(RECORDS), recorded_runs(RECORDS)
     assert show_two_runs(runs).to_html() in box.output.value and words_apart(runs).to_html() in box.output.value
-    assert repr(box).startswith(
-        "Explorer (first run, its seed, second run, seed of the second): run this cell to use it.\nIt starts with: Valid"
-    )
-    assert [
-        (box.controls["row"].value, box.controls["seed"].value),
-        (box.controls["other_row"].value, box.controls["other_seed"].value),
-    ] == [*START]
+    controls = {name: control.value for name, control in box.controls.items()}
+    assert controls == {"row": START[0][0], "seed": START[0][1], "other_row": START[1][0], "other_seed": START[1][1]}
+    text = repr(box)
+    assert text.startswith("Explorer (first run, its seed, second run, seed of the second): run this cell to use it.")
+    assert "It starts with: Validation words right: best: transformer, small, seed 0" in text
 
 
-def test_every_recorded_row_and_every_seed_draws_or_says_why_not():
+def test_every_recorded_row_and_every_seed_draws_or_says_why_not(monkeypatch):
     box = compare_runs(RECORDS)
     rows, seeds = box.controls["row"].options, box.controls["seed"].options
     assert len(set(rows)) == len(rows) and {row.split(":")[0] for row in rows} <= set(EXPERIMENTS)
+    drawn = plot_two_runs(*THREE)
+    monkeypatch.setattr("nmt.widgets.report.plot_two_runs", lambda runs, kinds, apart: drawn)  # drawing all takes minutes
     for row, seed in itertools.product(rows, seeds):
         box.controls["row"].value, box.controls["seed"].value = row, seed
         assert ("<img" in box.output.value) != ('role="alert"' in box.output.value), (row, seed)
         assert "Error" not in box.output.value, (row, seed)
+    monkeypatch.undo()
+    for row in rows[:: max(1, len(rows) // 8)]:
+        box.controls["row"].value, box.controls["seed"].value = row, 0
+        assert ("<img" in box.output.value) != ('role="alert"' in box.output.value), row
 
 
 def test_without_the_best_models_it_starts_elsewhere():
-    some = {key: one for key, one in RECORDS.items() if one["name"].startswith("positions")}
+    some = {key: one for key, one in RECORDS.items() if one["model"].get("positions") in ("none", "learned")}
     box = compare_runs(some)
-    assert box.controls["row"].value.startswith("positions: none")
-    assert "one run twice" in box.output.value
+    assert (box.controls["row"].value, box.controls["other_row"].value) == ("positions: none", "positions: learned")
+    assert "<img" in box.output.value
+    with pytest.raises(ValueError, match="no run is recorded yet"):
+        compare_runs({})
