@@ -35,5 +35,5 @@ __all__ = [
 
 def judge_all(records: Records) -> list[Verdict]:
     """Every claim and its parts, in the order of the claims; what only a table says comes last. Takes some seconds."""
-    found = [*judge_models(), *judge_embeddings(), *judge_records(records), judge_scans()]
+    found = [*judge_models(), *judge_embeddings(), *judge_records(records), *judge_scans()]
     return sorted(found, key=lambda one: (one.number == "table", one.number))

@@ -25,6 +25,7 @@ LOOKING, SCANNING = "07_interpretability", "05_scans"
 NO_STRUCTURE = 0.25  # a silhouette up to which no substantial structure is found (Kaufman & Rousseeuw 1990, table 4)
 MUCH = 2.0  # times as quick: "much faster"
 LOOPS, TREES = ("sequential", "fast"), ("hillis_steele", "blelloch", "heinsen")
+REPORTED = {2: 2e-5, 128: 1e-3}  # length → the student's largest difference between the scans
 _IN_OUR_WORDS = {"confirmed": HOLDS, "refined": IN_PART, "refuted": FAILS}
 
 
@@ -99,10 +100,40 @@ def more_grouped(narrow: Sequence[Any], wide: Sequence[Any], told: str) -> Findi
     return (IN_PART if mean(one.silhouette for one in narrow) > mean(one.silhouette for one in wide) else FAILS), told
 
 
-def judge_scans(path: Path = SCANS) -> Verdict:
-    """Claim 9, from the measured times: is a compiled parallel scan at least twice as quick as the quickest loop?"""
-    finding = quicker(json.loads(path.read_text(encoding="utf-8"))["compiled"])
-    return Verdict("9", "The parallel scan, compiled, is much faster", *finding, f"{SCANNING}, section 8")
+def judge_scans(path: Path = SCANS) -> list[Verdict]:
+    """Claim 9 and what the report says of the scans' difference, from the measured times and errors."""
+    record = json.loads(path.read_text(encoding="utf-8"))
+    errors, place = record["errors"]["student"], f"{SCANNING}, section 9"
+    return [
+        Verdict("9", "The parallel scan, compiled, is much faster", *quicker(record["compiled"]), f"{SCANNING}, section 8"),
+        Verdict("table", "The two scans differ by 2e-5 at length 2, and by 1e-3 at length 128", *as_large(errors), place),
+        Verdict("table", "They differ because log 0 is set to −12", *by_the_clamp(errors), place),
+    ]
+
+
+def as_large(rows: Sequence[Mapping[str, Any]], reported: Mapping[int, float] = REPORTED) -> Finding:
+    """Are the differences of the log-space scan within a factor of two of the reported ones? In part if some are.
+
+    Args:
+        rows: one length each, with the difference as it is ("heinsen").
+        reported: length → the student's figure.
+    """
+    ours = {row["length"]: row["heinsen"] for row in rows}
+    near = [0.5 <= ours[length] / theirs <= 2 for length, theirs in reported.items()]
+    told = ", ".join(f"{ours[length]:.0e} at length {length}" for length in reported)
+    return (HOLDS if all(near) else IN_PART if any(near) else FAILS), f"The same noise through one layer makes {told}."
+
+
+def by_the_clamp(rows: Sequence[Mapping[str, Any]]) -> Finding:
+    """Does the clamp alone make most of the difference at every length? In part if at some.
+
+    Args:
+        rows: one length each, with the difference as it is ("heinsen") and with the clamp alone, in double precision ("clamp").
+    """
+    most = [row["clamp"] > 0.5 * row["heinsen"] for row in rows]
+    last = max(rows, key=lambda row: row["length"])
+    told = f"At length {last['length']} the clamp alone makes {last['clamp']:.0e} of {last['heinsen']:.0e}; the rest is cancellation."
+    return (HOLDS if all(most) else IN_PART if any(most) else FAILS), told
 
 
 def quicker(rows: Sequence[Mapping[str, Any]]) -> Finding:

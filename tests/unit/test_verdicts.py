@@ -7,7 +7,7 @@ from nmt.data import load_pairs
 from nmt.embeddings import Grouping
 from nmt.experiments.records import find_records
 from nmt.verdicts import ENOUGH, FAILS, HOLDS, IN_PART, NO_WINNER, OPEN, VERDICTS, difference, judge_all, judge_records, judge_scans
-from nmt.verdicts.elsewhere import more_grouped, not_grouped, of_parts, quicker
+from nmt.verdicts.elsewhere import as_large, by_the_clamp, more_grouped, not_grouped, of_parts, quicker
 from nmt.verdicts.from_records import WRONG, longer_fail, makes_up, needs_scaling, repeats_the_end, right_rate, rows_of, slightly
 from nmt.verdicts.readings import crossings, winner
 from nmt.verdicts.rules import best_of, better, better_by, both_ends_fall, overfits, several
@@ -166,6 +166,18 @@ def test_quicker():
         quicker(measured(1, 1)[:1])
 
 
+def test_differences_of_the_scans():
+    def rows(*pairs):
+        return [{"length": length, "heinsen": whole, "clamp": clamp} for length, whole, clamp in pairs]
+
+    assert as_large(rows((2, 3e-5, 0), (128, 8e-4, 0)))[0] == HOLDS
+    assert as_large(rows((2, 3e-5, 0), (128, 1e-5, 0)))[0] == IN_PART and as_large(rows((2, 1, 0), (128, 1, 0)))[0] == FAILS
+    assert by_the_clamp(rows((2, 1e-5, 9e-6), (4, 1e-5, 9e-6)))[0] == HOLDS
+    assert by_the_clamp(rows((2, 1e-5, 9e-6), (4, 1e-3, 9e-6)))[0] == IN_PART
+    found = by_the_clamp(rows((2, 1e-5, 1e-6), (4, 1e-3, 9e-6)))
+    assert found == (FAILS, "At length 4 the clamp alone makes 9e-06 of 1e-03; the rest is cancellation.")
+
+
 def test_grouping_of_vowels():
     def group(silhouette, p):
         return Grouping(silhouette, p, 0.0, 0.1)
@@ -199,4 +211,4 @@ def test_with_the_records_at_hand_every_claim_has_its_place():
     assert len({one.claim for one in found}) == len(found)
     removed = next(one for one in found if one.number == "3c")
     assert removed.verdict in (HOLDS, IN_PART), "without positions far fewer words are right, in every seed"
-    assert judge_scans().verdict == FAILS and WRONG in rows_of("discretization", records)
+    assert judge_scans()[0].verdict == FAILS and WRONG in rows_of("discretization", records)
