@@ -20,7 +20,7 @@ from pygments.lexers.special import TextLexer
 from pygments.util import ClassNotFound
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-EXPLORER, FIGURE = "Explorer (", "Figure. "
+EXPLORER, FIGURE, TABLE = "Explorer (", "Figure. ", "Table. "  # how the text forms of these outputs begin
 EMBEDDED = re.compile(r'src="data:image/(png|jpeg|gif|webp);base64,([A-Za-z0-9+/=]+)"')
 LINKED = re.compile(r'(<(?:img|a)\b[^>]*?\b(?:src|href)=")([^"]+)(")')
 
@@ -59,11 +59,11 @@ class Renderer(IPythonRenderer):
 
     def block_html(self, html: str) -> str:
         """HTML in Markdown: its links count too."""
-        return str(super().block_html(self._links_of(html)))
+        return str(super().block_html(self.links_of(html)))
 
     def inline_html(self, html: str) -> str:
         """HTML within a line: its links count too."""
-        return str(super().inline_html(self._links_of(html)))
+        return str(super().inline_html(self.links_of(html)))
 
     def codespan(self, text: str) -> str:
         """Code within a line; the name of a file leads to that file."""
@@ -75,7 +75,8 @@ class Renderer(IPythonRenderer):
         """A table that scrolls by itself where the page is narrow."""
         return f'<div class="table" tabindex="0"><table>\n{text}</table></div>\n'
 
-    def _links_of(self, text: str) -> str:
+    def links_of(self, text: str) -> str:
+        """HTML with its links between files of the repository turned into links between pages."""
         return LINKED.sub(lambda found: found[1] + self.links.resolve(self.source, found[2]) + found[3], text)
 
 
@@ -108,6 +109,9 @@ class CourseExporter(HTMLExporter):
 def render_notebook(notebook: NotebookNode, renderer: Renderer) -> str:
     """HTML of a stored notebook. It is not run: what the site shows is what the notebook holds."""
     show_explorers(notebook, renderer.source)
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        if output.get("data", {}).get("text/plain", "").startswith(TABLE):
+            output.data["text/html"] = renderer.links_of(output.data["text/html"])
     body, _ = CourseExporter(renderer).from_notebook_node(notebook)
     return str(body)
 

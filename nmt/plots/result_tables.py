@@ -60,7 +60,8 @@ class Table:
             body.append(f"<tr>{''.join(cells)}</tr>")
         caption = f'<caption style="caption-side:top;text-align:left;padding:4px 0">{html.escape(self.caption)}</caption>'
         said = "".join(f"<p>{html.escape(line)}</p>" for line in self.reading.splitlines())
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>{said}"
+        table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+        return f'<div style="overflow-x:auto">{table}</div>{said}'
 
     def _repr_html_(self) -> str:
         return self.to_html()
@@ -102,7 +103,7 @@ def _row(cells: Mapping[str, str]) -> tuple[str, ...]:
         cells["row"],
         _percent(cells["val_accuracy"], cells["val_accuracy_sd"]),
         cells["against_the_best"] or cells["p"],
-        f"{float(cells['val_loss']):.3f}, {float(cells['train_loss']):.3f}",
+        ", ".join(f"{float(cells[key]):.3f}" if cells[key] else "not finite" for key in ("val_loss", "train_loss")),
         _percent(cells["train_accuracy"]),
         f"{int(cells['parameters']):,}",
         f"{int(cells['cpu_seconds']):,}",

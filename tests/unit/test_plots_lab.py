@@ -56,6 +56,7 @@ def test_a_table_is_told_to_every_reader():
     html = shown.to_html()
     assert '<th scope="col"' in html and '<th scope="row"' in html and "<caption" in html and "Fruit &amp; co." in html
     assert '<a href="a.html">pears</a>' in html and html.count("font-weight:bold") == 2 and html.endswith("<p>One line.</p><p>Two.</p>")
+    assert html.startswith('<div style="overflow-x:auto"><table>'), "a wide one scrolls by itself"
     assert "color" not in html, "the page's own colours, light or dark"
     assert repr(shown) == "Table. Fruit & co.\n        pieces\napples       3\npears       12\nOne line.\nTwo."
     with pytest.raises(ValueError, match="at least one row"):

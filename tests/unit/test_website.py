@@ -113,6 +113,15 @@ def test_an_explorer_shows_the_figure_that_it_starts_with(tmp_path):
             built(write_course(tmp_path / f"c{number}", *cells), tmp_path / "none")
 
 
+def test_links_in_a_table_lead_to_pages(tmp_path):
+    def table(target):
+        return shown("Table. Claims.", **{"text/html": f'<table><tr><td><a href="{target}">02_two</a></td></tr></table>'})
+
+    assert '<a href="02_two.html">02_two</a>' in built(write_course(tmp_path / "a", table("02_two.ipynb")), tmp_path / "there")
+    with pytest.raises(make_site.BrokenLink, match="gone.ipynb is not there"):
+        built(write_course(tmp_path / "b", table("gone.ipynb")), tmp_path / "gone")
+
+
 def test_formulas_arrive_as_they_were_written(tmp_path):
     formula = r"\begin{aligned} a_{<t} &= \bar A \\ b &< *c* \end{aligned}"
     cells = [
