@@ -123,6 +123,7 @@ def _label(axis: Axes, label: str, groups: Sequence[str], numeric: bool, what: s
         axis.set_ylabel(label)
         axis.set_xlabel(what)
         axis.set_xlim(left=0)
+        axis.xaxis.set_major_locator(MaxNLocator(4))
     axis.grid(axis="y" if numeric else "x", color="#dddddd", lw=0.6)
     axis.set_axisbelow(True)
 
