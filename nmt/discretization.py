@@ -32,7 +32,7 @@ from jaxtyping import Float, Inexact
 from torch import Tensor
 
 RULES = ("mixed", "zoh", "bilinear", "backward_euler", "forward_euler", "generalized_bilinear")
-_ALPHA = {"forward_euler": 1.0, "bilinear": 0.5, "backward_euler": 0.0}
+ALPHA = {"forward_euler": 1.0, "bilinear": 0.5, "backward_euler": 0.0}
 
 
 class StateSpace(NamedTuple):
@@ -264,7 +264,7 @@ def _resolve_alpha(name: str, alpha: float | int | None) -> float | None:
     if name != "generalized_bilinear":
         if alpha is not None:
             raise ValueError(f'only "generalized_bilinear" takes an alpha, {name!r} has none to choose')
-        return _ALPHA.get(name)
+        return ALPHA.get(name)
     if alpha is None or not 0 <= alpha <= 1:
         raise ValueError(f"alpha must lie between 0 (backward Euler) and 1 (forward Euler), not be {alpha}")
     return float(alpha)

@@ -16,6 +16,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from nmt.selective_scan_by_rule import RULES_WITH_SLOPES, SelectiveScanByRule, columns, rows, time_first
+
 LOG2_E = math.log2(math.e)
 
 
@@ -76,14 +78,23 @@ def selective_scan_with_state(
     C: Float[Tensor, "b l n"],
     D: Float[Tensor, " e"] | None = None,
     initial_state: Float[Tensor, "b e n"] | None = None,
+    rule: str = "mixed",
 ) -> tuple[Float[Tensor, "b l e"], Float[Tensor, "b e n"]]:
-    """`selective_scan` that returns the pair (y, state after the last position), from which a later call can go on."""
+    """`selective_scan` that returns the pair (y, state after the last position), from which a later call can go on.
+
+    `rule` names another discretisation: h_t = decay(Δ_t A) ∘ h_{t−1} + gain(Δ_t A) ∘ Δ_t B_t x_t, decay and gain as in
+    `nmt.discretization`. Raises ValueError for a rule that is neither "mixed" nor a key of `RULES_WITH_SLOPES` too.
+    """
     _check(x, delta, A, B, C, D, initial_state)
+    if rule != "mixed" and rule not in RULES_WITH_SLOPES:
+        raise ValueError(f"no scan for the rule {rule!r}; choose one of mixed, {', '.join(RULES_WITH_SLOPES)}")
+    if rule != "mixed" and bool((A.detach() >= 0).any()):
+        raise ValueError(f"the rule {rule!r} needs a stable A, all of it below 0; for others use `selective_scan_reference`")
     if initial_state is None:
         initial_state = x.new_zeros(x.shape[0], *A.shape)
     inputs = (x, delta, A, B, C, initial_state)
     keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
-    y, last_state = _SelectiveScan.apply(*inputs, keep)
+    y, last_state = _SelectiveScan.apply(*inputs, keep) if rule == "mixed" else SelectiveScanByRule.apply(*inputs, keep, rule)
     return (y if D is None else y + D * x), last_state
 
 
@@ -104,20 +115,6 @@ def _check(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor 
             raise ValueError(f"x and {name} must hold the same kind of real number, not {x.dtype} and {tensor.dtype}")
 
 
-def _time_first(tensor: Tensor) -> Tensor:
-    return tensor.transpose(0, 1).contiguous()
-
-
-def _rows(tensor: Tensor) -> tuple[Tensor, ...]:
-    """One (b, 1, …) slice a position."""
-    return tensor.unsqueeze(2).unbind()
-
-
-def _columns(tensor: Tensor) -> tuple[Tensor, ...]:
-    """One (b, …, 1) slice a position."""
-    return tensor.unsqueeze(3).unbind()
-
-
 class _SelectiveScan(torch.autograd.Function):
     """Time first, so that each step works on contiguous slices; states laid out (b, n, e), so that the long axis is innermost.
 
@@ -129,16 +126,14 @@ class _SelectiveScan(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, initial_state: Tensor, keep: bool
     ) -> tuple[Tensor, Tensor]:
-        x, delta, B, C = (_time_first(tensor) for tensor in (x, delta, B, C))
+        x, delta, B, C = (time_first(tensor) for tensor in (x, delta, B, C))
         (length, b, e), n = x.shape, A.shape[1]
         rate = (A.T * LOG2_E).contiguous()  # (n, e)
         states = x.new_empty(length + 1 if keep else 1, b, n, e)  # states[t] is the state before position t
         h = states[0].copy_(initial_state.transpose(1, 2))
         decay, y = x.new_empty(b, n, e), torch.empty_like(x)
         after = states[1:].unbind() if keep else (h,) * length
-        for delta_t, input_t, B_t, C_t, y_t, h_t in zip(
-            _rows(delta), _rows(delta * x), _columns(B), _rows(C), _rows(y), after, strict=True
-        ):
+        for delta_t, input_t, B_t, C_t, y_t, h_t in zip(rows(delta), rows(delta * x), columns(B), rows(C), rows(y), after, strict=True):
             torch.mul(delta_t, rate, out=decay).exp2_()
             h = torch.mul(decay, h, out=h_t).addcmul_(input_t, B_t)
             torch.bmm(C_t, h, out=y_t)
@@ -151,13 +146,13 @@ class _SelectiveScan(torch.autograd.Function):
     def backward(ctx: Any, grad_y: Tensor, grad_last_state: Tensor) -> tuple[Tensor | None, ...]:
         """With g_t = ∂loss/∂h_t: g_t = C_t ∂loss/∂y_t + exp(Δ_{t+1} A) ∘ g_{t+1}, a scan from the end to the beginning."""
         x, delta, A, B, C, states = ctx.saved_tensors
-        grad_y = _time_first(grad_y)
+        grad_y = time_first(grad_y)
         A, rate = A.T.contiguous(), (A.T * LOG2_E).contiguous()  # both (n, e)
         g = grad_last_state.transpose(1, 2).clone(memory_format=torch.contiguous_format)
         decay, product, grad_A = torch.empty_like(g), torch.empty_like(g), torch.zeros_like(g)
         grad_input, grad_delta, grad_B, grad_C = (torch.empty_like(tensor) for tensor in (x, delta, B, C))
-        given = (_rows(delta), _rows(delta * x), _rows(B), _columns(C), _rows(grad_y), states[:-1].unbind(), states[1:].unbind())
-        wanted = (_rows(grad_input), grad_delta.unbind(), grad_B.unbind(), grad_C.unbind())
+        given = (rows(delta), rows(delta * x), rows(B), columns(C), rows(grad_y), states[:-1].unbind(), states[1:].unbind())
+        wanted = (rows(grad_input), grad_delta.unbind(), grad_B.unbind(), grad_C.unbind())
         steps = zip(*(reversed(slices) for slices in (*given, *wanted)), strict=True)
         for delta_t, input_t, B_t, C_t, grad_y_t, before, h_t, grad_input_t, grad_delta_t, grad_B_t, grad_C_t in steps:
             torch.sum(torch.mul(h_t, grad_y_t, out=product), dim=2, out=grad_C_t)

@@ -36,8 +36,8 @@ class MambaConfig:
     under the convolution (1: each letter alone), `delta_rank` r of the map that makes Δ (0: d/16, rounded up). In training, `dropout`
     of the numbers between blocks are dropped, and `inner_dropout` of a block's e gated channels.
 
-    Choices: `discretization` by name. `scan` by name: "fused" is the quick one for the rule "mixed", other rules then scan by "fast". The
-    names that begin with "wrong" are mistakes to be looked at.
+    Choices: `discretization` by name. `scan` by name: "fused" is the quick one. The names that begin with "wrong" are mistakes
+    to be looked at.
     `delta`: the step size comes from the "input", is a learned "constant" of each channel, or a function of the "position";
     `delta_scaled` divides it by √e. `b_and_c`: B and C come from the "input" or are learned "constant"s. `a_start`: A begins as
     −1, −2, … −n in each channel ("s4d-real") or as −1 everywhere ("minus-one"); `a_learned` lets it change. `gate` multiplies the
@@ -164,10 +164,11 @@ class SelectiveSSM(nn.Module):
         trace = self.choose(x, start)
         if self.trace_hook is not None:
             trace = self.trace_hook(trace)
-        if self.config.scan == "fused" and trace.discretization == "mixed":  # Ā and B̄ are never stored
-            return selective_scan_with_state(trace.x, trace.delta, trace.A, trace.B, trace.C, trace.D, state)
+        method = self.config.scan
+        if method == "fused" and trace.discretization in DISCRETIZATIONS:  # Ā and B̄ are never stored
+            return selective_scan_with_state(trace.x, trace.delta, trace.A, trace.B, trace.C, trace.D, state, trace.discretization)
         decay, weight = trace.discretize()
-        method = "fast" if self.config.scan == "fused" else self.config.scan
+        method = "fast" if method == "fused" else method
         scan_by = WRONG[method] if method in WRONG else partial(scan, method=method)
         states = scan_by(decay, weight * trace.x[..., None], state)  # (b, l, e, n)
         return einsum(states, trace.C, "b l e n, b l n -> b l e") + trace.D * trace.x, states[:, -1]

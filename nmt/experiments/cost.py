@@ -13,8 +13,9 @@ from nmt.experiments.grid import Run
 # Processor seconds a batch, measured on one busy core: a fixed part a layer, and one that grows with the numbers that are moved.
 _TRANSFORMER = (4.8e-3, 1.75e-9)  # a layer; a layer, word and parameter
 _MAMBA = (1.0e-3, 3.3e-4, 4.0e-9)  # a layer; a layer and letter; a layer, letter, word, channel and state
-_STORED = {"zoh": 7.0}  # rules that store Ā and B̄ take so many times as long,
-_STORED_ELSE = 4.5  # or else so many
+_RULES = {"mixed": 1.0, "zoh": 3.0}  # rules that change the input too take so many times as long,
+_OTHER_RULE = 1.7  # or else so many,
+_STORED = 3.5  # and scans that store Ā and B̄ so many
 _PADDED = 1.6  # and padded batches, with their masks
 _LETTERS = 21  # of source and target together, on average
 
@@ -46,9 +47,8 @@ def _batch_seconds(model: Mapping[str, Any], words: float) -> float:
         return fixed * layers + moved * words * layers * model["hidden_size"] ** 2 * 12
     layers, channels = model["num_layers"], model["expansion"] * model["hidden_size"]
     fixed, letter, moved = _MAMBA
-    fused = model["scan"] == "fused" and model["discretization"] == "mixed"
-    stored = 1.0 if fused else _STORED.get(model["discretization"], _STORED_ELSE)
-    per_letter = letter + moved * words * channels * (model["state_size"] + 8) * stored
+    slower = _RULES.get(model["discretization"], _OTHER_RULE) if model["scan"] == "fused" else _STORED
+    per_letter = letter + moved * words * channels * (model["state_size"] + 8) * slower
     return layers * (fixed + _LETTERS * per_letter)
 
 

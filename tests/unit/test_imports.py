@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Each floor from left to right: a file imports from lower floors, and on its own floor from files to its left.
 FLOORS = [
     ["pig_latin", "data", "padding"],
-    ["sizes", "allocator", "positions", "attention", "discretization", "scan", "selective_scan", "selective_ssm"],
+    ["sizes", "allocator", "positions", "attention", "discretization", "scan", "selective_scan_by_rule", "selective_scan", "selective_ssm"],
     ["transformer", "mamba", "decoding"],
     ["timing", "scan_trials", "training", "files", "checkpoints", "experiments", "speedrun", "embedding_tables"],
     [
