@@ -104,6 +104,8 @@ def test_gradients_of_several_batches():
     assert makes_up(rows(FAIR, BAD))[0] == FAILS and "does not shrink" in makes_up(rows(FAIR, BAD))[1]
     assert makes_up(rows(TWIN, BAD))[0] == FAILS and "nothing to make up for" in makes_up(rows(TWIN, BAD))[1]
     assert makes_up({})[0] == OPEN
+    costly = rows(FAIR, BAD) | {"random lengths, padded, 5 added up": BAD}
+    assert makes_up(costly)[0] == IN_PART and "cost more" in makes_up(costly)[1]
 
 
 def test_stability_and_learning_rate():
