@@ -91,7 +91,7 @@ def makes_up(rows: Rows) -> Finding:
         if added.sign <= 0:
             price = difference(rows, pairs[0][1], pairs[1][1])
             if price.sign > 0:
-                return IN_PART, f"The loss is there with one batch and gone with five, but five times fewer steps cost more. {price}. {told}"
+                return IN_PART, f"The loss is there with one batch and gone with five, but fewer steps cost more. {price}. {told}"
             return HOLDS, f"The loss is there with one batch and gone with five. {told}"
         return (IN_PART, f"The loss shrinks. {told}") if added.value < alone.value else (FAILS, f"The loss does not shrink. {told}")
 

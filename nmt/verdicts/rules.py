@@ -88,7 +88,8 @@ def asked(rows: Rows, labels: Sequence[str], rule: Callable[[], Finding]) -> Fin
     return (OPEN, missing) if missing else rule()
 
 
-_LUCK = "That is no more than luck explains."
+def _no_finding(found: Difference) -> str:
+    return "It lies inside the spread over seeds." if abs(found.value) <= found.spread else "Other words could tell otherwise."
 
 
 def better(rows: Rows, first: str, second: str) -> Finding:
@@ -97,7 +98,7 @@ def better(rows: Rows, first: str, second: str) -> Finding:
     def rule() -> Finding:
         found = difference(rows, first, second)
         if found.sign == 0:
-            return FAILS, f"{found}. {_LUCK}"
+            return FAILS, f"{found}. {_no_finding(found)}"
         return (HOLDS, f"{found}.") if found.sign > 0 else (FAILS, f"It is the other way round. {found}.")
 
     return asked(rows, (first, second), rule)
