@@ -50,7 +50,7 @@ def test_better():
     rows = {"good": GOOD, "fair": FAIR, "bad": BAD, "twin": TWIN, "few": GOOD[: ENOUGH - 1]}
     assert better(rows, "good", "bad")[0] == HOLDS
     assert better(rows, "bad", "good")[0] == FAILS and better(rows, "bad", "good")[1].startswith("It is the other way round.")
-    assert better(rows, "good", "twin")[0] == FAILS and "no more than luck" in better(rows, "good", "twin")[1]
+    assert better(rows, "good", "twin")[0] == FAILS and "inside the spread" in better(rows, "good", "twin")[1]
     assert better(rows, "good", "few") == (OPEN, "Seeds not run yet: few (2 of 3).") and better(rows, "good", "gone")[0] == OPEN
 
 
