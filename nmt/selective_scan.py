@@ -118,8 +118,8 @@ def _check(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor 
 class _SelectiveScan(torch.autograd.Function):
     """Time first, so that each step works on contiguous slices; states laid out (b, n, e), so that the long axis is innermost.
 
-    Every step writes into buffers made once, and all slices are taken before the loop: at this course's sizes, taking a slice costs
-    a third of what the arithmetic on it does. exp(Δ A) is computed as 2^(Δ A log₂ e), in torch about three times as fast.
+    Every step writes into buffers made once, and all slices are taken before the loop: in small batches, taking a
+    slice costs a good part of what the arithmetic on it does. exp(Δ A) is computed as 2^(Δ A log₂ e), in torch about three times as fast.
     """
 
     @staticmethod
