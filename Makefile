@@ -77,8 +77,8 @@ train: $(READY) ## remake the shipped checkpoints and the best models' run recor
 
 ABLATED := "full" "no-gate --no-gate" "no-convolution --kernel-size 1" "constant-delta --delta constant" "constant-b-and-c --b-and-c constant"
 
-positions: $(READY) ## remake the run records of notebook 03: five position schemes, three seeds each (a quarter of an hour)
-	@set -e; for seed in 0 1 2; do for scheme in none sinusoidal learned learned-from-sinusoidal rotary; do \
+positions: $(READY) ## remake the run records of notebook 03: five position schemes, five seeds each (three quarters of an hour)
+	@set -e; for seed in 0 1 2 3 4; do for scheme in none sinusoidal learned learned-from-sinusoidal rotary; do \
 		name=positions-$$scheme-seed$$seed; \
 		$(PY) -m nmt train small-transformer --positions $$scheme --epochs 20 --batch-size 32 --accumulate 2 --seed $$seed --threads 1 --out runs/$$name; \
 		cp runs/$$name/record.json assets/results/runs/$$name.json; \
