@@ -69,7 +69,7 @@ BEST := $(foreach data,small large,$(foreach kind,transformer mamba,$(foreach se
 train: $(READY) ## remake the shipped checkpoints and the best models' run records, five seeds each, in runs/ and assets/ (a night on two cores)
 	@printf '%s\n' $(BEST) | xargs -P $(JOBS) -I{} sh -ec 'run={}; model=$${run%-seed*}; \
 		$(PY) -m nmt train "$${model#*-}-$${model%-*}" --seed "$${run##*seed}" --threads 1 --out "runs/$$run" && cp "runs/$$run/record.json" "assets/results/runs/$$run.json"'
-	@$(PY) -m nmt train small-mamba --a-start s4d-real --a-learned --seed 0 --threads 1 --out runs/mamba-small-learned-a
+	@$(PY) -m nmt train small-mamba --num-layers 4 --gate --epochs 40 --a-start s4d-real --a-learned --seed 0 --threads 1 --out runs/mamba-small-learned-a
 	@set -e; ship() { for ending in safetensors json; do cp "runs/$$1/model.$$ending" "assets/checkpoints/$$2.$$ending"; done; }; \
 	for data in small large; do for kind in transformer mamba; do ship $$kind-$$data-seed0 $$kind-$$data; done; done; \
 	for seed in 1 2; do ship transformer-small-seed$$seed transformer-small-seed$$seed; done; \
@@ -106,7 +106,7 @@ embeddings: $(READY) ## remake the tables of notebook 07: embeddings at four wid
 ablations: $(READY) ## remake the run records of notebook 06: one part of Mamba switched off, three seeds each (half an hour)
 	@set -e; for seed in 0 1 2; do for ablated in $(ABLATED); do \
 		set -- $$ablated; run=runs/mamba-ablation-$$1-seed$$seed; record=assets/results/runs/mamba-ablation-$$1-seed$$seed.json; shift; \
-		$(PY) -m nmt train small-mamba --state-size 16 --epochs 15 --batch-size 16 --accumulate 2 --seed $$seed --threads 1 --out $$run $$@; \
+		$(PY) -m nmt train small-mamba --num-layers 4 --gate --state-size 16 --epochs 15 --batch-size 16 --accumulate 2 --seed $$seed --threads 1 --out $$run $$@; \
 		cp $$run/record.json $$record; \
 	done; done
 

@@ -16,7 +16,7 @@ class Preset:
         return Preset({**self.model, **(model or {})}, {**self.training, **(training or {})})
 
 
-_MAMBA = {"kind": "mamba", "num_layers": 4, "state_size": 64, "a_start": "minus-one", "a_learned": False}
+_MAMBA = {"kind": "mamba", "num_layers": 6, "a_start": "minus-one", "a_learned": False, "gate": False}
 PRESETS = {
     "small-transformer": Preset(
         {"kind": "transformer", "dropout": 0.2},
@@ -24,14 +24,14 @@ PRESETS = {
     ),
     "large-transformer": Preset(
         {"kind": "transformer", "dropout": 0.1},
-        {"data": "large", "epochs": 30, "batch_size": 32, "accumulate": 2, "weight_decay": 0.2},
+        {"data": "large", "epochs": 40, "batch_size": 32, "accumulate": 2, "weight_decay": 0.2},
     ),
     "small-mamba": Preset(
-        {**_MAMBA, "dropout": 0.15, "inner_dropout": 0.15},
-        {"data": "small", "epochs": 40, "batch_size": 8, "accumulate": 4, "weight_decay": 0.5},
+        {**_MAMBA, "state_size": 64, "dropout": 0.15, "inner_dropout": 0.15},
+        {"data": "small", "epochs": 45, "batch_size": 8, "accumulate": 4, "weight_decay": 0.5},
     ),
     "large-mamba": Preset(
-        {**_MAMBA, "dropout": 0.1, "inner_dropout": 0.05},
-        {"data": "large", "epochs": 16, "batch_size": 32, "accumulate": 2, "weight_decay": 0.2},
+        {**_MAMBA, "state_size": 32, "dropout": 0.1, "inner_dropout": 0.05},
+        {"data": "large", "epochs": 12, "batch_size": 32, "accumulate": 1, "weight_decay": 0.2},
     ),
 }
