@@ -67,14 +67,14 @@ def results_table(records: dict[str, list[dict[str, Any]]]) -> str:
         if len(sizes) > 1:
             raise ValueError(f"the seeds of {name} have models of different sizes: {sorted(sizes)}")
         right = [run["best"]["val_accuracy"] for run in runs]
-        spread = f" ({min(right):.1%} to {max(right):.1%})" if len(runs) > 1 else ""
+        spread = f" ({min(right):.2%} to {max(right):.2%})" if len(runs) > 1 else ""
         cells = (
             f"`{name}`",
             str(len(runs)),
             f"{sizes.pop():,}",
-            f"{mean(right):.1%}{spread}",
+            f"{mean(right):.2%}{spread}",
             f"{mean(run['best']['val_loss'] for run in runs):.3f}",
-            f"{mean(run['best']['train_accuracy'] for run in runs):.1%}",
+            f"{mean(run['best']['train_accuracy'] for run in runs):.2%}",
             f"{mean(run['seconds'] for run in runs) / 60:.1f}",
         )
         rows.append(f"| {' | '.join(cells)} |")

@@ -33,7 +33,7 @@ def test_every_recorded_number_reaches_the_table(tmp_path):
         (tmp_path / f"transformer-small-seed{seed}.json").write_text(json.dumps(record(seed, accuracy)))
     (tmp_path / "mamba-ablation-no-gate-seed0.json").write_text(json.dumps(record(0, 0.5)))
     _, _, row = readme.results_table(readme.load_records(tmp_path)).splitlines()
-    assert row == "| `transformer-small` | 3 | 123,456 | 98.5% (98.1% to 98.9%) | 0.021 | 100.0% | 1.5 |"
+    assert row == "| `transformer-small` | 3 | 123,456 | 98.50% (98.10% to 98.90%) | 0.021 | 100.00% | 1.5 |"
 
 
 def test_without_records_the_table_says_so(tmp_path):
