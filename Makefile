@@ -66,7 +66,7 @@ data: $(READY_DEV) ## remake the word pairs in data/ and check every count and c
 
 BEST := $(foreach data,small large,$(foreach kind,transformer mamba,$(foreach seed,0 1 2 3 4,$(kind)-$(data)-seed$(seed))))
 
-train: $(READY) ## remake the shipped checkpoints and the best models' run records, five seeds each, in runs/ and assets/ (three hours on two cores)
+train: $(READY) ## remake the shipped checkpoints and the best models' run records, five seeds each, in runs/ and assets/ (three and a half hours on two cores)
 	@printf '%s\n' $(BEST) | xargs -P $(JOBS) -I{} sh -ec 'run={}; model=$${run%-seed*}; \
 		$(PY) -m nmt train "$${model#*-}-$${model%-*}" --seed "$${run##*seed}" --threads 1 --out "runs/$$run" && cp "runs/$$run/record.json" "assets/results/runs/$$run.json"'
 	@$(PY) -m nmt train small-mamba --num-layers 4 --gate --epochs 40 --a-start s4d-real --a-learned --seed 0 --threads 1 --out runs/mamba-small-learned-a

@@ -32,7 +32,7 @@ PRESETS = {
         {"data": "small", "epochs": 45, "batch_size": 8, "accumulate": 4, "weight_decay": 0.5},
     ),
     "large-mamba": Preset(
-        {**_MAMBA, "state_size": 32, "dropout": 0.1, "inner_dropout": 0.05},
-        {"data": "large", "epochs": 12, "batch_size": 32, "accumulate": 1, "weight_decay": 0.2},
+        {**_MAMBA, "state_size": 32, "dropout": 0.1, "inner_dropout": 0.1},
+        {"data": "large", "epochs": 25, "batch_size": 32, "accumulate": 1, "weight_decay": 0.3},
     ),
 }

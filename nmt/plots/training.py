@@ -49,7 +49,7 @@ def plot_learning_curves(rows: Sequence[Mapping[str, Any]], *, epochs: int = 0) 
     left.yaxis.set_minor_formatter(NullFormatter())
     left.set_ylabel("loss (nats per character)")
     _percent_axis(right, "words spelled right")
-    right.legend(loc="lower right", frameon=False)
+    right.legend(loc="lower right" if last["train_accuracy"] > 0.5 else "upper right", frameon=False)
     reading = (
         f"After epoch {last['epoch']} the loss on validation words is {last['val_loss']:.2g} nats per character "
         f"(guessing: {GUESSING:.2f}), and {last['val_accuracy']:.1%} of them are spelled right."
