@@ -101,7 +101,7 @@ embeddings: $(READY) ## remake the tables of notebook 07: embeddings at four wid
 		done; \
 	done; \
 	train width-64-longer-seed0 --hidden-size 64 $(GENTLE) $(MANY_STEPS) --seed 0; \
-	$(PY) -m nmt.embedding_tables $$runs
+	$(PY) -m course.interpretability.stored_embeddings $$runs
 
 ablations: $(READY) ## remake the run records of notebook 06: one part of Mamba switched off, three seeds each (half an hour)
 	@set -e; for seed in 0 1 2; do for ablated in $(ABLATED); do \
@@ -111,14 +111,14 @@ ablations: $(READY) ## remake the run records of notebook 06: one part of Mamba 
 	done; done
 
 experiments: $(READY) ## train what of the lab report has no record yet, then write its tables and figures; ARGS="--dry-run" only estimates
-	OMP_NUM_THREADS=1 $(PY) -m nmt experiments run all $(ARGS)
-	$(PY) -m nmt experiments report
+	OMP_NUM_THREADS=1 $(PY) -m course experiments run all $(ARGS)
+	$(PY) -m course experiments report
 
 beyond: $(READY) ## ask the best models invented, long and one-letter words, and sort their mistakes, for assets/results/beyond.json
-	$(PY) -m nmt experiments beyond $(ARGS)
+	$(PY) -m course experiments beyond $(ARGS)
 
 speedrun: $(READY) ## the Pig Latin speed run: seconds of training to 97 % and 99 % of small's validation words, three seeds each
-	$(PY) -m nmt speedrun $(ARGS)
+	$(PY) -m course speedrun $(ARGS)
 
 bench: $(READY_DEV) ## measure training and decoding beside their peers; ONLY=scans measures the scans of notebook 05 instead
 	$(PY) tests/benchmarks/$(or $(ONLY),speed).py $(ARGS)
@@ -127,24 +127,24 @@ memory: $(READY_DEV) ## measure the memory that each notebook and JupyterLab nee
 	$(PY) tests/notebooks/kernel_memory.py $(ONLY)
 
 diagrams: $(READY) ## redraw assets/diagrams/
-	$(PY) -m nmt.plots.diagrams
+	$(PY) assets/diagrams/draw.py
 
 readme: $(READY_DEV) ## write the tables of README.md and docs/teaching.md from what is in the repository
-	$(PY) .ci/readme.py
-	$(PY) .ci/teaching.py
+	$(PY) tools/readme.py
+	$(PY) tools/teaching.py
 
 glossary: $(READY_DEV) ## write each entry's first place of use to docs/glossary.md, and name what it lacks
-	$(PY) .ci/glossary.py
+	$(PY) tools/glossary.py
 
-javascript: $(READY_DEV) ## remake nmt/javascript/ and website/katex/ from npm packages; needs node, npm and a network
-	$(PY) .ci/javascript.py $(ARGS)
+javascript: $(READY_DEV) ## remake course/plots/javascript/ and website/katex/ from npm packages; needs node, npm and a network
+	$(PY) tools/javascript.py $(ARGS)
 
 format: $(READY_DEV) ## format the code and fix what lint can fix
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
 pins: $(READY_DEV) ## write the installed versions to requirements.txt and requirements-dev.txt
-	$(PY) .ci/pins.py
+	$(PY) tools/pins.py
 
 clean: ## remove the environment and all caches
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,5 @@
-"""Remake the word lists of this folder from their two public sources, and check every count and checksum on the way.
+"""Remake the word lists of this folder from their two public sources, and check every count and
+checksum on the way.
 
     python data/build.py                                  download both sources, then build
     python data/build.py --deb FILE.deb --wheel FILE.whl  build from files that you already have
@@ -40,10 +41,13 @@ CHECKSUMS = {
     "Austen words": "b8669c4c33adf2d6b6ecf1617f2c9c08e0415aba9fa199a46875e628801e8eae",
     "small words": "4591bc87d5a662c1462d2da960ff0da5d4e2fb883025aaa5bec1feed1bd30b98",
     "large words": "20fa687c5193e2b8e3243c7f496f3750c39b5e5cfa1d0d9f2d60dd021d9bcf68",
-    "large pairs as in the original course": "ece740b7f16ff3661a554b920f00cc4ec9a75f0f53a8b5292aa5d64888b0ef58",
+    "large pairs as in the original course": (
+        "ece740b7f16ff3661a554b920f00cc4ec9a75f0f53a8b5292aa5d64888b0ef58"
+    ),
 }
 
-# Penn Treebank word splitting, as far as it changes which words this novel has. Tried in this order.
+# Penn Treebank word splitting, as far as it changes which words this novel has. Tried in this
+# order.
 TREEBANK = [
     (r"\bcannot\b", "can not"),
     (r"[,:]", " "),
@@ -58,7 +62,9 @@ def check(name: str, content: str | bytes) -> None:
     """Stop the build when `content` is not what the course was made with."""
     found = hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
     if found != CHECKSUMS[name]:
-        raise SystemExit(f"{name}: sha256 is {found}, expected {CHECKSUMS[name]}; nothing was written")
+        raise SystemExit(
+            f"{name}: sha256 is {found}, expected {CHECKSUMS[name]}; nothing was written"
+        )
     print(f"{name}: sha256 {found[:12]}… as expected")
 
 
@@ -70,23 +76,37 @@ def as_lines(words: Collection[str]) -> str:
 def read_novel(deb: bytes) -> str:
     """The text of *Sense and Sensibility* in Debian's package, an R lazy-load database.
 
-    The index (`.rdx`, gzip) says where in the database (`.rdb`) an object's bytes lie. There, four bytes of length
-    stand before the zlib stream of one serialized R object: here a vector of the novel's lines.
+    The index (`.rdx`, gzip) says where in the database (`.rdb`) an object's bytes lie. There, four
+    bytes of length stand before the zlib stream of one serialized R object: here a vector of the
+    novel's lines.
     """
     import rdata
 
     with tarfile.open(fileobj=io.BytesIO(member_of_ar(deb, "data.tar"))) as archive:
-        files = {Path(member.name).suffix: member for member in archive if "/data/Rdata" in member.name}
+        files = {
+            Path(member.name).suffix: member for member in archive if "/data/Rdata" in member.name
+        }
         index, database = (archive.extractfile(files[ending]).read() for ending in (".rdx", ".rdb"))  # type: ignore[union-attr]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # "Unknown file type: assumed RDS", which is right
-        offset, length = map(int, rdata.conversion.convert(rdata.parser.parse_data(gzip.decompress(index)))["variables"][NOVEL])
-        lines = rdata.conversion.convert(rdata.parser.parse_data(zlib.decompress(database[offset + 4 : offset + length])))
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # "Unknown file type: assumed RDS", which is right
+        offset, length = map(
+            int,
+            rdata.conversion.convert(rdata.parser.parse_data(gzip.decompress(index)))["variables"][
+                NOVEL
+            ],
+        )
+        lines = rdata.conversion.convert(
+            rdata.parser.parse_data(zlib.decompress(database[offset + 4 : offset + length]))
+        )
     return "".join(f"{line}\n" for line in lines)
 
 
 def member_of_ar(archive: bytes, prefix: str) -> bytes:
-    """The first file whose name starts with `prefix` in an `ar` archive, the container of Debian packages."""
+    """The first file whose name starts with `prefix` in an `ar` archive, the container of Debian
+    packages.
+    """
     if not archive.startswith(b"!<arch>\n"):
         raise SystemExit("the Debian package is damaged: it is no ar archive")
     start = 8
@@ -100,7 +120,9 @@ def member_of_ar(archive: bytes, prefix: str) -> bytes:
 
 
 def split_words(text: str) -> set[str]:
-    """The word types of a text: lower case, Treebank splitting, and of the result what consists of letters and dashes."""
+    """The word types of a text: lower case, Treebank splitting, and of the result what consists of
+    letters and dashes.
+    """
     text = text.lower()
     for pattern, replacement in TREEBANK:
         text = re.sub(pattern, replacement, text)
@@ -115,40 +137,68 @@ def read_unigrams(wheel: bytes) -> str:
 
 
 def make_files(austen: set[str], norvig: set[str]) -> dict[str, str]:
-    """Every data file, as text, from the two populations. Checks sizes and checksums of all of them."""
-    small = set(sorted(austen, key=lambda word: hashlib.sha256(f"piglatin-small:{word}".encode()).digest())[: SIZES["small"]])
+    """Every data file, as text, from the two populations. Checks sizes and checksums of all of
+    them.
+    """
+    small = set(
+        sorted(austen, key=lambda word: hashlib.sha256(f"piglatin-small:{word}".encode()).digest())[
+            : SIZES["small"]
+        ]
+    )
     large, both = austen | norvig, austen & norvig
-    population = {word: "both" if word in both else "austen" if word in austen else "norvig" for word in large}
+    population = {
+        word: "both" if word in both else "austen" if word in austen else "norvig" for word in large
+    }
     pairs = {word: WordPair.of(word, population[word]) for word in sorted(large)}
     course = course_pairs(list(pairs.values()))
 
     check("Austen words", as_lines(austen))
     check("small words", as_lines(small))
     check("large words", as_lines(large))
-    check("large pairs as in the original course", as_lines([f"{pair.source} {pair.target}" for pair in course]))
+    check(
+        "large pairs as in the original course",
+        as_lines([f"{pair.source} {pair.target}" for pair in course]),
+    )
     small_pairs, large_pairs = [pairs[word] for word in sorted(small)], list(pairs.values())
     return {
         "austen.txt": as_lines(austen),
         "small.tsv": as_table(small_pairs),
         "large.tsv": as_table(large_pairs),
-        "README.md": with_counts((FOLDER / "README.md").read_text(encoding="utf-8"), small_pairs, large_pairs),
+        "README.md": with_counts(
+            (FOLDER / "README.md").read_text(encoding="utf-8"), small_pairs, large_pairs
+        ),
     }
 
 
 def as_table(pairs: list[WordPair]) -> str:
     """One pair a line, tabs between the columns, under a header line."""
-    rows = [COLUMNS] + [(pair.source, pair.target, pair.rule_class, pair.split, pair.population) for pair in pairs]
+    rows = [COLUMNS] + [
+        (pair.source, pair.target, pair.rule_class, pair.split, pair.population) for pair in pairs
+    ]
     return "".join("\t".join(row) + "\n" for row in rows)
 
 
 def with_counts(sheet: str, small: list[WordPair], large: list[WordPair]) -> str:
     """The data sheet with its table of counts filled in, between the two marks."""
-    rows = ["| words | small | large |", "| --- | ---: | ---: |", f"| all | {len(small):,} | {len(large):,} |"]
-    for field, values in (("split", SPLITS), ("rule_class", RULE_CLASSES), ("population", POPULATIONS)):
+    rows = [
+        "| words | small | large |",
+        "| --- | ---: | ---: |",
+        f"| all | {len(small):,} | {len(large):,} |",
+    ]
+    for field, values in (
+        ("split", SPLITS),
+        ("rule_class", RULE_CLASSES),
+        ("population", POPULATIONS),
+    ):
         counts = [Counter(getattr(pair, field) for pair in pairs) for pairs in (small, large)]
-        rows += [f"| {field} `{value}` | {counts[0][value]:,} | {counts[1][value]:,} |" for value in values]
+        rows += [
+            f"| {field} `{value}` | {counts[0][value]:,} | {counts[1][value]:,} |"
+            for value in values
+        ]
     filled, found = re.subn(
-        r"(?s)(<!-- counts: .*? -->\n).*?(?=<!-- end of counts -->)", lambda mark: mark[1] + "\n" + "\n".join(rows) + "\n\n", sheet
+        r"(?s)(<!-- counts: .*? -->\n).*?(?=<!-- end of counts -->)",
+        lambda mark: mark[1] + "\n" + "\n".join(rows) + "\n\n",
+        sheet,
     )
     if found != 1:
         raise SystemExit("README.md: the marks around the counts are missing; nothing was written")
@@ -157,7 +207,9 @@ def with_counts(sheet: str, small: list[WordPair], large: list[WordPair]) -> str
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file whole or not at all: beside it first, then into place."""
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=path.parent, suffix=".part", delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", newline="\n", dir=path.parent, suffix=".part", delete=False
+    ) as file:
         part = Path(file.name)
     try:
         part.write_text(text, encoding="utf-8", newline="\n")
@@ -172,20 +224,29 @@ def download(command: list[str], pattern: str, folder: Path, option: str) -> Pat
     try:
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError) as problem:
-        raise SystemExit(f"could not download with `{' '.join(command[:2])}` ({problem}); fetch it yourself and give {option}") from None
+        raise SystemExit(
+            f"could not download with `{' '.join(command[:2])}` ({problem}); fetch it yourself and"
+            f" give {option}"
+        ) from None
     return next(folder.glob(pattern))
 
 
 def main() -> None:
     """Read the options, fetch what is not given, check everything, then write."""
-    parser = argparse.ArgumentParser(description="Remake the word lists from their sources and check them.")
-    parser.add_argument("--deb", type=Path, help=f"the Debian package {DEBIAN_PACKAGE}, already downloaded")
+    parser = argparse.ArgumentParser(
+        description="Remake the word lists from their sources and check them."
+    )
+    parser.add_argument(
+        "--deb", type=Path, help=f"the Debian package {DEBIAN_PACKAGE}, already downloaded"
+    )
     parser.add_argument("--wheel", type=Path, help=f"the wheel of {WHEEL}, already downloaded")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", WHEEL]
-        deb = options.deb or download(["apt-get", "download", DEBIAN_PACKAGE], "*.deb", folder, "--deb")
+        deb = options.deb or download(
+            ["apt-get", "download", DEBIAN_PACKAGE], "*.deb", folder, "--deb"
+        )
         wheel = options.wheel or download(pip, "*.whl", folder, "--wheel")
         novel, unigrams = read_novel(deb.read_bytes()), read_unigrams(wheel.read_bytes())
     check("text of the novel", novel)

@@ -1,4 +1,6 @@
-"""The command line: `python -m nmt train | evaluate | translate | experiments | grade`. Every error is one line, and exit status 2."""
+"""The command line: `python -m nmt train | evaluate | translate`. Every error is one line, and exit
+status 2.
+"""
 
 import argparse
 import json
@@ -16,9 +18,7 @@ from nmt.checkpoints import KINDS, load_checkpoint, read_config
 from nmt.data import load_pairs
 from nmt.decoding import translate
 from nmt.evaluation import evaluate
-from nmt.experiments import PRESETS, run
-from nmt.grade_command import add_command
-from nmt.lab_commands import add_commands
+from nmt.runs import PRESETS, run
 from nmt.training import TrainingConfig, TrainingState
 
 
@@ -31,8 +31,15 @@ class OneLineParser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status is 0, 2 for a mistake in what was asked, 130 for an interrupt."""
-    options = _parser().parse_args(arguments)
+    """Run one command; the exit status is that of `run_command`."""
+    return run_command(_parser(), arguments)
+
+
+def run_command(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
+    """Run what the arguments ask for; the exit status is 0, 2 for a mistake in what was asked, 130
+    for an interrupt.
+    """
+    options = parser.parse_args(arguments)
     try:
         return options.command(options)
     except KeyboardInterrupt:
@@ -42,38 +49,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except (ValueError, OSError, ArithmeticError, RuntimeError) as error:
-        print(f"nmt: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{parser.prog.split()[-1]}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
 
 
 def _parser() -> OneLineParser:
-    parser = OneLineParser(prog="python -m nmt", description="Train, evaluate and use models that spell Pig Latin.")
+    parser = OneLineParser(
+        prog="python -m nmt", description="Train, evaluate and use models that spell Pig Latin."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=OneLineParser)
 
-    training = commands.add_parser("train", help="train a model", description="Train a model; run again, it goes on where it stopped.")
+    training = commands.add_parser(
+        "train",
+        help="train a model",
+        description="Train a model; run again, it goes on where it stopped.",
+    )
     training.set_defaults(command=_train)
-    kinds = training.add_subparsers(required=True, metavar="NAME", dest="name", parser_class=OneLineParser)
+    kinds = training.add_subparsers(
+        required=True, metavar="NAME", dest="name", parser_class=OneLineParser
+    )
     for name, preset in PRESETS.items():
-        _train_options(kinds.add_parser(name, help=f"a {preset.model['kind']} on the {preset.training['data']} data"), name)
+        _train_options(
+            kinds.add_parser(
+                name, help=f"a {preset.model['kind']} on the {preset.training['data']} data"
+            ),
+            name,
+        )
 
-    evaluation = commands.add_parser("evaluate", help="measure a trained model", description="Loss and word accuracy of a model.")
+    evaluation = commands.add_parser(
+        "evaluate", help="measure a trained model", description="Loss and word accuracy of a model."
+    )
     evaluation.set_defaults(command=_evaluate)
     _checkpoint_option(evaluation)
     evaluation.add_argument("--data", choices=("small", "large"), default="small")
     evaluation.add_argument("--split", choices=("train", "val", "test"), default="val")
     evaluation.add_argument("--json", action="store_true", help="print JSON")
 
-    translation = commands.add_parser("translate", help="translate text", description="Translate a text word by word.")
+    translation = commands.add_parser(
+        "translate", help="translate text", description="Translate a text word by word."
+    )
     translation.set_defaults(command=_translate)
     _checkpoint_option(translation)
-    translation.add_argument("text", metavar="TEXT", help="a text, or - to read lines from standard input")
-    add_commands(commands)
-    add_command(commands)
+    translation.add_argument(
+        "text", metavar="TEXT", help="a text, or - to read lines from standard input"
+    )
     return parser
 
 
 def _checkpoint_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a .safetensors file, or a name such as transformer-small")
+    parser.add_argument(
+        "checkpoint",
+        metavar="CHECKPOINT",
+        help="a .safetensors file, or a name such as transformer-small",
+    )
 
 
 def _train_options(parser: argparse.ArgumentParser, name: str) -> None:
@@ -82,24 +110,50 @@ def _train_options(parser: argparse.ArgumentParser, name: str) -> None:
     for part, config in defaults.items():
         group = parser.add_argument_group(f"{part} (defaults are those of {name})")
         for item in fields(config):
-            flag, default = "--" + item.name.replace("_", "-"), getattr(preset, part).get(item.name, item.default)
-            kind: dict[str, Any] = {"type": type(item.default), "metavar": type(item.default).__name__.upper()}
+            flag, default = (
+                "--" + item.name.replace("_", "-"),
+                getattr(preset, part).get(item.name, item.default),
+            )
+            kind: dict[str, Any] = {
+                "type": type(item.default),
+                "metavar": type(item.default).__name__.upper(),
+            }
             if isinstance(item.default, bool):
                 kind = {"action": argparse.BooleanOptionalAction}
-            group.add_argument(flag, dest=f"{part}.{item.name}", default=None, help=f"default {default}", **kind)
-    parser.add_argument("--config", type=Path, metavar="FILE", help="TOML with tables [model] and [training]; flags go before it")
-    parser.add_argument("--out", type=Path, metavar="DIR", help=f"folder of the run, by default runs/{name}-seedSEED")
-    parser.add_argument("--threads", type=int, metavar="INT", help="CPU threads, by default all cores")
+            group.add_argument(
+                flag, dest=f"{part}.{item.name}", default=None, help=f"default {default}", **kind
+            )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="TOML with tables [model] and [training]; flags go before it",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help=f"folder of the run, by default runs/{name}-seedSEED",
+    )
+    parser.add_argument(
+        "--threads", type=int, metavar="INT", help="CPU threads, by default all cores"
+    )
 
 
 def _settings(options: argparse.Namespace) -> tuple[dict[str, Any], TrainingConfig]:
     """Preset, then file, then flags: what comes later wins."""
     preset = PRESETS[options.name]
-    parts: dict[str, dict[str, Any]] = {"model": dict(preset.model), "training": dict(preset.training)}
+    parts: dict[str, dict[str, Any]] = {
+        "model": dict(preset.model),
+        "training": dict(preset.training),
+    }
     if options.config:
         for part, values in _read_toml(options.config).items():
             if part not in parts or not isinstance(values, dict):
-                raise ValueError(f"{options.config}: unknown key {part!r}; a config has the tables [model] and [training]")
+                raise ValueError(
+                    f"{options.config}: unknown key {part!r}; a config has the tables [model] and"
+                    " [training]"
+                )
             parts[part] |= values
     for flag, value in vars(options).items():
         part, _, key = flag.partition(".")
@@ -107,7 +161,10 @@ def _settings(options: argparse.Namespace) -> tuple[dict[str, Any], TrainingConf
             parts[part][key] = value
     kind = parts["model"].pop("kind")
     if kind != preset.model["kind"]:
-        raise ValueError(f"{options.config}: a model of kind {kind!r}, but {options.name} is a {preset.model['kind']}")
+        raise ValueError(
+            f"{options.config}: a model of kind {kind!r}, but {options.name} is a"
+            f" {preset.model['kind']}"
+        )
     model = asdict(read_config(KINDS[kind][1], parts["model"]))
     return {"kind": kind, **model}, read_config(TrainingConfig, parts["training"])
 
@@ -133,8 +190,9 @@ def _train(options: argparse.Namespace) -> int:
         return 130
     best = record["best"]
     print(
-        f"{out / 'model.safetensors'}: {record['parameters']:,} parameters, best epoch {best['epoch']} of {config.epochs}, "
-        f"validation loss {best['val_loss']:.4f} nats per character, word accuracy {best['val_accuracy']:.2%}"
+        f"{out / 'model.safetensors'}: {record['parameters']:,} parameters, best epoch"
+        f" {best['epoch']} of {config.epochs}, validation loss {best['val_loss']:.4f} nats per"
+        f" character, word accuracy {best['val_accuracy']:.2%}"
     )
     return 0
 
@@ -143,20 +201,37 @@ def _progress(bar: tqdm) -> Callable[[TrainingState], None]:
     def after_epoch(state: TrainingState) -> None:
         row = state.progress.epochs[-1]
         bar.update(row["epoch"] - bar.n)
-        bar.set_postfix(loss=f"{row['val_loss']:.3f}", words=f"{row['val_accuracy']:.1%}", refresh=False)
+        bar.set_postfix(
+            loss=f"{row['val_loss']:.3f}", words=f"{row['val_accuracy']:.1%}", refresh=False
+        )
 
     return after_epoch
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    result = evaluate(load_checkpoint(options.checkpoint).model, load_pairs(options.data, options.split))
+    result = evaluate(
+        load_checkpoint(options.checkpoint).model, load_pairs(options.data, options.split)
+    )
     if options.json:
-        print(json.dumps({"loss": round(result.loss, 6), "word_accuracy": round(result.word_accuracy, 6), "words": result.words}))
+        print(
+            json.dumps(
+                {
+                    "loss": round(result.loss, 6),
+                    "word_accuracy": round(result.word_accuracy, 6),
+                    "words": result.words,
+                }
+            )
+        )
         return 0
     print(f"{options.data}, {options.split}: {result.words:,} words")
-    print(f"loss {result.loss:.4f} nats per character, word accuracy {result.word_accuracy:.2%}, {len(result.mistakes)} wrong")
+    print(
+        f"loss {result.loss:.4f} nats per character, word accuracy {result.word_accuracy:.2%},"
+        f" {len(result.mistakes)} wrong"
+    )
     for mistake in result.mistakes:
-        print(f"  {mistake.source} → {mistake.answer}, right: {mistake.target} ({mistake.rule_class})")
+        print(
+            f"  {mistake.source} → {mistake.answer}, right: {mistake.target} ({mistake.rule_class})"
+        )
     return 0
 
 

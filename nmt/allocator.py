@@ -1,7 +1,9 @@
-"""One switch for the memory allocator: keep freed memory, so that it can be used again without asking the kernel.
+"""One switch for the memory allocator: keep freed memory, so that it can be used again without
+asking the kernel.
 
-By default glibc hands every freed block larger than 128 KiB back to the kernel. The next tensor of the same size is then
-made of fresh pages, and each page costs a fault on its first write. On a CPU that can take longer than the arithmetic.
+By default glibc hands every freed block larger than 128 KiB back to the kernel. The next tensor of
+the same size is then made of fresh pages, and each page costs a fault on its first write. On a CPU
+that can take longer than the arithmetic.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ _M_MMAP_MAX = -4
 def keep_freed_memory() -> bool:
     """Tell glibc to keep freed memory for this process, and say whether it agreed.
 
-    The effect equals starting Python with `MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647`. Large blocks then come
-    from the heap instead of a mapping of their own, and the heap is never trimmed. The price is that the process keeps
-    its peak memory until it ends. Calling it twice does no harm.
+    The effect equals starting Python with `MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647`.
+    Large blocks then come from the heap instead of a mapping of their own, and the heap is never
+    trimmed. The price is that the process keeps its peak memory until it ends. Calling it twice
+    does no harm.
 
     Returns True on Linux with glibc; False, with nothing changed, everywhere else. Raises nothing.
 

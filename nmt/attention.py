@@ -1,4 +1,6 @@
-"""Attention: each query asks every key "how well do you match?", and takes the average of the values by the answers."""
+"""Attention: each query asks every key "how well do you match?", and takes the average of the
+values by the answers.
+"""
 
 import math
 from collections.abc import Callable
@@ -14,30 +16,44 @@ from nmt.positions import RotaryPositions
 PatternHook = Callable[[Tensor], Tensor]
 
 
-def causal_mask(queries: int, keys: int | None = None, device: torch.device | str | None = None) -> Bool[Tensor, "q k"]:
+def causal_mask(
+    queries: int, keys: int | None = None, device: torch.device | str | None = None
+) -> Bool[Tensor, "q k"]:
     """Who may attend to whom when nobody may look ahead: True where key position ≤ query position.
 
-    With more keys than queries the last query stands at the last key, as it does when decoding with a cache.
+    With more keys than queries the last query stands at the last key, as it does when decoding with
+    a cache.
 
     Raises:
-        ValueError: with fewer keys than queries, for the first queries would have nothing to attend to.
+        ValueError: with fewer keys than queries, for the first queries would have nothing to attend
+            to.
     """
     keys = queries if keys is None else keys
     if keys < queries:
-        raise ValueError(f"{keys} keys for {queries} queries: each query needs at least the key at its own position")
+        raise ValueError(
+            f"{keys} keys for {queries} queries: each query needs at least the key at its own"
+            " position"
+        )
     return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(diagonal=keys - queries)
 
 
 def check_mask(mask: Tensor) -> None:
     """Raise a ValueError for a mask that is not boolean, or that leaves a query without any key."""
     if mask.dtype != torch.bool:
-        raise ValueError(f"a mask is boolean (True = may attend), but this one is {mask.dtype}; make it so, for example with mask.bool()")
+        raise ValueError(
+            f"a mask is boolean (True = may attend), but this one is {mask.dtype}; make it so, for"
+            " example with mask.bool()"
+        )
     if not bool(mask.any(dim=-1).all()):
-        raise ValueError("the mask leaves a query without any key to attend to; allow each query at least one")
+        raise ValueError(
+            "the mask leaves a query without any key to attend to; allow each query at least one"
+        )
 
 
 def attention_weights(
-    query: Float[Tensor, "... q k"], key: Float[Tensor, "... s k"], mask: Bool[Tensor, "..."] | None = None
+    query: Float[Tensor, "... q k"],
+    key: Float[Tensor, "... s k"],
+    mask: Bool[Tensor, "..."] | None = None,
 ) -> Float[Tensor, "... q s"]:
     """How much each query takes from each key:  softmax over s of  query_q · key_s / √k.
 
@@ -50,7 +66,8 @@ def attention_weights(
         Weights between 0 and 1; each query's weights sum to 1.
 
     Raises:
-        ValueError: if the mask is not boolean, or leaves some query nothing to attend to: its softmax would be 0/0.
+        ValueError: if the mask is not boolean, or leaves some query nothing to attend to: its
+            softmax would be 0/0.
 
     Source: Vaswani et al. 2017, §3.2.1, equation 1.
     """
@@ -85,8 +102,9 @@ def scaled_dot_product_attention(
 class MultiHeadAttention(nn.Module):
     """Several attentions side by side, each on its own k = d / h coordinates.
 
-    query, key, value = X W_Q, M W_K, M W_V, cut into h heads; each head attends; the heads' outputs are joined and mixed by W_O.
-    X holds the vectors that ask, M (the memory) those that are asked: the same for self-attention, the encoder's for cross-attention.
+    query, key, value = X W_Q, M W_K, M W_V, cut into h heads; each head attends; the heads' outputs
+    are joined and mixed by W_O. X holds the vectors that ask, M (the memory) those that are asked:
+    the same for self-attention, the encoder's for cross-attention.
 
     Args:
         hidden_size: d.
@@ -94,8 +112,8 @@ class MultiHeadAttention(nn.Module):
         dropout: the probability that a weight is dropped in training.
         rotary: turns queries and keys by their positions first, if given.
 
-    `pattern_hook`, if set, receives the weights (b, h, q, s) before dropout and returns those to use instead: for looking, and for
-    intervening.
+    `pattern_hook`, if set, receives the weights (b, h, q, s) before dropout and returns those to
+    use instead: for looking, and for intervening.
 
     Raises:
         ValueError: if `num_heads` does not divide `hidden_size`.
@@ -103,10 +121,19 @@ class MultiHeadAttention(nn.Module):
     Source: Vaswani et al. 2017, §3.2.2.
     """
 
-    def __init__(self, hidden_size: int, num_heads: int, *, dropout: float = 0.0, rotary: RotaryPositions | None = None) -> None:
+    def __init__(
+        self,
+        hidden_size: int,
+        num_heads: int,
+        *,
+        dropout: float = 0.0,
+        rotary: RotaryPositions | None = None,
+    ) -> None:
         super().__init__()
         if num_heads < 1 or hidden_size % num_heads:
-            raise ValueError(f"{num_heads} heads do not divide a hidden size of {hidden_size}; choose a divisor")
+            raise ValueError(
+                f"{num_heads} heads do not divide a hidden size of {hidden_size}; choose a divisor"
+            )
         self.num_heads, self.dropout, self.rotary = num_heads, dropout, rotary
         self.to_query = nn.Linear(hidden_size, hidden_size, bias=False)
         self.to_key_value = nn.Linear(hidden_size, 2 * hidden_size, bias=False)
@@ -121,7 +148,8 @@ class MultiHeadAttention(nn.Module):
         *,
         return_weights: bool = False,
     ) -> Float[Tensor, "b q d"] | tuple[Float[Tensor, "b q d"], Float[Tensor, "b h q s"]]:
-        """Attend from `inputs` to `memory` (to `inputs` themselves if None); with `return_weights`, give the weights too.
+        """Attend from `inputs` to `memory` (to `inputs` themselves if None); with `return_weights`,
+        give the weights too.
 
         Raises:
             ValueError: for a mask that `attention_weights` would refuse.
@@ -139,9 +167,15 @@ class MultiHeadAttention(nn.Module):
         query = rearrange(self.to_query(inputs), "b q (h k) -> b h q k", h=self.num_heads)
         return query if self.rotary is None else self.rotary(query, start)
 
-    def keys_and_values(self, memory: Float[Tensor, "b s d"], start: int = 0) -> tuple[Float[Tensor, "b h s k"], Float[Tensor, "b h s k"]]:
-        """What the memory offers, cut into heads; computed once and kept when decoding step by step."""
-        key, value = rearrange(self.to_key_value(memory), "b s (two h k) -> two b h s k", two=2, h=self.num_heads)
+    def keys_and_values(
+        self, memory: Float[Tensor, "b s d"], start: int = 0
+    ) -> tuple[Float[Tensor, "b h s k"], Float[Tensor, "b h s k"]]:
+        """What the memory offers, cut into heads; computed once and kept when decoding step by
+        step.
+        """
+        key, value = rearrange(
+            self.to_key_value(memory), "b s (two h k) -> two b h s k", two=2, h=self.num_heads
+        )
         return (key if self.rotary is None else self.rotary(key, start)), value
 
     def attend(
@@ -152,12 +186,18 @@ class MultiHeadAttention(nn.Module):
         mask: Bool[Tensor, "..."] | None = None,
         start: int = 0,
     ) -> Float[Tensor, "b q d"]:
-        """Attend from `inputs`, whose first vector stands at position `start`, to keys and values made before."""
+        """Attend from `inputs`, whose first vector stands at position `start`, to keys and values
+        made before.
+        """
         query = self.queries(inputs, start)
         if self.pattern_hook is not None:
             return self._join(self._attend_in_the_open(query, key, value, mask)[0])
-        dropout = self.dropout if self.training else 0.0  # the fast path: the same numbers, but the weights are never stored
-        return self._join(F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout))
+        dropout = (
+            self.dropout if self.training else 0.0
+        )  # the fast path: the same numbers, but the weights are never stored
+        return self._join(
+            F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+        )
 
     def _attend_in_the_open(
         self,
@@ -166,7 +206,9 @@ class MultiHeadAttention(nn.Module):
         value: Float[Tensor, "b h s k"],
         mask: Bool[Tensor, "..."] | None,
     ) -> tuple[Float[Tensor, "b h q k"], Float[Tensor, "b h q s"]]:
-        """The formula itself: each head's output, and the weights that made it, for the hook and for whoever wants to see them."""
+        """The formula itself: each head's output, and the weights that made it, for the hook and
+        for whoever wants to see them.
+        """
         weights = attention_weights(query, key, mask)
         if self.pattern_hook is not None:
             weights = self.pattern_hook(weights)

@@ -1,20 +1,20 @@
-"""From word pairs in text files to mini-batches of token numbers: vocabulary, pairs, splits, length buckets."""
+"""From word pairs in text files to mini-batches of token numbers: vocabulary, pairs, splits, length
+buckets.
+"""
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import random
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from nmt import ROOT
 from nmt.pig_latin import DASH, LETTERS, RULE_CLASSES, check_word, rule_class, to_pig_latin
 
 Split = Literal["train", "val", "test"]
@@ -22,14 +22,16 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 POPULATIONS = ("austen", "norvig", "both")
 SIZES = {"small": 3_198, "large": 22_383}
 COLUMNS = ("word", "pig_latin", "rule_class", "split", "population")
-DATA_FOLDER = Path(__file__).resolve().parents[1] / "data"
+DATA_FOLDER = ROOT / "data"
 
 # The two pairs of the original course that follow no rule of ours.
 _EXTRA_COURSE_PAIRS = (("md", "mayday"), ("mp", "maypay"))
 
 
 class Vocabulary:
-    """The 29 tokens: a = 0 … z = 25, the dash = 26, `<SOS>` = 27 (start of a target), `<EOS>` = 28 (end of a word)."""
+    """The 29 tokens: a = 0 … z = 25, the dash = 26, `<SOS>` = 27 (start of a target), `<EOS>` = 28
+    (end of a word).
+    """
 
     def __init__(self) -> None:
         self.tokens = (*LETTERS, DASH, "<SOS>", "<EOS>")
@@ -42,7 +44,8 @@ class Vocabulary:
         """The token numbers of the word's characters, without `<SOS>` and `<EOS>`.
 
         Raises:
-            ValueError: the word is empty, or holds a character that is no token; the message names it and its place.
+            ValueError: the word is empty, or holds a character that is no token; the message names
+                it and its place.
         """
         check_word(word)
         return [self._number[character] for character in word]
@@ -50,7 +53,8 @@ class Vocabulary:
     def decode(self, ids: Iterable[int] | Int[Tensor, " length"]) -> str:
         """The word that token numbers spell, up to the first `<EOS>`.
 
-        A leading `<SOS>` is left out. One in the middle is a mistake of a model, and is shown as `<SOS>`.
+        A leading `<SOS>` is left out. One in the middle is a mistake of a model, and is shown as
+        `<SOS>`.
 
         Raises:
             ValueError: a number is not a token.
@@ -69,7 +73,9 @@ class Vocabulary:
             ValueError: the number is outside 0 … 28.
         """
         if not 0 <= number < self.size:
-            raise ValueError(f"{number} is no token number; the vocabulary runs from 0 to {self.size - 1}")
+            raise ValueError(
+                f"{number} is no token number; the vocabulary runs from 0 to {self.size - 1}"
+            )
         return self.tokens[number]
 
 
@@ -78,9 +84,11 @@ VOCABULARY = Vocabulary()
 
 @dataclass(frozen=True)
 class WordPair:
-    """An English word with its Pig Latin spelling, its class under the rule, and the split it belongs to.
+    """An English word with its Pig Latin spelling, its class under the rule, and the split it
+    belongs to.
 
-    `population` says which word list it comes from: "austen", "norvig" or "both"; empty for a word of your own.
+    `population` says which word list it comes from: "austen", "norvig" or "both"; empty for a word
+    of your own.
     """
 
     source: str
@@ -91,15 +99,18 @@ class WordPair:
 
     @classmethod
     def of(cls, word: str, population: str = "") -> WordPair:
-        """The pair of any word, made by the rule. Raises ValueError for a word that the rule can't spell."""
+        """The pair of any word, made by the rule. Raises ValueError for a word that the rule can't
+        spell.
+        """
         return cls(word, to_pig_latin(word), rule_class(word), split_of(word), population)
 
 
 def split_of(word: str) -> Split:
-    """The split of a word, decided by the word alone, so that it is the same in every run, data set and machine.
+    """The split of a word, decided by the word alone, so that it is the same in every run, data set
+    and machine.
 
-    With u = the first 8 bytes (big-endian) of sha256("piglatin-split:" + word), divided by 2^64: "train" where
-    u < 0.8, "val" (validation) where u < 0.9, else "test".
+    With u = the first 8 bytes (big-endian) of sha256("piglatin-split:" + word), divided by 2^64:
+    "train" where u < 0.8, "val" (validation) where u < 0.9, else "test".
     """
     digest = hashlib.sha256(f"piglatin-split:{word}".encode()).digest()
     u = int.from_bytes(digest[:8], "big") / 2**64
@@ -107,21 +118,27 @@ def split_of(word: str) -> Split:
 
 
 def training_words(pairs: Sequence[WordPair], number: int = 0) -> list[WordPair]:
-    """`number` of the pairs (0: all), always the same ones, in the given order: those with the smallest sha256("piglatin-order:" + word).
+    """`number` of the pairs (0: all), always the same ones, in the given order: those with the
+    smallest sha256("piglatin-order:" + word).
 
-    A smaller choice is a part of every larger one, so that curves over the number of training words compare like with like.
+    A smaller choice is a part of every larger one, so that curves over the number of training words
+    compare like with like.
 
     Raises:
         ValueError: there are not so many pairs.
     """
     if number > len(pairs):
         raise ValueError(f"{number:,} training words are asked for, but there are {len(pairs):,}")
-    order = sorted(range(len(pairs)), key=lambda place: hashlib.sha256(f"piglatin-order:{pairs[place].source}".encode()).digest())
+    order = sorted(
+        range(len(pairs)),
+        key=lambda place: hashlib.sha256(f"piglatin-order:{pairs[place].source}".encode()).digest(),
+    )
     return [pairs[place] for place in sorted(order[: number or None])]
 
 
 def load_words(population: str = "austen") -> list[str]:
-    """The sorted words of one population: "austen" (6,387, fit to be shown to a class) or "norvig" (20,000, partly vulgar).
+    """The sorted words of one population: "austen" (6,387, fit to be shown to a class) or "norvig"
+    (20,000, partly vulgar).
 
     Raises:
         ValueError: an unknown population, or a damaged file (named with its line).
@@ -132,17 +149,21 @@ def load_words(population: str = "austen") -> list[str]:
     return [pair.source for pair in load_pairs("large") if pair.population in {population, "both"}]
 
 
-def load_pairs(name: str = "small", split: Split | None = None, *, as_in_course: bool = False) -> list[WordPair]:
+def load_pairs(
+    name: str = "small", split: Split | None = None, *, as_in_course: bool = False
+) -> list[WordPair]:
     """The word pairs of a data set, sorted by word.
 
     Args:
         name: "small" (3,198 Austen words) or "large" (22,383 words, Austen and Norvig).
         split: "train", "val" or "test"; None for all three.
-        as_in_course: the large set as the original course had it, 22,402 pairs of the same 22,383 words. There the
-            Norvig words are spelled without the qu block, so 19 words carry two targets and no model can get both right.
+        as_in_course: the large set as the original course had it, 22,402 pairs of the same 22,383
+            words. There the Norvig words are spelled without the qu block, so 19 words carry two
+            targets and no model can get both right.
 
     Raises:
-        ValueError: an unknown name or split, `as_in_course` with another set than large, or a damaged file (named with its line).
+        ValueError: an unknown name or split, `as_in_course` with another set than large, or a
+            damaged file (named with its line).
         FileNotFoundError: the data file is not there.
     """
     if name not in SIZES:
@@ -150,7 +171,9 @@ def load_pairs(name: str = "small", split: Split | None = None, *, as_in_course:
     if split is not None and split not in SPLITS:
         raise ValueError(f"no split {split!r}; there are {', '.join(map(repr, SPLITS))}")
     if as_in_course and name != "large":
-        raise ValueError("as_in_course concerns the large data set only; small is the same either way")
+        raise ValueError(
+            "as_in_course concerns the large data set only; small is the same either way"
+        )
     pairs = _read_pairs(DATA_FOLDER / f"{name}.tsv", expected=SIZES[name])
     if as_in_course:
         pairs = course_pairs(pairs)
@@ -159,8 +182,13 @@ def load_pairs(name: str = "small", split: Split | None = None, *, as_in_course:
 
 def course_pairs(pairs: list[WordPair]) -> list[WordPair]:
     """The original course's pairs: each population spelled in its own way, and two pairs more."""
-    course = {replace(pair, target=to_pig_latin(pair.source, move_qu=pair.population == "austen")) for pair in pairs}
-    course |= {pair for pair in pairs if pair.population == "both"}  # the Austen spelling of the shared words
+    course = {
+        replace(pair, target=to_pig_latin(pair.source, move_qu=pair.population == "austen"))
+        for pair in pairs
+    }
+    course |= {
+        pair for pair in pairs if pair.population == "both"
+    }  # the Austen spelling of the shared words
     by_word = {pair.source: pair for pair in pairs}
     course |= {replace(by_word[word], target=target) for word, target in _EXTRA_COURSE_PAIRS}
     return sorted(course, key=lambda pair: (pair.source, pair.target))
@@ -177,107 +205,22 @@ def _read_pairs(path: Path, expected: int) -> list[WordPair]:
         raise ValueError(f"{path}, line 1: the header is not {', '.join(COLUMNS)}; {repair}")
     pairs = []
     for line, row in enumerate(rows[1:], start=2):
-        if len(row) != len(COLUMNS) or row[2] not in RULE_CLASSES or row[3] not in SPLITS or row[4] not in POPULATIONS:
+        if (
+            len(row) != len(COLUMNS)
+            or row[2] not in RULE_CLASSES
+            or row[3] not in SPLITS
+            or row[4] not in POPULATIONS
+        ):
             raise ValueError(f"{path}, line {line}: not a word pair: {' '.join(row)!r}; {repair}")
         if not set(row[0] + row[1]) <= {*LETTERS, DASH} or not row[0] or not row[1]:
-            raise ValueError(f"{path}, line {line}: a word may hold only a–z and the dash: {' '.join(row)!r}; {repair}")
+            raise ValueError(
+                f"{path}, line {line}: a word may hold only a–z and the dash: {' '.join(row)!r};"
+                f" {repair}"
+            )
         pairs.append(WordPair(row[0], row[1], row[2], row[3], row[4]))
     if len(pairs) != expected:
-        raise ValueError(f"{path}: {len(pairs):,} pairs, up to line {len(rows)}, where {expected:,} belong; {repair}")
+        raise ValueError(
+            f"{path}: {len(pairs):,} pairs, up to line {len(rows)}, where {expected:,} belong;"
+            f" {repair}"
+        )
     return pairs
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Words of one source length and one target length, as token numbers. Nothing is padded.
-
-    `source` holds letters, then `<EOS>`; `target` holds `<SOS>`, letters, `<EOS>`. A decoder reads `target[:, :-1]`
-    and is asked for `target[:, 1:]`.
-    """
-
-    source: Int[Tensor, "b s"]
-    target: Int[Tensor, "b t"]
-
-    @classmethod
-    def of(cls, pairs: Sequence[WordPair]) -> Batch:
-        """The batch of `pairs`, in their order.
-
-        Raises:
-            ValueError: there are no pairs, or their lengths differ.
-        """
-        lengths = {_lengths(pair) for pair in pairs}
-        if len(lengths) != 1:
-            raise ValueError(f"a batch holds words of one source and one target length, at least one word; got lengths {sorted(lengths)}")
-        source = [[*VOCABULARY.encode(pair.source), VOCABULARY.eos] for pair in pairs]
-        target = [[VOCABULARY.sos, *VOCABULARY.encode(pair.target), VOCABULARY.eos] for pair in pairs]
-        return cls(torch.tensor(source), torch.tensor(target))
-
-    def __len__(self) -> int:
-        return self.source.shape[0]
-
-    def labels(self) -> Int[Tensor, "b t1"]:
-        """What a decoder that reads `target[:, :-1]` is asked for."""
-        return self.target[:, 1:]
-
-    @property
-    def characters(self) -> int:
-        """The number of characters that are asked for, `<EOS>` counted."""
-        return self.target[:, 1:].numel()
-
-    def masks(self) -> dict[str, Tensor]:
-        """What a model needs besides source and target: nothing, for nothing is padded."""
-        return {}
-
-    def to(self, device: torch.device | str) -> Batch:
-        """The same batch on another device."""
-        return Batch(self.source.to(device), self.target.to(device))
-
-
-class LengthBuckets:
-    """Mini-batches of words that share source and target length, so that nothing has to be padded or masked away.
-
-    Every pair comes exactly once an epoch. A bucket larger than `batch_size` is cut into batches; what remains makes a
-    smaller batch. With `shuffle`, words move within their bucket and the batches of all buckets are mixed, both decided
-    by `seed` and the epoch's number alone; without it, batches go from short to long words in the given order.
-
-    Args:
-        pairs: at least one word pair.
-        batch_size: the largest number of words in a batch.
-
-    Raises:
-        ValueError: no pairs, or a batch size below 1.
-    """
-
-    def __init__(self, pairs: Sequence[WordPair], batch_size: int, seed: int = 0, shuffle: bool = True) -> None:
-        if not pairs:
-            raise ValueError("no word pairs to make batches of")
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}; a batch needs at least one word")
-        self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
-        by_lengths: dict[tuple[int, int], list[WordPair]] = defaultdict(list)
-        for pair in pairs:
-            by_lengths[_lengths(pair)].append(pair)
-        self.buckets = {lengths: Batch.of(by_lengths[lengths]) for lengths in sorted(by_lengths)}
-
-    def __len__(self) -> int:
-        """The number of batches in an epoch."""
-        return sum(-(-len(bucket) // self.batch_size) for bucket in self.buckets.values())
-
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of epoch `number` (counted from 0), in that epoch's order."""
-        chance = random.Random(f"{self.seed}, epoch {number}")
-        batches = []
-        for lengths, bucket in self.buckets.items():
-            order = list(range(len(bucket)))
-            if self.shuffle:
-                chance.shuffle(order)
-            batches += [(lengths, order[start : start + self.batch_size]) for start in range(0, len(order), self.batch_size)]
-        if self.shuffle:
-            chance.shuffle(batches)
-        for lengths, chosen in batches:
-            bucket = self.buckets[lengths]
-            yield Batch(bucket.source[chosen], bucket.target[chosen])
-
-
-def _lengths(pair: WordPair) -> tuple[int, int]:
-    return len(pair.source), len(pair.target)

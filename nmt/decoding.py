@@ -71,7 +71,12 @@ def evaluating(model: Seq2Seq) -> Iterator[None]:
 
 
 def greedy_decode(
-    model: Seq2Seq, words: Sequence[str], *, max_steps: int | None = None, batch_size: int = 500, use_cache: bool = True
+    model: Seq2Seq,
+    words: Sequence[str],
+    *,
+    max_steps: int | None = None,
+    batch_size: int = 500,
+    use_cache: bool = True,
 ) -> list[str]:
     """Spell the translation of each word, always taking the most probable next letter.
 
@@ -80,9 +85,11 @@ def greedy_decode(
     Args:
         model: a trained model.
         words: made of a–z and dashes.
-        max_steps: the most letters to write; None allows 24, or twice the word's length where that is more.
+        max_steps: the most letters to write; None allows 24, or twice the word's length where that
+            is more.
         batch_size: words decoded side by side; words of one length go together.
-        use_cache: False recomputes every earlier letter at every step: the definition, and several times slower.
+        use_cache: False recomputes every earlier letter at every step: the definition, and several
+            times slower.
 
     Returns:
         One word for each word; without its end where `max_steps` ran out.
@@ -104,8 +111,15 @@ def greedy_decode(
             steps = max_steps or max(MIN_STEPS, 2 * length)
             for begin in range(0, len(rows), batch_size):
                 part = rows[begin : begin + batch_size]
-                source = torch.tensor([[*VOCABULARY.encode(words[row]), VOCABULARY.eos] for row in part], device=device)
-                for row, ids in zip(part, (_decode_cached if use_cache else _decode_again)(model, source, steps), strict=True):
+                source = torch.tensor(
+                    [[*VOCABULARY.encode(words[row]), VOCABULARY.eos] for row in part],
+                    device=device,
+                )
+                for row, ids in zip(
+                    part,
+                    (_decode_cached if use_cache else _decode_again)(model, source, steps),
+                    strict=True,
+                ):
                     answers[row] = VOCABULARY.decode(ids)
     return answers
 
@@ -122,7 +136,11 @@ def _decode_cached(model: Seq2Seq, source: Int[Tensor, "b s"], steps: int) -> li
         written[rows, step] = token
         going_on = token != VOCABULARY.eos
         if not bool(going_on.all()):
-            rows, token, cache = rows[going_on], token[going_on], cache.select(going_on.nonzero()[:, 0])
+            rows, token, cache = (
+                rows[going_on],
+                token[going_on],
+                cache.select(going_on.nonzero()[:, 0]),
+            )
         if not len(rows):
             break
     return written.tolist()
@@ -143,7 +161,9 @@ def next_letter_probabilities(model: Seq2Seq, word: str, written: str = "") -> F
     """p(next letter | `written` so far, source `word`): one probability for each of the 29 tokens."""
     device = next(iter(model.parameters())).device
     source = torch.tensor([[*VOCABULARY.encode(word), VOCABULARY.eos]], device=device)
-    target = torch.tensor([[VOCABULARY.sos, *(VOCABULARY.encode(written) if written else ())]], device=device)
+    target = torch.tensor(
+        [[VOCABULARY.sos, *(VOCABULARY.encode(written) if written else ())]], device=device
+    )
     with evaluating(model):
         return model(source, target)[0, -1].softmax(dim=-1)
 
@@ -159,8 +179,9 @@ class Translation:
 def translate(model: Seq2Seq, text: str) -> Translation:
     """Translate a sentence word by word; spaces, punctuation and the case of words are kept.
 
-    A piece with a character that is neither a–z nor a dash (é, 3, ж) stays as it is and is reported, and so does
-    a word of more than 64 letters, or of more than the model has positions for. An apostrophe counts as punctuation: it separates.
+    A piece with a character that is neither a–z nor a dash (é, 3, ж) stays as it is and is
+    reported, and so does a word of more than 64 letters, or of more than the model has positions
+    for. An apostrophe counts as punctuation: it separates.
 
     Args:
         model: a trained model.
@@ -170,13 +191,17 @@ def translate(model: Seq2Seq, text: str) -> Translation:
         The text, and the pieces that were left alone, each with the reason.
     """
     longest = getattr(model, "longest_word", MAX_WORD)
-    pieces = re.split(r"([\w\u0300-\u036f-]+)", text)  # odd places hold runs of letters, digits, dashes, and accents that stand alone
+    pieces = re.split(
+        r"([\w\u0300-\u036f-]+)", text
+    )  # odd places hold runs of letters, digits, dashes, and accents that stand alone
     words: dict[int, str] = {}
     untranslated: list[tuple[str, str]] = []
     for place, piece in enumerate(pieces):
         if place % 2 == 0 or not piece.strip("-"):
             continue
-        foreign = "".join(sorted({c for c in piece if not ("a" <= c.lower() <= "z" and c.isascii()) and c != "-"}))
+        foreign = "".join(
+            sorted({c for c in piece if not ("a" <= c.lower() <= "z" and c.isascii()) and c != "-"})
+        )
         if foreign:
             untranslated.append((piece, f"cannot translate {foreign!r}"))
         elif len(piece) > longest:

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch.nn.functional as F
+
+from nmt.batches import LengthBuckets
 from nmt.data import WordPair
-from nmt.decoding import Seq2Seq, greedy_decode
-from nmt.training import measure
+from nmt.decoding import Seq2Seq, evaluating, greedy_decode
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,9 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Loss in nats per target character (`<EOS>` counted), accuracy over whole words, and every mistake."""
+    """Loss in nats per target character (`<EOS>` counted), accuracy over whole words, and every
+    mistake.
+    """
 
     loss: float
     word_accuracy: float
@@ -28,8 +32,40 @@ class Evaluation:
     mistakes: tuple[Mistake, ...]
 
 
+def measure(
+    model: Seq2Seq, pairs: Sequence[WordPair], batch_size: int = 512
+) -> tuple[float, float]:
+    """Loss in nats per target character and greedy word accuracy, both from one pass with the right
+    letters given.
+
+    No decoding is needed for the accuracy. Greedy decoding spells a word right exactly if at every
+    step, with the right letters before it, the right letter is the most probable one: up to its
+    first mistake it has written the right letters itself.
+
+    Args:
+        model: any model of the course.
+        pairs: the words to measure on, at least one.
+
+    Raises:
+        ValueError: if there is no pair.
+    """
+    if not pairs:
+        raise ValueError("there are no words to measure on")
+    device = next(iter(model.parameters())).device
+    loss, characters, right = 0.0, 0, 0
+    with evaluating(model):
+        for batch in LengthBuckets(pairs, batch_size, shuffle=False).epoch(0):
+            batch = batch.to(device)
+            logits, labels = model(batch.source, batch.target[:, :-1]), batch.target[:, 1:]
+            loss += F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum").item()
+            characters += labels.numel()
+            right += int((logits.argmax(dim=-1) == labels).all(dim=1).sum())
+    return loss / characters, right / len(pairs)
+
+
 def evaluate(model: Seq2Seq, pairs: Sequence[WordPair]) -> Evaluation:
-    """Measure `model` on `pairs`: its loss with the right letters before it, its words when it spells alone.
+    """Measure `model` on `pairs`: its loss with the right letters before it, its words when it
+    spells alone.
 
     Args:
         model: a trained model.

@@ -10,16 +10,19 @@ from typing import Any
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that nobody ever sees a part of it: to a temporary name beside it, then renamed.
+    """Write a file so that nobody ever sees a part of it: to a temporary name beside it, then
+    renamed.
 
     Raises:
-        OSError: naming the file, if the disk is full or the folder can't be written; what stood there before is untouched.
+        OSError: naming the file, if the disk is full or the folder can't be written; what stood
+            there before is untouched.
     """
     write_together({path: content})
 
 
 def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Write several files that belong together: all of them reach the disk before the first takes its name.
+    """Write several files that belong together: all of them reach the disk before the first takes
+    its name.
 
     Raises:
         OSError: as `write_whole`; then none of them is written.

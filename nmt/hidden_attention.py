@@ -1,4 +1,6 @@
-"""Mamba's hidden attention: the matrix that a selective SSM applies to its input, as if each letter attended to those before it."""
+"""Mamba's hidden attention: the matrix that a selective SSM applies to its input, as if each letter
+attended to those before it.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +16,26 @@ from nmt.selective_ssm import SSMTrace
 
 
 def hidden_attention(ssm: SSMTrace, *, with_skip: bool = False) -> Float[Tensor, "b e l l"]:
-    """The matrix α that a selective SSM multiplies its input by, unrolled from the recurrence, for each channel:
+    """The matrix α that a selective SSM multiplies its input by, unrolled from the recurrence, for
+    each channel:
 
         y_t = Σ_{s ≤ t} α_{t,s} x_s + D x_t        α_{t,s} = C_t · (Ā_t ∘ … ∘ Ā_{s+1} ∘ B̄_s)
 
-    The input's way past the state, D x_t, carries nothing from letter to letter and is left out; `with_skip` adds D to the diagonal,
-    and then y = αx. Unlike attention weights, α may be negative, and its rows sum to anything. In float64, for any rule.
+    The input's way past the state, D x_t, carries nothing from letter to letter and is left out;
+    `with_skip` adds D to the diagonal, and then y = αx. Unlike attention weights, α may be
+    negative, and its rows sum to anything. In float64, for any rule.
 
-    Where all states of a channel decay alike (A the same in each, as it is where A starts at −1 and is not trained), one state does for
-    all: α_{t,s} = (C_t · B_s) κ_{t,s} with κ the matrix of one state with B = C = 1. That is n times less work.
+    Where all states of a channel decay alike (A the same in each, as it is where A starts at −1 and
+    is not trained), one state does for all: α_{t,s} = (C_t · B_s) κ_{t,s} with κ the matrix of one
+    state with B = C = 1. That is n times less work.
 
-    Source: Ali, Zimerman & Wolf 2024, "The Hidden Attention of Mamba Models", arXiv 2403.01590; one decay for all states is the case that
-    Dao & Gu 2024 (Mamba-2), arXiv 2405.21060, call structured masked attention.
+    Source: Ali, Zimerman & Wolf 2024, "The Hidden Attention of Mamba Models", arXiv 2403.01590; one
+    decay for all states is the case that Dao & Gu 2024 (Mamba-2), arXiv 2405.21060, call structured
+    masked attention.
     """
-    doubled: dict[str, Any] = {name: value.double() for name, value in vars(ssm).items() if isinstance(value, Tensor)}
+    doubled: dict[str, Any] = {
+        name: value.double() for name, value in vars(ssm).items() if isinstance(value, Tensor)
+    }
     exact = replace(ssm, **doubled)
     if bool((exact.A[:, :1] == exact.A).all()):
         one = torch.ones_like(exact.B[..., :1])

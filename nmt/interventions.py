@@ -1,7 +1,9 @@
-"""Changing a model while it works: other attention weights, other step sizes, other vectors; and the model as it was, afterwards.
+"""Changing a model while it works: other attention weights, other step sizes, other vectors; and
+the model as it was, afterwards.
 
-Each context manager takes a function for each named part. Inside the block the part's own result goes through the function; functions
-of an outer block are applied first. When the block ends, also by an error, everything is back.
+Each context manager takes a function for each named part. Inside the block the part's own result
+goes through the function; functions of an outer block are applied first. When the block ends, also
+by an error, everything is back.
 
     with replace_patterns(model, {"decoder.1.cross_attention": switch_off(2)}):
         greedy_decode(model, words)          # what is lost without head 2 of that layer?
@@ -29,7 +31,8 @@ def replace_patterns(model: Transformer, functions: Mapping[str, PatternHook]) -
 
     Args:
         model: a transformer.
-        functions: for names of `model.attention_layers()`, a function from weights (b, h, q, s) to weights of the same shape.
+        functions: for names of `model.attention_layers()`, a function from weights (b, h, q, s) to
+            weights of the same shape.
 
     Raises:
         ValueError: for an unknown name, before anything is changed.
@@ -40,11 +43,13 @@ def replace_patterns(model: Transformer, functions: Mapping[str, PatternHook]) -
 
 @contextmanager
 def replace_choices(model: Mamba, functions: Mapping[str, TraceHook]) -> Iterator[None]:
-    """Inside the block, what each named selective SSM chooses (Δ, A, B, C, D and its input) goes through its function.
+    """Inside the block, what each named selective SSM chooses (Δ, A, B, C, D and its input) goes
+    through its function.
 
     Args:
         model: a Mamba model.
-        functions: for names of `model.ssm_layers()`, a function from `SSMTrace` to `SSMTrace`; `dataclasses.replace` makes the new one.
+        functions: for names of `model.ssm_layers()`, a function from `SSMTrace` to `SSMTrace`;
+            `dataclasses.replace` makes the new one.
 
     Raises:
         ValueError: for an unknown name, before anything is changed.
@@ -54,14 +59,19 @@ def replace_choices(model: Mamba, functions: Mapping[str, TraceHook]) -> Iterato
 
 
 @contextmanager
-def replace_vectors(model: nn.Module, functions: Mapping[str, Callable[[Tensor], Tensor]]) -> Iterator[None]:
-    """Inside the block, the vectors (b, l, d) that come out of each named module go through its function.
+def replace_vectors(
+    model: nn.Module, functions: Mapping[str, Callable[[Tensor], Tensor]]
+) -> Iterator[None]:
+    """Inside the block, the vectors (b, l, d) that come out of each named module go through its
+    function.
 
-    Of a module that returns vectors and a cache, the vectors. Gives one word the vectors of another: "activation patching".
+    Of a module that returns vectors and a cache, the vectors. Gives one word the vectors of
+    another: "activation patching".
 
     Args:
         model: any model.
-        functions: for names of modules, such as "embedding", "encoder.0", "decoder.1" or "blocks.0", a function from vectors to vectors.
+        functions: for names of modules, such as "embedding", "encoder.0", "decoder.1" or
+            "blocks.0", a function from vectors to vectors.
 
     Raises:
         ValueError: for an unknown name, before anything is changed.
@@ -84,7 +94,9 @@ def _output_hook(function: Callable[[Tensor], Tensor]) -> Callable[[nn.Module, A
 
 
 @contextmanager
-def _through(layers: Mapping[str, Any], attribute: str, functions: Mapping[str, Callable[[Any], Any]]) -> Iterator[None]:
+def _through(
+    layers: Mapping[str, Any], attribute: str, functions: Mapping[str, Callable[[Any], Any]]
+) -> Iterator[None]:
     """Put each function behind the hook that its layer already has, for the length of a block."""
     _check_names(layers, functions)
     before = {name: getattr(layers[name], attribute) for name in functions}
@@ -97,14 +109,19 @@ def _through(layers: Mapping[str, Any], attribute: str, functions: Mapping[str, 
             setattr(layers[name], attribute, hook)
 
 
-def _chain(first: Callable[[Any], Any] | None, second: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _chain(
+    first: Callable[[Any], Any] | None, second: Callable[[Any], Any]
+) -> Callable[[Any], Any]:
     return second if first is None else lambda value: second(first(value))
 
 
 def _check_names(known: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     unknown = [name for name in asked if name not in known]
     if unknown:
-        raise ValueError(f"no part is called {unknown[0]!r}; choose from {', '.join(name for name in known if name)}")
+        raise ValueError(
+            f"no part is called {unknown[0]!r}; choose from"
+            f" {', '.join(name for name in known if name)}"
+        )
 
 
 def switch_off(*heads: int) -> PatternHook:
@@ -117,13 +134,17 @@ def switch_off(*heads: int) -> PatternHook:
 
 
 def spread_evenly(*heads: int, causal: bool = False) -> PatternHook:
-    """Let the named heads look everywhere alike: weight 1/s on each of s keys. With `causal`, on those not ahead of the query."""
+    """Let the named heads look everywhere alike: weight 1/s on each of s keys. With `causal`, on
+    those not ahead of the query.
+    """
 
     def function(weights: Float[Tensor, "b h q s"]) -> Float[Tensor, "b h q s"]:
         queries, keys = weights.shape[-2:]
         allowed = torch.ones(queries, keys, dtype=weights.dtype, device=weights.device)
         allowed = allowed.tril(diagonal=keys - queries) if causal else allowed
-        return _with_heads(weights, heads, (allowed / allowed.sum(dim=-1, keepdim=True)).expand_as(weights))
+        return _with_heads(
+            weights, heads, (allowed / allowed.sum(dim=-1, keepdim=True)).expand_as(weights)
+        )
 
     return function
 
@@ -132,15 +153,18 @@ def look_at(pattern: Float[Tensor, "*batch q s"], *heads: int) -> PatternHook:
     """Give the named heads a pattern of your own, such as the ideal one.
 
     Args:
-        pattern: weights (q, s) for every word, or (b, q, s), one for each. Queries after the pattern's last keep the model's weights,
-            so that a decoder may write on. Decode with `use_cache=False`: with a cache each query comes alone, as if it were the first.
+        pattern: weights (q, s) for every word, or (b, q, s), one for each. Queries after the
+            pattern's last keep the model's weights, so that a decoder may write on. Decode with
+            `use_cache=False`: with a cache each query comes alone, as if it were the first.
         heads: which heads; all, where none is named.
     """
 
     def function(weights: Float[Tensor, "b h q s"]) -> Float[Tensor, "b h q s"]:
         rows = min(weights.shape[-2], pattern.shape[-2])
         if pattern.shape[-1] != weights.shape[-1]:
-            raise ValueError(f"the pattern has {pattern.shape[-1]} keys, but this layer has {weights.shape[-1]}")
+            raise ValueError(
+                f"the pattern has {pattern.shape[-1]} keys, but this layer has {weights.shape[-1]}"
+            )
         changed = weights.clone()
         changed[:, :, :rows] = pattern[..., None, :rows, :].to(weights)
         return _with_heads(weights, heads, changed)
@@ -149,7 +173,8 @@ def look_at(pattern: Float[Tensor, "*batch q s"], *heads: int) -> PatternHook:
 
 
 def redirect(places: Sequence[Mapping[int, int]], *heads: int) -> PatternHook:
-    """Turn single looks: for each word of the batch, the named queries put all their weight on one key each.
+    """Turn single looks: for each word of the batch, the named queries put all their weight on one
+    key each.
 
     Args:
         places: for each word a mapping from query to key; other queries keep the model's weights.
@@ -158,13 +183,16 @@ def redirect(places: Sequence[Mapping[int, int]], *heads: int) -> PatternHook:
 
     def function(weights: Float[Tensor, "b h q s"]) -> Float[Tensor, "b h q s"]:
         if len(places) != len(weights):
-            raise ValueError(f"places are given for {len(places)} words, but the batch has {len(weights)}")
+            raise ValueError(
+                f"places are given for {len(places)} words, but the batch has {len(weights)}"
+            )
         changed = weights.clone()
         for row, turned in enumerate(places):
             for query, key in turned.items():
                 if not (0 <= query < weights.shape[-2] and 0 <= key < weights.shape[-1]):
                     raise ValueError(
-                        f"word {row}: query {query} or key {key} is outside {weights.shape[-2]} queries by {weights.shape[-1]} keys"
+                        f"word {row}: query {query} or key {key} is outside {weights.shape[-2]}"
+                        f" queries by {weights.shape[-1]} keys"
                     )
                 changed[row, :, query] = 0
                 changed[row, :, query, key] = 1
@@ -177,7 +205,9 @@ def _with_heads(weights: Tensor, heads: tuple[int, ...], changed: Tensor) -> Ten
     """`weights`, with the named heads (all, where none is named) taken from `changed`."""
     beyond = [head for head in heads if not 0 <= head < weights.shape[1]]
     if beyond:
-        raise ValueError(f"there is no head {beyond[0]}; this layer has heads 0 to {weights.shape[1] - 1}")
+        raise ValueError(
+            f"there is no head {beyond[0]}; this layer has heads 0 to {weights.shape[1] - 1}"
+        )
     chosen = torch.zeros(weights.shape[1], dtype=torch.bool, device=weights.device)
     chosen[list(heads or range(weights.shape[1]))] = True
     return torch.where(chosen[:, None, None], changed, weights)

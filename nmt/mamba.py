@@ -1,6 +1,7 @@
 """Mamba: a decoder-only model that reads and writes in one pass, with a memory of fixed size.
 
-It sees one sequence, `source <EOS> <SOS> target`. What it knows of the source when it begins to write is what its states have kept.
+It sees one sequence, `source <EOS> <SOS> target`. What it knows of the source when it begins to
+write is what its states have kept.
 """
 
 from collections.abc import Sequence
@@ -21,13 +22,15 @@ __all__ = ["CausalConvolution", "Mamba", "MambaBlock", "MambaCache", "MambaConfi
 class CausalConvolution(nn.Module):
     """Each channel mixes its last k letters:  y_t = bias + Σ_j weight_j ∘ x_{t−k+1+j},  j = 0 … k−1.
 
-    Written as k shifted additions, which is several times faster here than the library's convolution with one channel a group.
+    Written as k shifted additions, which is several times faster here than the library's
+    convolution with one channel a group.
 
     Args:
         channels: e.
         kernel_size: k letters.
 
-    Source: Gu & Dao 2023, §3.4, figure 3; the idea of a short convolution before the recurrence: Fu et al. 2022, arXiv 2212.14052 (H3).
+    Source: Gu & Dao 2023, §3.4, figure 3; the idea of a short convolution before the recurrence: Fu
+    et al. 2022, arXiv 2212.14052 (H3).
     """
 
     def __init__(self, channels: int, kernel_size: int) -> None:
@@ -36,8 +39,12 @@ class CausalConvolution(nn.Module):
         self.weight = nn.Parameter(torch.empty(kernel_size, channels).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(channels).uniform_(-bound, bound))
 
-    def forward(self, x: Float[Tensor, "b l e"], window: Float[Tensor, "b w e"]) -> tuple[Float[Tensor, "b l e"], Float[Tensor, "b w e"]]:
-        """The mixed letters, and the last k − 1 of x, which the next letters will need. `window` holds the k − 1 before x."""
+    def forward(
+        self, x: Float[Tensor, "b l e"], window: Float[Tensor, "b w e"]
+    ) -> tuple[Float[Tensor, "b l e"], Float[Tensor, "b w e"]]:
+        """The mixed letters, and the last k − 1 of x, which the next letters will need. `window`
+        holds the k − 1 before x.
+        """
         length = x.shape[1]
         seen = torch.cat((window, x), dim=1)
         output: Tensor = self.bias
@@ -48,7 +55,9 @@ class CausalConvolution(nn.Module):
 
 @dataclass(frozen=True)
 class BlockCache:
-    """What one block remembers: the last k − 1 inputs of its convolution (b, k − 1, e), and its state (b, e, n)."""
+    """What one block remembers: the last k − 1 inputs of its convolution (b, k − 1, e), and its
+    state (b, e, n).
+    """
 
     window: Tensor
     state: Tensor
@@ -56,21 +65,27 @@ class BlockCache:
 
 @dataclass(frozen=True)
 class MambaCache:
-    """What the model remembers between two letters, of the same size after any number of them; and the next letter's position."""
+    """What the model remembers between two letters, of the same size after any number of them; and
+    the next letter's position.
+    """
 
     blocks: tuple[BlockCache, ...]
     position: int
 
     def select(self, rows: Int[Tensor, " b"]) -> "MambaCache":
         """Keep only some words of the batch."""
-        return MambaCache(tuple(BlockCache(block.window[rows], block.state[rows]) for block in self.blocks), self.position)
+        return MambaCache(
+            tuple(BlockCache(block.window[rows], block.state[rows]) for block in self.blocks),
+            self.position,
+        )
 
 
 class MambaBlock(nn.Module):
     """inputs + narrow(ssm(silu(convolution(x))) ∘ silu(gate)),  where (x, gate) = widen(norm(inputs)).
 
-    The convolution mixes neighbouring letters, the SSM carries what is needed later, and the gate decides for each letter and
-    channel how much of it comes through. The norm divides by the root mean square: Zhang & Sennrich 2019 (RMSNorm).
+    The convolution mixes neighbouring letters, the SSM carries what is needed later, and the gate
+    decides for each letter and channel how much of it comes through. The norm divides by the root
+    mean square: Zhang & Sennrich 2019 (RMSNorm).
 
     Source: Gu & Dao 2023, §3.4, figure 3.
     """
@@ -84,21 +99,33 @@ class MambaBlock(nn.Module):
         self.convolution = CausalConvolution(e, config.kernel_size)
         self.ssm = SelectiveSSM(config)
         self.narrow = nn.Linear(e, d, bias=config.bias)
-        self.dropout, self.inner_dropout = nn.Dropout(config.dropout), nn.Dropout(config.inner_dropout)
+        self.dropout, self.inner_dropout = (
+            nn.Dropout(config.dropout),
+            nn.Dropout(config.inner_dropout),
+        )
 
     def start(self, batch: int) -> BlockCache:
         """Nothing read yet: a window and a state of zeros."""
         e, weight = self.config.expanded_size, self.narrow.weight
-        return BlockCache(weight.new_zeros(batch, self.config.kernel_size - 1, e), weight.new_zeros(batch, e, self.config.state_size))
+        return BlockCache(
+            weight.new_zeros(batch, self.config.kernel_size - 1, e),
+            weight.new_zeros(batch, e, self.config.state_size),
+        )
 
-    def forward(self, inputs: Float[Tensor, "b l d"], cache: BlockCache, start: int = 0) -> tuple[Float[Tensor, "b l d"], BlockCache]:
-        """Read the letters of `inputs`, the first at position `start`, after those that `cache` remembers."""
+    def forward(
+        self, inputs: Float[Tensor, "b l d"], cache: BlockCache, start: int = 0
+    ) -> tuple[Float[Tensor, "b l d"], BlockCache]:
+        """Read the letters of `inputs`, the first at position `start`, after those that `cache`
+        remembers.
+        """
         x, *gate = self.widen(self.norm(inputs)).split(self.config.expanded_size, dim=-1)
         x, window = self.convolution(x, cache.window)
         output, state = self.ssm(F.silu(x), cache.state, start)
         if gate:
             output = output * F.silu(gate[0])
-        return inputs + self.dropout(self.narrow(self.inner_dropout(output))), BlockCache(window, state)
+        return inputs + self.dropout(self.narrow(self.inner_dropout(output))), BlockCache(
+            window, state
+        )
 
 
 class Mamba(nn.Module):
@@ -121,7 +148,9 @@ class Mamba(nn.Module):
         self.norm = nn.RMSNorm(config.hidden_size, eps=1e-5)
         self.output = nn.Linear(config.hidden_size, config.vocabulary_size)
 
-    def forward(self, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"]) -> Float[Tensor, "b t v"]:
+    def forward(
+        self, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"]
+    ) -> Float[Tensor, "b t v"]:
         """Logits of the letter after each target letter, all at once (teacher forcing).
 
         Args:
@@ -135,13 +164,21 @@ class Mamba(nn.Module):
         """Read the source: the first call of step-by-step decoding."""
         return self._read(source, self._nothing_read(len(source)))[1]
 
-    def step(self, token: Int[Tensor, " b"], cache: MambaCache) -> tuple[Float[Tensor, "b v"], MambaCache]:
-        """Logits of the letter after `token`, and the cache that remembers `token` too. The cost depends on nothing read before."""
+    def step(
+        self, token: Int[Tensor, " b"], cache: MambaCache
+    ) -> tuple[Float[Tensor, "b v"], MambaCache]:
+        """Logits of the letter after `token`, and the cache that remembers `token` too. The cost
+        depends on nothing read before.
+        """
         logits, cache = self.read_on(token[:, None], cache)
         return logits[:, 0], cache
 
-    def read_on(self, tokens: Int[Tensor, "b l"], cache: MambaCache) -> tuple[Float[Tensor, "b l v"], MambaCache]:
-        """Logits of the letter after each of several tokens, and the cache that remembers them all: many a `step` at once."""
+    def read_on(
+        self, tokens: Int[Tensor, "b l"], cache: MambaCache
+    ) -> tuple[Float[Tensor, "b l v"], MambaCache]:
+        """Logits of the letter after each of several tokens, and the cache that remembers them all:
+        many a `step` at once.
+        """
         hidden, cache = self._read(tokens, cache)
         return self.output(self.norm(hidden)), cache
 
@@ -149,7 +186,9 @@ class Mamba(nn.Module):
         blocks = cast(Sequence[MambaBlock], self.blocks)
         return MambaCache(tuple(block.start(batch) for block in blocks), 0)
 
-    def _read(self, tokens: Int[Tensor, "b l"], cache: MambaCache) -> tuple[Float[Tensor, "b l d"], MambaCache]:
+    def _read(
+        self, tokens: Int[Tensor, "b l"], cache: MambaCache
+    ) -> tuple[Float[Tensor, "b l d"], MambaCache]:
         hidden = self.dropout(self.embedding(tokens))
         blocks = []
         for block, block_cache in zip(self.blocks, cache.blocks, strict=True):
@@ -159,7 +198,11 @@ class Mamba(nn.Module):
 
     def ssm_layers(self) -> dict[str, SelectiveSSM]:
         """Every selective SSM by name, such as "blocks.1.ssm": what a trace can record."""
-        return {name: module for name, module in self.named_modules() if isinstance(module, SelectiveSSM)}
+        return {
+            name: module
+            for name, module in self.named_modules()
+            if isinstance(module, SelectiveSSM)
+        }
 
     def config_data(self) -> dict[str, Any]:
         """The config as plain data, with the kind of model, for a checkpoint."""

@@ -1,4 +1,5 @@
-"""The task: an English word spelled in Pig Latin, and for every output letter the input letter that it copies.
+"""The task: an English word spelled in Pig Latin, and for every output letter the input letter that
+it copies.
 
 The rule works on each maximal run of letters a–z by itself. Dashes stay where they are.
 
@@ -10,7 +11,8 @@ The rule works on each maximal run of letters a–z by itself. Dashes stay where
     … whose consonants end in q,     the u moves with them                                qu
       with a u behind it
 
-After the first letter of a run, y counts as a vowel. This file needs nothing but the standard library.
+After the first letter of a run, y counts as a vowel. This file needs nothing but the standard
+library.
 """
 
 from __future__ import annotations
@@ -20,16 +22,28 @@ from dataclasses import dataclass
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 DASH = "-"
-RULE_CLASSES = ("vowel", "y-initial", "vowelless", "consonant", "cluster", "qu", "compound", "dashes")
+RULE_CLASSES = (
+    "vowel",
+    "y-initial",
+    "vowelless",
+    "consonant",
+    "cluster",
+    "qu",
+    "compound",
+    "dashes",
+)
 
-# The first letter is a consonant and not y; from the second letter on, y ends the cluster like any other vowel.
+# The first letter is a consonant and not y; from the second letter on, y ends the cluster like any
+# other vowel.
 _LEADING_CLUSTER = re.compile(r"[^aeiouy]+(?=[aeiouy])")
 _RUN = re.compile(r"[a-z]+")
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What the rule does to one run: `moved` leading letters go to the end, then `suffix` is appended."""
+    """What the rule does to one run: `moved` leading letters go to the end, then `suffix` is
+    appended.
+    """
 
     moved: int
     suffix: str
@@ -41,8 +55,8 @@ def to_pig_latin(word: str, *, move_qu: bool = True) -> str:
 
     Args:
         word: letters a–z and dashes, at least one of them.
-        move_qu: whether the u of `qu` moves with the q (`square` → `aresquay`). Without it, `square` → `uaresqay`:
-            the original course spelled a part of its words that way.
+        move_qu: whether the u of `qu` moves with the q (`square` → `aresquay`). Without it,
+            `square` → `uaresqay`: the original course spelled a part of its words that way.
 
     Returns:
         The Pig Latin word. It is longer than `word` by 2 or 3 characters for each run of letters.
@@ -60,8 +74,9 @@ def align(word: str, *, move_qu: bool = True) -> list[int | None]:
         word, move_qu: as in `to_pig_latin`.
 
     Returns:
-        One entry per character of `to_pig_latin(word)`: the source position (counted from 0) that it copies, or None
-        for a letter of `way` or `ay` that the rule adds. Every source position appears exactly once.
+        One entry per character of `to_pig_latin(word)`: the source position (counted from 0) that
+        it copies, or None for a letter of `way` or `ay` that the rule adds. Every source position
+        appears exactly once.
 
     Raises:
         ValueError: as `to_pig_latin`.
@@ -72,7 +87,8 @@ def align(word: str, *, move_qu: bool = True) -> list[int | None]:
 def rule_class(word: str) -> str:
     """Name the line of the rule that a word falls under: one of `RULE_CLASSES`.
 
-    A word with several runs of letters is a `compound`, whatever its parts are; one without any letter is `dashes`.
+    A word with several runs of letters is a `compound`, whatever its parts are; one without any
+    letter is `dashes`.
 
     Raises:
         ValueError: as `to_pig_latin`.
@@ -91,22 +107,33 @@ def check_word(word: str) -> None:
     for place, character in enumerate(word, start=1):
         if character not in LETTERS and character != DASH:
             hint = "; use lower case" if character.lower() in LETTERS else ""
-            raise ValueError(f"{word!r}: character {place} is {character!r}; only the letters a–z and the dash can be spelled{hint}")
+            raise ValueError(
+                f"{word!r}: character {place} is {character!r}; only the letters a–z and the dash"
+                f" can be spelled{hint}"
+            )
 
 
 def _spell(word: str, move_qu: bool) -> list[tuple[str, int | None]]:
-    """Each character of the Pig Latin word, with the source position that it copies (None: added by the rule)."""
+    """Each character of the Pig Latin word, with the source position that it copies (None: added by
+    the rule).
+    """
     check_word(word)
     spelled: list[tuple[str, int | None]] = []
     end = 0
     for run in _RUN.finditer(word):
         plan = _plan(run[0], move_qu)
         start, vowel = run.start(), run.start() + plan.moved
-        copied = [*range(end, start), *range(vowel, run.end()), *range(start, vowel)]  # the dashes before the run, then the run
+        copied = [
+            *range(end, start),
+            *range(vowel, run.end()),
+            *range(start, vowel),
+        ]  # the dashes before the run, then the run
         spelled += [(word[position], position) for position in copied]
         spelled += [(letter, None) for letter in plan.suffix]
         end = run.end()
-    return spelled + [(word[position], position) for position in range(end, len(word))]  # the dashes behind the last run
+    return spelled + [
+        (word[position], position) for position in range(end, len(word))
+    ]  # the dashes behind the last run
 
 
 def _plan(run: str, move_qu: bool) -> _Plan:

@@ -1,6 +1,7 @@
 """Where is a letter? Five answers, from "nowhere" to rotating queries and keys.
 
-Attention alone sees a bag of letters: shuffle its inputs and its outputs are shuffled alike. A position scheme breaks that symmetry.
+Attention alone sees a bag of letters: shuffle its inputs and its outputs are shuffled alike. A
+position scheme breaks that symmetry.
 """
 
 import torch
@@ -30,27 +31,33 @@ def sinusoidal_table(length: int, hidden_size: int, base: float = 10_000.0) -> F
     Source: Vaswani et al. 2017, "Attention Is All You Need", §3.5.
     """
     if hidden_size % 2:
-        raise ValueError(f"sinusoidal positions need an even hidden_size (sines and cosines come in pairs), not {hidden_size}")
+        raise ValueError(
+            "sinusoidal positions need an even hidden_size (sines and cosines come in pairs), not"
+            f" {hidden_size}"
+        )
     position = torch.arange(length, dtype=torch.float32)
     angle = position[:, None] * pair_frequencies(hidden_size, base)  # (l, d/2)
     return rearrange([angle.sin(), angle.cos()], "two l i -> l (i two)")
 
 
 def pair_frequencies(size: int, base: float = 10_000.0) -> Float[Tensor, " i"]:
-    """One frequency a pair of coordinates, θ_i = base^(−2i/size), in radians a letter, from 1 downwards."""
+    """One frequency a pair of coordinates, θ_i = base^(−2i/size), in radians a letter, from 1
+    downwards.
+    """
     return base ** (-torch.arange(0, size, 2, dtype=torch.float32) / size)
 
 
 class PositionEmbedding(nn.Module):
     """Adds a vector for its position to each letter's embedding: x_p + table[p].
 
-    The table is absent ("none", "rotary"), fixed ("sinusoidal"), trained from small random numbers ("learned"), or trained
-    from the sinusoids ("learned-from-sinusoidal").
+    The table is absent ("none", "rotary"), fixed ("sinusoidal"), trained from small random numbers
+    ("learned"), or trained from the sinusoids ("learned-from-sinusoidal").
 
     Args:
         scheme: one of `SCHEMES`.
         hidden_size: d.
-        max_length: the number of positions that a trained table has; the other schemes know no limit.
+        max_length: the number of positions that a trained table has; the other schemes know no
+            limit.
 
     Raises:
         ValueError: for an unknown scheme, or sinusoids for an odd `hidden_size`.
@@ -61,14 +68,18 @@ class PositionEmbedding(nn.Module):
     def __init__(self, scheme: str, hidden_size: int, max_length: int) -> None:
         super().__init__()
         if scheme not in SCHEMES:
-            raise ValueError(f"unknown position scheme {scheme!r}; choose one of {', '.join(SCHEMES)}")
+            raise ValueError(
+                f"unknown position scheme {scheme!r}; choose one of {', '.join(SCHEMES)}"
+            )
         self.scheme, self.hidden_size = scheme, hidden_size
         if scheme == "learned":
             self.table = nn.Parameter(0.02 * torch.randn(max_length, hidden_size))
         elif scheme == "learned-from-sinusoidal":
             self.table = nn.Parameter(sinusoidal_table(max_length, hidden_size))
         elif scheme == "sinusoidal":
-            self.register_buffer("table", sinusoidal_table(max_length, hidden_size), persistent=False)
+            self.register_buffer(
+                "table", sinusoidal_table(max_length, hidden_size), persistent=False
+            )
 
     def forward(self, inputs: Float[Tensor, "b l d"], start: int = 0) -> Float[Tensor, "b l d"]:
         """Add the vectors of positions `start`, `start` + 1, … to `inputs`.
@@ -82,15 +93,19 @@ class PositionEmbedding(nn.Module):
         if end > len(self.table) and self.scheme == "sinusoidal":
             self.table = sinusoidal_table(2 * end, self.hidden_size).to(self.table)
         if end > len(self.table):
-            raise ValueError(f"position {end - 1} is beyond the {len(self.table)} positions that were trained; use shorter words")
+            raise ValueError(
+                f"position {end - 1} is beyond the {len(self.table)} positions that were trained;"
+                " use shorter words"
+            )
         return inputs + self.table[start:end]
 
 
 class RotaryPositions(nn.Module):
     """Turns each pair of a query's or key's coordinates by an angle that grows with the position.
 
-    Pair i at position p is rotated by p·θ_i with θ_i = base^(−2i/k). The dot product of a query at p and a key at q then depends
-    on p only through the distance p − q, so "the letter before" looks the same everywhere in the word.
+    Pair i at position p is rotated by p·θ_i with θ_i = base^(−2i/k). The dot product of a query at
+    p and a key at q then depends on p only through the distance p − q, so "the letter before" looks
+    the same everywhere in the word.
 
     Args:
         head_size: k, an even number.
@@ -107,12 +122,23 @@ class RotaryPositions(nn.Module):
     def __init__(self, head_size: int, base: float = 10_000.0) -> None:
         super().__init__()
         if head_size % 2:
-            raise ValueError(f"rotary positions turn pairs of coordinates, so the head size must be even, not {head_size}")
+            raise ValueError(
+                "rotary positions turn pairs of coordinates, so the head size must be even, not"
+                f" {head_size}"
+            )
         self.register_buffer("frequencies", pair_frequencies(head_size, base), persistent=False)
 
-    def forward(self, vectors: Float[Tensor, "b h l k"], start: int = 0) -> Float[Tensor, "b h l k"]:
+    def forward(
+        self, vectors: Float[Tensor, "b h l k"], start: int = 0
+    ) -> Float[Tensor, "b h l k"]:
         """Rotate `vectors`, whose first stands at position `start`."""
-        position = torch.arange(start, start + vectors.shape[2], dtype=vectors.dtype, device=vectors.device)
+        position = torch.arange(
+            start, start + vectors.shape[2], dtype=vectors.dtype, device=vectors.device
+        )
         angle = position[:, None] * self.frequencies.to(vectors.dtype)  # (l, k/2)
-        pairs = torch.view_as_complex(rearrange(vectors, "b h l (i two) -> b h l i two", two=2))  # (u, v) as u + iv
-        return torch.view_as_real(pairs * torch.polar(torch.ones_like(angle), angle)).flatten(-2)  # times e^(i·angle): turned
+        pairs = torch.view_as_complex(
+            rearrange(vectors, "b h l (i two) -> b h l i two", two=2)
+        )  # (u, v) as u + iv
+        return torch.view_as_real(pairs * torch.polar(torch.ones_like(angle), angle)).flatten(
+            -2
+        )  # times e^(i·angle): turned

@@ -1,9 +1,11 @@
-"""Mamba's selective scan: a linear recurrence whose decay, input and output weights are chosen anew at every position.
+"""Mamba's selective scan: a linear recurrence whose decay, input and output weights are chosen anew
+at every position.
 
     h_t = exp(Δ_t A) ∘ h_{t−1} + Δ_t B_t x_t        y_t = C_t · h_t + D ∘ x_t
 
-`selective_scan` is the one that training uses. It is a single step for autograd, with a backward pass derived by hand, so
-that of all intermediate results only the states are kept. `selective_scan_reference` is the definition, written to be read.
+`selective_scan` is the one that training uses. It is a single step for autograd, with a backward
+pass derived by hand, so that of all intermediate results only the states are kept.
+`selective_scan_reference` is the definition, written to be read.
 """
 
 from __future__ import annotations
@@ -16,7 +18,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from nmt.selective_scan_by_rule import RULES_WITH_SLOPES, SelectiveScanByRule, columns, rows, time_first
+from nmt.selective_scan_by_rule import (
+    RULES_WITH_SLOPES,
+    SelectiveScanByRule,
+    columns,
+    rows,
+    time_first,
+)
 
 LOG2_E = math.log2(math.e)
 
@@ -29,17 +37,21 @@ def selective_scan_reference(
     D: Float[Tensor, " e"] | None = None,
     initial_state: Float[Tensor, "b e n"] | None = None,
 ) -> tuple[Float[Tensor, "b l e"], Float[Tensor, "b e n"]]:
-    """The selective scan as a plain loop, for any discretisation: h_t = Ā_t ∘ h_{t−1} + B̄_t x_t, y_t = C_t · h_t + D ∘ x_t.
+    """The selective scan as a plain loop, for any discretisation: h_t = Ā_t ∘ h_{t−1} + B̄_t x_t,
+    y_t = C_t · h_t + D ∘ x_t.
 
-    `A_bar` and `B_bar` are what `nmt.discretization.discretize` returns for any of its rules: one number for each of the n
-    states of each of the e channels at each position. Returns y and the state after the last position, differentiable by
-    ordinary autograd. The other arguments are those of `selective_scan`, which does the same for the rule "mixed".
+    `A_bar` and `B_bar` are what `nmt.discretization.discretize` returns for any of its rules: one
+    number for each of the n states of each of the e channels at each position. Returns y and the
+    state after the last position, differentiable by ordinary autograd. The other arguments are
+    those of `selective_scan`, which does the same for the rule "mixed".
 
     Source: Gu & Dao 2023 (arXiv 2312.00752), equation 2 and algorithm 2.
     """
     h = torch.zeros_like(A_bar[:, 0]) if initial_state is None else initial_state
     outputs = []
-    for x_t, A_t, B_t, C_t in zip(x.unbind(1), A_bar.unbind(1), B_bar.unbind(1), C.unbind(1), strict=True):
+    for x_t, A_t, B_t, C_t in zip(
+        x.unbind(1), A_bar.unbind(1), B_bar.unbind(1), C.unbind(1), strict=True
+    ):
         h = A_t * h + B_t * x_t[:, :, None]  # (b, e, n)
         outputs.append(torch.einsum("ben,bn->be", h, C_t))
     y = torch.stack(outputs, dim=1)
@@ -55,17 +67,20 @@ def selective_scan(
     D: Float[Tensor, " e"] | None = None,
     initial_state: Float[Tensor, "b e n"] | None = None,
 ) -> Float[Tensor, "b l e"]:
-    """Mamba's selective scan, fast on a CPU: h_t = exp(Δ_t A) ∘ h_{t−1} + Δ_t B_t x_t, y_t = C_t · h_t + D ∘ x_t.
+    """Mamba's selective scan, fast on a CPU: h_t = exp(Δ_t A) ∘ h_{t−1} + Δ_t B_t x_t, y_t = C_t ·
+    h_t + D ∘ x_t.
 
-    `x` holds the inputs of e channels; `delta` their step sizes Δ > 0; `A` < 0 the rates of n states a channel, in 1 / unit
-    of Δ; `B` and `C` write to and read from the states, shared by all channels; `D` lets the input through. The state before
-    the first position is `initial_state`, zero without it. Returns y. `selective_scan_with_state` returns the last state too.
+    `x` holds the inputs of e channels; `delta` their step sizes Δ > 0; `A` < 0 the rates of n
+    states a channel, in 1 / unit of Δ; `B` and `C` write to and read from the states, shared by all
+    channels; `D` lets the input through. The state before the first position is `initial_state`,
+    zero without it. Returns y. `selective_scan_with_state` returns the last state too.
 
-    Differentiable once in all seven tensors. Of the intermediate results only the states (b·l·e·n numbers) are kept for the
-    backward pass; without gradients not even those.
+    Differentiable once in all seven tensors. Of the intermediate results only the states (b·l·e·n
+    numbers) are kept for the backward pass; without gradients not even those.
 
-    Raises ValueError when shapes do not fit together, the sequence is empty, or the kinds of number differ.
-    Source: Gu & Dao 2023 (arXiv 2312.00752), equation 2a; recomputing what is cheap instead of storing it: section 3.3.2.
+    Raises ValueError when shapes do not fit together, the sequence is empty, or the kinds of number
+    differ. Source: Gu & Dao 2023 (arXiv 2312.00752), equation 2a; recomputing what is cheap instead
+    of storing it: section 3.3.2.
     """
     return selective_scan_with_state(x, delta, A, B, C, D, initial_state)[0]
 
@@ -80,60 +95,108 @@ def selective_scan_with_state(
     initial_state: Float[Tensor, "b e n"] | None = None,
     rule: str = "mixed",
 ) -> tuple[Float[Tensor, "b l e"], Float[Tensor, "b e n"]]:
-    """`selective_scan` that returns the pair (y, state after the last position), from which a later call can go on.
+    """`selective_scan` that returns the pair (y, state after the last position), from which a later
+    call can go on.
 
-    `rule` names another discretisation: h_t = decay(Δ_t A) ∘ h_{t−1} + gain(Δ_t A) ∘ Δ_t B_t x_t, decay and gain as in
-    `nmt.discretization`. Raises ValueError for a rule that is neither "mixed" nor a key of `RULES_WITH_SLOPES` too.
+    `rule` names another discretisation: h_t = decay(Δ_t A) ∘ h_{t−1} + gain(Δ_t A) ∘ Δ_t B_t x_t,
+    decay and gain as in `nmt.discretization`. Raises ValueError for a rule that is neither "mixed"
+    nor a key of `RULES_WITH_SLOPES` too.
     """
     _check(x, delta, A, B, C, D, initial_state)
     if rule != "mixed" and rule not in RULES_WITH_SLOPES:
-        raise ValueError(f"no scan for the rule {rule!r}; choose one of mixed, {', '.join(RULES_WITH_SLOPES)}")
+        raise ValueError(
+            f"no scan for the rule {rule!r}; choose one of mixed, {', '.join(RULES_WITH_SLOPES)}"
+        )
     if rule != "mixed" and bool((A.detach() >= 0).any()):
-        raise ValueError(f"the rule {rule!r} needs a stable A, all of it below 0; for others use `selective_scan_reference`")
+        raise ValueError(
+            f"the rule {rule!r} needs a stable A, all of it below 0; for others use"
+            " `selective_scan_reference`"
+        )
     if initial_state is None:
         initial_state = x.new_zeros(x.shape[0], *A.shape)
     inputs = (x, delta, A, B, C, initial_state)
     keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
-    y, last_state = _SelectiveScan.apply(*inputs, keep) if rule == "mixed" else SelectiveScanByRule.apply(*inputs, keep, rule)
+    y, last_state = (
+        _SelectiveScan.apply(*inputs, keep)
+        if rule == "mixed"
+        else SelectiveScanByRule.apply(*inputs, keep, rule)
+    )
     return (y if D is None else y + D * x), last_state
 
 
-def _check(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None, initial_state: Tensor | None) -> None:
+def _check(
+    x: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+    initial_state: Tensor | None,
+) -> None:
     if x.ndim != 3 or A.ndim != 2:
-        raise ValueError(f"x must be (batch, length, channels) and A (channels, states), not {tuple(x.shape)} and {tuple(A.shape)}")
+        raise ValueError(
+            f"x must be (batch, length, channels) and A (channels, states), not {tuple(x.shape)}"
+            f" and {tuple(A.shape)}"
+        )
     (b, length, e), n = x.shape, A.shape[1]
     if length == 0:
         raise ValueError("the sequence is empty; a scan needs at least one position")
-    wanted = {"delta": (b, length, e), "A": (e, n), "B": (b, length, n), "C": (b, length, n), "D": (e,), "initial_state": (b, e, n)}
+    wanted = {
+        "delta": (b, length, e),
+        "A": (e, n),
+        "B": (b, length, n),
+        "C": (b, length, n),
+        "D": (e,),
+        "initial_state": (b, e, n),
+    }
     given = {"delta": delta, "A": A, "B": B, "C": C, "D": D, "initial_state": initial_state}
     for name, tensor in given.items():
         if tensor is None:
             continue
         if tensor.shape != wanted[name]:
-            raise ValueError(f"{name} must have shape {wanted[name]} to go with x {tuple(x.shape)}, not {tuple(tensor.shape)}")
+            raise ValueError(
+                f"{name} must have shape {wanted[name]} to go with x {tuple(x.shape)}, not"
+                f" {tuple(tensor.shape)}"
+            )
         if tensor.dtype != x.dtype or not x.is_floating_point():
-            raise ValueError(f"x and {name} must hold the same kind of real number, not {x.dtype} and {tensor.dtype}")
+            raise ValueError(
+                f"x and {name} must hold the same kind of real number, not {x.dtype} and"
+                f" {tensor.dtype}"
+            )
 
 
 class _SelectiveScan(torch.autograd.Function):
-    """Time first, so that each step works on contiguous slices; states laid out (b, n, e), so that the long axis is innermost.
+    """Time first, so that each step works on contiguous slices; states laid out (b, n, e), so that
+    the long axis is innermost.
 
-    Every step writes into buffers made once, and all slices are taken before the loop: in small batches, taking a
-    slice costs a good part of what the arithmetic on it does. exp(Δ A) is computed as 2^(Δ A log₂ e), in torch about three times as fast.
+    Every step writes into buffers made once, and all slices are taken before the loop: in small
+    batches, taking a slice costs a good part of what the arithmetic on it does. exp(Δ A) is
+    computed as 2^(Δ A log₂ e), in torch about three times as fast.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, initial_state: Tensor, keep: bool
+        ctx: Any,
+        x: Tensor,
+        delta: Tensor,
+        A: Tensor,
+        B: Tensor,
+        C: Tensor,
+        initial_state: Tensor,
+        keep: bool,
     ) -> tuple[Tensor, Tensor]:
         x, delta, B, C = (time_first(tensor) for tensor in (x, delta, B, C))
         (length, b, e), n = x.shape, A.shape[1]
         rate = (A.T * LOG2_E).contiguous()  # (n, e)
-        states = x.new_empty(length + 1 if keep else 1, b, n, e)  # states[t] is the state before position t
+        states = x.new_empty(
+            length + 1 if keep else 1, b, n, e
+        )  # states[t] is the state before position t
         h = states[0].copy_(initial_state.transpose(1, 2))
         decay, y = x.new_empty(b, n, e), torch.empty_like(x)
         after = states[1:].unbind() if keep else (h,) * length
-        for delta_t, input_t, B_t, C_t, y_t, h_t in zip(rows(delta), rows(delta * x), columns(B), rows(C), rows(y), after, strict=True):
+        for delta_t, input_t, B_t, C_t, y_t, h_t in zip(
+            rows(delta), rows(delta * x), columns(B), rows(C), rows(y), after, strict=True
+        ):
             torch.mul(delta_t, rate, out=decay).exp2_()
             h = torch.mul(decay, h, out=h_t).addcmul_(input_t, B_t)
             torch.bmm(C_t, h, out=y_t)
@@ -144,17 +207,41 @@ class _SelectiveScan(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_y: Tensor, grad_last_state: Tensor) -> tuple[Tensor | None, ...]:
-        """With g_t = ∂loss/∂h_t: g_t = C_t ∂loss/∂y_t + exp(Δ_{t+1} A) ∘ g_{t+1}, a scan from the end to the beginning."""
+        """With g_t = ∂loss/∂h_t: g_t = C_t ∂loss/∂y_t + exp(Δ_{t+1} A) ∘ g_{t+1}, a scan from the
+        end to the beginning.
+        """
         x, delta, A, B, C, states = ctx.saved_tensors
         grad_y = time_first(grad_y)
         A, rate = A.T.contiguous(), (A.T * LOG2_E).contiguous()  # both (n, e)
         g = grad_last_state.transpose(1, 2).clone(memory_format=torch.contiguous_format)
         decay, product, grad_A = torch.empty_like(g), torch.empty_like(g), torch.zeros_like(g)
-        grad_input, grad_delta, grad_B, grad_C = (torch.empty_like(tensor) for tensor in (x, delta, B, C))
-        given = (rows(delta), rows(delta * x), rows(B), columns(C), rows(grad_y), states[:-1].unbind(), states[1:].unbind())
+        grad_input, grad_delta, grad_B, grad_C = (
+            torch.empty_like(tensor) for tensor in (x, delta, B, C)
+        )
+        given = (
+            rows(delta),
+            rows(delta * x),
+            rows(B),
+            columns(C),
+            rows(grad_y),
+            states[:-1].unbind(),
+            states[1:].unbind(),
+        )
         wanted = (rows(grad_input), grad_delta.unbind(), grad_B.unbind(), grad_C.unbind())
         steps = zip(*(reversed(slices) for slices in (*given, *wanted)), strict=True)
-        for delta_t, input_t, B_t, C_t, grad_y_t, before, h_t, grad_input_t, grad_delta_t, grad_B_t, grad_C_t in steps:
+        for (
+            delta_t,
+            input_t,
+            B_t,
+            C_t,
+            grad_y_t,
+            before,
+            h_t,
+            grad_input_t,
+            grad_delta_t,
+            grad_B_t,
+            grad_C_t,
+        ) in steps:
             torch.sum(torch.mul(h_t, grad_y_t, out=product), dim=2, out=grad_C_t)
             g.addcmul_(grad_y_t, C_t)
             torch.sum(torch.mul(g, input_t, out=product), dim=2, out=grad_B_t)
@@ -166,5 +253,7 @@ class _SelectiveScan(torch.autograd.Function):
                 grad_A.addcmul_(product, delta_t)
             torch.sum(product.mul_(A), dim=1, out=grad_delta_t)
         grad_delta.addcmul_(grad_input, x)
-        grad_x, grad_delta, grad_B, grad_C = (grad.transpose(0, 1) for grad in (grad_input * delta, grad_delta, grad_B, grad_C))
+        grad_x, grad_delta, grad_B, grad_C = (
+            grad.transpose(0, 1) for grad in (grad_input * delta, grad_delta, grad_B, grad_C)
+        )
         return grad_x, grad_delta, grad_A.sum(0).T, grad_B, grad_C, g.transpose(1, 2), None

@@ -1,4 +1,6 @@
-"""The selective state-space model: a recurrence that chooses at each letter how much to forget, what to write and what to read."""
+"""The selective state-space model: a recurrence that chooses at each letter how much to forget,
+what to write and what to read.
+"""
 
 import math
 from collections.abc import Callable
@@ -15,9 +17,11 @@ from nmt.discretization import RULES, discretize
 from nmt.positions import sinusoidal_table
 from nmt.scan import METHODS, WRONG, scan
 from nmt.selective_scan import selective_scan_with_state
-from nmt.sizes import check_sizes
+from nmt.transformer import check_sizes
 
-DISCRETIZATIONS = tuple(rule for rule in RULES if rule != "generalized_bilinear")  # those without a parameter of their own
+DISCRETIZATIONS = tuple(
+    rule for rule in RULES if rule != "generalized_bilinear"
+)  # those without a parameter of their own
 SCAN_METHODS = ("fused", *METHODS, *WRONG)
 DELTA_SOURCES = ("input", "constant", "position")
 A_STARTS = ("s4d-real", "minus-one")
@@ -25,23 +29,32 @@ SMALLEST_STEP, LARGEST_STEP = 0.001, 0.1  # the range of Δ before training
 
 
 # Far beyond the course's models, yet built in seconds and a few GB.
-LARGEST = {"hidden_size": 1_024, "num_layers": 32, "state_size": 1_024, "kernel_size": 64, "expansion": 4, "vocabulary_size": 10_000}
+LARGEST = {
+    "hidden_size": 1_024,
+    "num_layers": 32,
+    "state_size": 1_024,
+    "kernel_size": 64,
+    "expansion": 4,
+    "vocabulary_size": 10_000,
+}
 
 
 @dataclass(frozen=True)
 class MambaConfig:
     """Everything that fixes the architecture, as plain data.
 
-    Sizes: `hidden_size` d between blocks, `expansion` · d = e channels inside, `state_size` n numbers a channel, `kernel_size` letters
-    under the convolution (1: each letter alone), `delta_rank` r of the map that makes Δ (0: d/16, rounded up). In training, `dropout`
-    of the numbers between blocks are dropped, and `inner_dropout` of a block's e gated channels.
+    Sizes: `hidden_size` d between blocks, `expansion` · d = e channels inside, `state_size` n
+    numbers a channel, `kernel_size` letters under the convolution (1: each letter alone),
+    `delta_rank` r of the map that makes Δ (0: d/16, rounded up). In training, `dropout` of the
+    numbers between blocks are dropped, and `inner_dropout` of a block's e gated channels.
 
-    Choices: `discretization` by name. `scan` by name: "fused" is the quick one. The names that begin with "wrong" are mistakes
-    to be looked at.
-    `delta`: the step size comes from the "input", is a learned "constant" of each channel, or a function of the "position";
-    `delta_scaled` divides it by √e. `b_and_c`: B and C come from the "input" or are learned "constant"s. `a_start`: A begins as
-    −1, −2, … −n in each channel ("s4d-real") or as −1 everywhere ("minus-one"); `a_learned` lets it change. `gate` multiplies the
-    output by a second branch. `bias` gives the maps between sizes a bias.
+    Choices: `discretization` by name. `scan` by name: "fused" is the quick one. The names that
+    begin with "wrong" are mistakes to be looked at. `delta`: the step size comes from the "input",
+    is a learned "constant" of each channel, or a function of the "position"; `delta_scaled` divides
+    it by √e. `b_and_c`: B and C come from the "input" or are learned "constant"s. `a_start`: A
+    begins as −1, −2, … −n in each channel ("s4d-real") or as −1 everywhere ("minus-one");
+    `a_learned` lets it change. `gate` multiplies the output by a second branch. `bias` gives the
+    maps between sizes a bias.
     """
 
     hidden_size: int = 64
@@ -67,7 +80,10 @@ class MambaConfig:
         check_sizes(self, LARGEST)
         if not 0 <= self.delta_rank <= LARGEST["hidden_size"]:
             most = LARGEST["hidden_size"]
-            raise ValueError(f"delta_rank must be positive and at most {most:,}, or 0 for a sixteenth of the width, not {self.delta_rank}")
+            raise ValueError(
+                f"delta_rank must be positive and at most {most:,}, or 0 for a sixteenth of the"
+                f" width, not {self.delta_rank}"
+            )
         for name in ("dropout", "inner_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is a probability below 1, not {getattr(self, name)}")
@@ -80,9 +96,14 @@ class MambaConfig:
         }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
-                raise ValueError(f"unknown {name} {getattr(self, name)!r}; choose one of {', '.join(allowed)}")
+                raise ValueError(
+                    f"unknown {name} {getattr(self, name)!r}; choose one of {', '.join(allowed)}"
+                )
         if self.delta == "position" and self.hidden_size % 2:
-            raise ValueError(f"Δ from the position needs an even hidden_size (sines and cosines come in pairs), not {self.hidden_size}")
+            raise ValueError(
+                "Δ from the position needs an even hidden_size (sines and cosines come in pairs),"
+                f" not {self.hidden_size}"
+            )
 
     @property
     def expanded_size(self) -> int:
@@ -97,7 +118,9 @@ class MambaConfig:
 
 @dataclass(frozen=True)
 class SSMTrace:
-    """All that one selective SSM computes from before its recurrence runs: h_t = Ā_t ∘ h_{t−1} + B̄_t x_t, y_t = C_t · h_t + D ∘ x_t."""
+    """All that one selective SSM computes from before its recurrence runs: h_t = Ā_t ∘ h_{t−1} +
+    B̄_t x_t, y_t = C_t · h_t + D ∘ x_t.
+    """
 
     x: Float[Tensor, "b l e"]
     delta: Float[Tensor, "b l e"]
@@ -121,26 +144,33 @@ TraceHook = Callable[[SSMTrace], SSMTrace]
 
 
 class SelectiveSSM(nn.Module):
-    """A linear recurrence in each of e channels, whose step size, input and output weights depend on the letter.
+    """A linear recurrence in each of e channels, whose step size, input and output weights depend
+    on the letter.
 
         low_t, B_t, C_t = W x_t                       sizes r, n, n
         Δ_t = softplus(W_Δ low_t + b_Δ)               one step size a channel, above 0
         h_t = Ā_t ∘ h_{t−1} + B̄_t x_t                 Ā, B̄ from Δ_t, A, B_t by the chosen rule; for "mixed": exp(Δ_t A), Δ_t B_t
         y_t = C_t · h_t + D ∘ x_t
 
-    With Δ from the "position", low_t is replaced by the sinusoidal code of t, counted from the first source letter.
-    A = −exp(A_log) stays negative, so that |Ā| < 1. At the start Δ lies between 0.001 and 0.1, evenly in its logarithm, and D is 1.
+    With Δ from the "position", low_t is replaced by the sinusoidal code of t, counted from the
+    first source letter. A = −exp(A_log) stays negative, so that |Ā| < 1. At the start Δ lies
+    between 0.001 and 0.1, evenly in its logarithm, and D is 1.
 
-    `trace_hook`, if set, receives an `SSMTrace` and returns the one to use instead: for looking, and for intervening.
+    `trace_hook`, if set, receives an `SSMTrace` and returns the one to use instead: for looking,
+    and for intervening.
 
-    Source: Gu & Dao 2023, arXiv 2312.00752, algorithm 2 and §3.6; A's start: Gu et al. 2022, arXiv 2206.11893 (S4D-real).
+    Source: Gu & Dao 2023, arXiv 2312.00752, algorithm 2 and §3.6; A's start: Gu et al. 2022, arXiv
+    2206.11893 (S4D-real).
     """
 
     def __init__(self, config: MambaConfig) -> None:
         super().__init__()
         e, n, rank = config.expanded_size, config.state_size, config.rank
         self.config = config
-        self.sizes = [rank if config.delta == "input" else 0, *([n, n] if config.b_and_c == "input" else [0, 0])]
+        self.sizes = [
+            rank if config.delta == "input" else 0,
+            *([n, n] if config.b_and_c == "input" else [0, 0]),
+        ]
         self.select = nn.Linear(e, sum(self.sizes), bias=config.bias) if sum(self.sizes) else None
         if config.b_and_c == "constant":
             self.B, self.C = nn.Parameter(torch.randn(n)), nn.Parameter(torch.randn(n))
@@ -149,8 +179,14 @@ class SelectiveSSM(nn.Module):
             self.to_delta = nn.Linear(inputs, e, bias=False)
             nn.init.uniform_(self.to_delta.weight, -(inputs**-0.5), inputs**-0.5)
         step = torch.empty(e).uniform_(math.log(SMALLEST_STEP), math.log(LARGEST_STEP)).exp()
-        self.delta_bias = nn.Parameter(step + torch.log(-torch.expm1(-step)))  # softplus of it is `step`
-        A = repeat(torch.arange(1.0, n + 1), "n -> e n", e=e) if config.a_start == "s4d-real" else torch.ones(e, n)
+        self.delta_bias = nn.Parameter(
+            step + torch.log(-torch.expm1(-step))
+        )  # softplus of it is `step`
+        A = (
+            repeat(torch.arange(1.0, n + 1), "n -> e n", e=e)
+            if config.a_start == "s4d-real"
+            else torch.ones(e, n)
+        )
         self.A_log = nn.Parameter(A.log(), requires_grad=config.a_learned)
         self.D = nn.Parameter(torch.ones(e))
         for parameter in (self.A_log, self.D):
@@ -160,13 +196,26 @@ class SelectiveSSM(nn.Module):
     def forward(
         self, x: Float[Tensor, "b l e"], state: Float[Tensor, "b e n"], start: int = 0
     ) -> tuple[Float[Tensor, "b l e"], Float[Tensor, "b e n"]]:
-        """The outputs for `x`, whose first letter stands at position `start`, and the state after the last letter."""
+        """The outputs for `x`, whose first letter stands at position `start`, and the state after
+        the last letter.
+        """
         trace = self.choose(x, start)
         if self.trace_hook is not None:
             trace = self.trace_hook(trace)
         method = self.config.scan
-        if method == "fused" and trace.discretization in DISCRETIZATIONS:  # Ā and B̄ are never stored
-            return selective_scan_with_state(trace.x, trace.delta, trace.A, trace.B, trace.C, trace.D, state, trace.discretization)
+        if (
+            method == "fused" and trace.discretization in DISCRETIZATIONS
+        ):  # Ā and B̄ are never stored
+            return selective_scan_with_state(
+                trace.x,
+                trace.delta,
+                trace.A,
+                trace.B,
+                trace.C,
+                trace.D,
+                state,
+                trace.discretization,
+            )
         decay, weight = trace.discretize()
         method = "fast" if method == "fused" else method
         scan_by = WRONG[method] if method in WRONG else partial(scan, method=method)
@@ -180,7 +229,15 @@ class SelectiveSSM(nn.Module):
         low, B, C = chosen.split(self.sizes, dim=-1)
         if self.config.b_and_c == "constant":
             B, C = (repeat(vector, "n -> b l n", b=b, l=length) for vector in (self.B, self.C))
-        return SSMTrace(x, self._step_sizes(low, start), -self.A_log.exp(), B, C, self.D, self.config.discretization)
+        return SSMTrace(
+            x,
+            self._step_sizes(low, start),
+            -self.A_log.exp(),
+            B,
+            C,
+            self.D,
+            self.config.discretization,
+        )
 
     def _step_sizes(self, low: Float[Tensor, "b l r"], start: int) -> Float[Tensor, "b l e"]:
         b, length, _ = low.shape
@@ -188,6 +245,11 @@ class SelectiveSSM(nn.Module):
         if self.config.delta == "input":
             before = self.to_delta(low) + before
         elif self.config.delta == "position":
-            before = self.to_delta(sinusoidal_table(start + length, self.config.hidden_size)[start:].to(low)) + before
+            before = (
+                self.to_delta(
+                    sinusoidal_table(start + length, self.config.hidden_size)[start:].to(low)
+                )
+                + before
+            )
         delta = F.softplus(before).expand(b, length, -1)
         return delta / math.sqrt(self.config.expanded_size) if self.config.delta_scaled else delta

@@ -1,4 +1,5 @@
-"""Looking into a model while it works: where it attends, what its states keep, and the vectors in between.
+"""Looking into a model while it works: where it attends, what its states keep, and the vectors in
+between.
 
 street = trace(model, "street")              # while it spells its own answer
 street.attention("cross")                    # (layers, heads, letters written, letters read), from either model
@@ -40,8 +41,9 @@ BATCH = 250  # words traced side by side
 class Trace:
     """One word on its way through a model, teacher-forced over `written`.
 
-    `source` and `target` name the signs that were read, `asked` the sign that should follow each of `target`; `predicted` is what the
-    model would have written there. `vectors` holds what comes out of each layer, by name: rows in reading order.
+    `source` and `target` name the signs that were read, `asked` the sign that should follow each of
+    `target`; `predicted` is what the model would have written there. `vectors` holds what comes out
+    of each layer, by name: rows in reading order.
     """
 
     word: str
@@ -70,7 +72,9 @@ class Trace:
         return [VOCABULARY.token(sign) for sign in self.logits.argmax(dim=-1).tolist()]
 
     def attention(self, kind: str, groups: int | None = None) -> Float[Tensor, "layers h q s"]:
-        """Who looks at whom: "encoder" (source at source), "decoder" (target at target) or "cross" (target at source)."""
+        """Who looks at whom: "encoder" (source at source), "decoder" (target at target) or "cross"
+        (target at source).
+        """
         raise NotImplementedError
 
 
@@ -83,16 +87,22 @@ class TransformerTrace(Trace):
     cross: Float[Tensor, "decoder_layers h t s"] = field(repr=False)
 
     def attention(self, kind: str, groups: int | None = None) -> Float[Tensor, "layers h q s"]:
-        """The weights of one kind. Raises `ValueError` for an unknown kind, or when asked to group what already are heads."""
+        """The weights of one kind. Raises `ValueError` for an unknown kind, or when asked to group
+        what already are heads.
+        """
         _check_kind(kind)
         if groups is not None:
-            raise ValueError("a transformer has heads of its own; only Mamba's channels are put into groups")
+            raise ValueError(
+                "a transformer has heads of its own; only Mamba's channels are put into groups"
+            )
         return {"encoder": self.encoder, "decoder": self.decoder, "cross": self.cross}[kind]
 
 
 @dataclass(frozen=True, eq=False)
 class MambaTrace(Trace):
-    """What each selective SSM chose while Mamba read `source` and then `target`, one sequence of l signs; `ssm` has batches of one."""
+    """What each selective SSM chose while Mamba read `source` and then `target`, one sequence of l
+    signs; `ssm` has batches of one.
+    """
 
     ssm: Mapping[str, SSMTrace] = field(repr=False)
 
@@ -126,12 +136,16 @@ class MambaTrace(Trace):
 
     def hidden_attention(self, *, with_skip: bool = False) -> Float[Tensor, "layers e l l"]:
         """`hidden_attention` of every layer."""
-        return torch.cat([hidden_attention(layer, with_skip=with_skip) for layer in self.ssm.values()])
+        return torch.cat(
+            [hidden_attention(layer, with_skip=with_skip) for layer in self.ssm.values()]
+        )
 
     def channel_groups(self, groups: int = GROUPS) -> list[list[list[int]]]:
-        """For each layer its channels in `groups` groups of (nearly) equal size, from the shortest memory to the longest.
+        """For each layer its channels in `groups` groups of (nearly) equal size, from the shortest
+        memory to the longest.
 
-        A channel's memory is its mean |Ā| over states and signs of this word, so that another word may group otherwise.
+        A channel's memory is its mean |Ā| over states and signs of this word, so that another word
+        may group otherwise.
         """
         channels = self.decay.shape[2]
         if not 1 <= groups <= channels:
@@ -140,21 +154,31 @@ class MambaTrace(Trace):
         return [[part.tolist() for part in layer.tensor_split(groups)] for layer in order]
 
     def attention(self, kind: str, groups: int | None = None) -> Float[Tensor, "layers g q s"]:
-        """The hidden attention of channel groups, as weights that can be laid beside a transformer's heads.
+        """The hidden attention of channel groups, as weights that can be laid beside a
+        transformer's heads.
 
             weight_{t,s} = Σ_{c in group} |α_{c,t,s}| / Σ_{s′ ≤ t} Σ_{c in group} |α_{c,t,s′}|
 
-        Mamba reads one sequence, `source` then `target`: "encoder" is the part of the triangle where source looks at source, "cross" where
-        target looks at source, "decoder" where target looks at target. So a row of "cross" and the same row of "decoder" together sum to 1.
+        Mamba reads one sequence, `source` then `target`: "encoder" is the part of the triangle
+        where source looks at source, "cross" where target looks at source, "decoder" where target
+        looks at target. So a row of "cross" and the same row of "decoder" together sum to 1.
 
         Args:
-            groups: how many; None takes 4. The groups are those of `channel_groups`; 1 takes all channels together.
+            groups: how many; None takes 4. The groups are those of `channel_groups`; 1 takes all
+                channels together.
         """
         _check_kind(kind)
         strength = self.hidden_attention().abs()
         chosen = self.channel_groups(GROUPS if groups is None else groups)
-        weights = torch.stack([torch.stack([layer[part].sum(0) for part in parts]) for layer, parts in zip(strength, chosen)])
-        weights = weights / weights.sum(dim=-1, keepdim=True).clamp(min=torch.finfo(weights.dtype).tiny)
+        weights = torch.stack(
+            [
+                torch.stack([layer[part].sum(0) for part in parts])
+                for layer, parts in zip(strength, chosen)
+            ]
+        )
+        weights = weights / weights.sum(dim=-1, keepdim=True).clamp(
+            min=torch.finfo(weights.dtype).tiny
+        )
         length = len(self.source)
         rows = slice(None, length) if kind == "encoder" else slice(length, None)
         columns = slice(length, None) if kind == "decoder" else slice(None, length)
@@ -167,7 +191,9 @@ def signs(written: str) -> list[str]:
 
 
 def _tokens(written: str) -> list[int]:
-    return [VOCABULARY.sos if len(sign) > 1 else VOCABULARY.encode(sign)[0] for sign in signs(written)]
+    return [
+        VOCABULARY.sos if len(sign) > 1 else VOCABULARY.encode(sign)[0] for sign in signs(written)
+    ]
 
 
 def _check_kind(kind: str) -> None:
@@ -176,28 +202,45 @@ def _check_kind(kind: str) -> None:
 
 
 @overload
-def trace(model: Transformer, words: str, *, written: str | None = None, truth: bool = False) -> TransformerTrace: ...
+def trace(
+    model: Transformer, words: str, *, written: str | None = None, truth: bool = False
+) -> TransformerTrace: ...
 @overload
-def trace(model: Mamba, words: str, *, written: str | None = None, truth: bool = False) -> MambaTrace: ...
+def trace(
+    model: Mamba, words: str, *, written: str | None = None, truth: bool = False
+) -> MambaTrace: ...
 @overload
-def trace(model: Any, words: Sequence[str], *, written: Sequence[str] | None = None, truth: bool = False) -> list[Any]: ...
-def trace(model: Any, words: str | Sequence[str], *, written: str | Sequence[str] | None = None, truth: bool = False) -> Trace | list[Any]:
+def trace(
+    model: Any, words: Sequence[str], *, written: Sequence[str] | None = None, truth: bool = False
+) -> list[Any]: ...
+def trace(
+    model: Any,
+    words: str | Sequence[str],
+    *,
+    written: str | Sequence[str] | None = None,
+    truth: bool = False,
+) -> Trace | list[Any]:
     """Record what `model` does with one word, or with each of many of any lengths.
 
     Args:
         model: a transformer or a Mamba model; interventions around the call are seen in the trace.
         words: a word of a–z and dashes, or a list of words.
-        written: the letters to give it as already written, for each word; without it the model's own greedy answer.
+        written: the letters to give it as already written, for each word; without it the model's
+            own greedy answer.
         truth: take what the rule says instead of the model's own answer.
 
     Returns:
-        A `TransformerTrace` or a `MambaTrace` for each word: one for one word, a list in the same order for a list.
+        A `TransformerTrace` or a `MambaTrace` for each word: one for one word, a list in the same
+        order for a list.
 
     Raises:
-        ValueError: for an empty word, a character outside the vocabulary, answers that do not fit the words, or `written` and `truth`.
+        ValueError: for an empty word, a character outside the vocabulary, answers that do not fit
+            the words, or `written` and `truth`.
     """
     if isinstance(words, str):
-        return trace(model, [words], written=None if written is None else [str(written)], truth=truth)[0]
+        return trace(
+            model, [words], written=None if written is None else [str(written)], truth=truth
+        )[0]
     if not all(words):
         raise ValueError("a word is empty; there is nothing to trace")
     if written is not None and truth:
@@ -213,31 +256,52 @@ def trace(model: Any, words: str | Sequence[str], *, written: str | Sequence[str
     for rows in rows_by_shape.values():
         for begin in range(0, len(rows), BATCH):
             part = rows[begin : begin + BATCH]
-            found.update(zip(part, _trace_batch(model, [words[row] for row in part], [written[row] for row in part])))
+            found.update(
+                zip(
+                    part,
+                    _trace_batch(
+                        model, [words[row] for row in part], [written[row] for row in part]
+                    ),
+                )
+            )
     return [found[row] for row in range(len(words))]
 
 
 def _trace_batch(model: Any, words: list[str], answers: list[str]) -> list[Trace]:
     """Words of one length with answers of one length, in one pass."""
     device = next(model.parameters()).device
-    source = torch.tensor([[*VOCABULARY.encode(word), VOCABULARY.eos] for word in words], device=device)
+    source = torch.tensor(
+        [[*VOCABULARY.encode(word), VOCABULARY.eos] for word in words], device=device
+    )
     target = torch.tensor([[VOCABULARY.sos, *_tokens(answer)] for answer in answers], device=device)
     patterns: dict[str, Any] = {}
     vectors: dict[str, Tensor] = {}
     is_mamba = isinstance(model, Mamba)
     layers = model.ssm_layers() if is_mamba else model.attention_layers()
     watch = replace_choices if is_mamba else replace_patterns
-    blocks = [name for name, _ in model.named_modules() if name.rpartition(".")[0] in ("encoder", "decoder", "blocks")]
-    with evaluating(model), watch(model, _keepers(patterns, layers)), replace_vectors(model, _keepers(vectors, blocks)):
+    blocks = [
+        name
+        for name, _ in model.named_modules()
+        if name.rpartition(".")[0] in ("encoder", "decoder", "blocks")
+    ]
+    with (
+        evaluating(model),
+        watch(model, _keepers(patterns, layers)),
+        replace_vectors(model, _keepers(vectors, blocks)),
+    ):
         logits = model(source, target)
     traces: list[Trace] = []
     for row, (word, answer) in enumerate(zip(words, answers)):
         seen = {name: tensor[row].clone() for name, tensor in vectors.items()}
         common = (word, answer, logits[row].clone(), seen)
         if is_mamba:
-            traces.append(MambaTrace(*common, {name: _one(choice, row) for name, choice in patterns.items()}))
+            traces.append(
+                MambaTrace(*common, {name: _one(choice, row) for name, choice in patterns.items()})
+            )
         else:
-            traces.append(TransformerTrace(*common, *(_stacked(patterns, *part, row) for part in PARTS)))
+            traces.append(
+                TransformerTrace(*common, *(_stacked(patterns, *part, row) for part in PARTS))
+            )
     return traces
 
 
@@ -251,7 +315,13 @@ def _keepers(kept: dict[str, Any], names: Iterable[str]) -> dict[str, Callable[[
 
 
 def _stacked(patterns: Mapping[str, Tensor], stack: str, part: str, row: int) -> Tensor:
-    return torch.stack([weights[row] for name, weights in patterns.items() if name.startswith(stack) and name.endswith(part)])
+    return torch.stack(
+        [
+            weights[row]
+            for name, weights in patterns.items()
+            if name.startswith(stack) and name.endswith(part)
+        ]
+    )
 
 
 def _one(choice: SSMTrace, row: int) -> SSMTrace:
@@ -260,11 +330,20 @@ def _one(choice: SSMTrace, row: int) -> SSMTrace:
     return replace(choice, A=choice.A.detach().clone(), D=choice.D.detach().clone(), **own)
 
 
-def trace_ssm(model: Mamba, word: str, written: str | None = None) -> tuple[dict[str, SSMTrace], list[int]]:
-    """What the selective SSMs of `model` choose while it reads `word` and spells the answer, and the signs that it reads.
+def trace_ssm(
+    model: Mamba, word: str, written: str | None = None
+) -> tuple[dict[str, SSMTrace], list[int]]:
+    """What the selective SSMs of `model` choose while it reads `word` and spells the answer, and
+    the signs that it reads.
 
     Returns:
-        For each layer, by name, its `SSMTrace` of one word (b = 1), and the tokens it read: `word <EOS> <SOS> written`.
+        For each layer, by name, its `SSMTrace` of one word (b = 1), and the tokens it read: `word
+        <EOS> <SOS> written`.
     """
     found = trace(model, word, written=written)
-    return dict(found.ssm), [*VOCABULARY.encode(word), VOCABULARY.eos, VOCABULARY.sos, *_tokens(found.written)]
+    return dict(found.ssm), [
+        *VOCABULARY.encode(word),
+        VOCABULARY.eos,
+        VOCABULARY.sos,
+        *_tokens(found.written),
+    ]

@@ -12,9 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nmt.allocator import keep_freed_memory
-from nmt.data import Batch, LengthBuckets, WordPair, load_pairs, training_words
-from nmt.decoding import Seq2Seq, evaluating
-from nmt.padding import PaddedBatch, RandomBatches
+from nmt.batches import Batch, LengthBuckets, PaddedBatch, RandomBatches
+from nmt.data import WordPair, load_pairs, training_words
+from nmt.decoding import Seq2Seq
+from nmt.evaluation import measure
 
 SCHEDULES = ("constant", "cosine", "plateau")
 BATCHINGS = ("length", "random")
@@ -24,14 +25,16 @@ BATCHINGS = ("length", "random")
 class TrainingConfig:
     """Everything that fixes a training run besides the model, as plain data.
 
-    Units: `epochs` and `warmup_epochs` rounds over the training words; `batch_size` words; `gradient_clip` the largest allowed
-    norm of the gradient (0: no limit). `accumulate` batches make one step. `plateau_patience` epochs without a better validation
-    loss are borne before the "plateau" schedule halves the rate. `device` "auto" takes a GPU where there is one
-    (CUDA and MPS are untested).
+    Units: `epochs` and `warmup_epochs` rounds over the training words; `batch_size` words;
+    `gradient_clip` the largest allowed norm of the gradient (0: no limit). `accumulate` batches
+    make one step. `plateau_patience` epochs without a better validation loss are borne before the
+    "plateau" schedule halves the rate. `device` "auto" takes a GPU where there is one (CUDA and MPS
+    are untested).
 
-    `words` training words are used (0: all), always the same ones, and any smaller number is a part of them; the validation words stay
-    all those of the data set. An epoch, after which everything is measured, is `passes` passes over them. `batching` puts words of one
-    "length" together, or "random" ones, padded, which only the transformer can read.
+    `words` training words are used (0: all), always the same ones, and any smaller number is a part
+    of them; the validation words stay all those of the data set. An epoch, after which everything
+    is measured, is `passes` passes over them. `batching` puts words of one "length" together, or
+    "random" ones, padded, which only the transformer can read.
     """
 
     data: str = "small"
@@ -61,22 +64,34 @@ class TrainingConfig:
             if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
                 raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
         if self.words < 0:
-            raise ValueError(f"words must be positive, or 0 for all training words, not {self.words}")
+            raise ValueError(
+                f"words must be positive, or 0 for all training words, not {self.words}"
+            )
         if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing must lie between 0 and 1, not {self.label_smoothing}")
+            raise ValueError(
+                f"label_smoothing must lie between 0 and 1, not {self.label_smoothing}"
+            )
         if self.schedule not in SCHEDULES:
-            raise ValueError(f"unknown schedule {self.schedule!r}; choose one of {', '.join(SCHEDULES)}")
+            raise ValueError(
+                f"unknown schedule {self.schedule!r}; choose one of {', '.join(SCHEDULES)}"
+            )
         if self.batching not in BATCHINGS:
-            raise ValueError(f"unknown batching {self.batching!r}; choose one of {', '.join(BATCHINGS)}")
+            raise ValueError(
+                f"unknown batching {self.batching!r}; choose one of {', '.join(BATCHINGS)}"
+            )
         if self.data not in ("small", "large"):
             raise ValueError(f"unknown data set {self.data!r}; choose small or large")
 
 
 @dataclass
 class Progress:
-    """Where a run stands: everything besides weights and optimiser that the next epoch depends on. Plain data."""
+    """Where a run stands: everything besides weights and optimiser that the next epoch depends on.
+    Plain data.
+    """
 
-    epochs: list[dict[str, Any]] = field(default_factory=list)  # one row an epoch: losses, accuracies, learning rate, seconds
+    epochs: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # one row an epoch: losses, accuracies, learning rate, seconds
     best: dict[str, Any] = field(default_factory=dict)  # the row of the best epoch on validation
     steps: int = 0
     plateau_factor: float = 1.0  # "plateau" halves it when too many epochs in a row
@@ -86,7 +101,9 @@ class Progress:
 
 @dataclass
 class TrainingState:
-    """A run between two epochs, whole: a copy of it can be trained on and ends with the same weights, bit for bit."""
+    """A run between two epochs, whole: a copy of it can be trained on and ends with the same
+    weights, bit for bit.
+    """
 
     model: Seq2Seq
     optimizer: torch.optim.AdamW
@@ -105,40 +122,23 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def token_loss(model: Seq2Seq, batch: Batch | PaddedBatch, label_smoothing: float = 0.0) -> Tensor:
-    """The sum over a batch's target characters of −log p(character | source, characters before it), in nats. Padding costs nothing."""
-    logits = model(batch.source, batch.target[:, :-1], **batch.masks())
-    return F.cross_entropy(logits.flatten(0, 1), batch.labels().flatten(), reduction="sum", label_smoothing=label_smoothing)
-
-
-def measure(model: Seq2Seq, pairs: Sequence[WordPair], batch_size: int = 512) -> tuple[float, float]:
-    """Loss in nats per target character and greedy word accuracy, both from one pass with the right letters given.
-
-    No decoding is needed for the accuracy. Greedy decoding spells a word right exactly if at every step, with the right letters
-    before it, the right letter is the most probable one: up to its first mistake it has written the right letters itself.
-
-    Args:
-        model: any model of the course.
-        pairs: the words to measure on, at least one.
-
-    Raises:
-        ValueError: if there is no pair.
+    """The sum over a batch's target characters of −log p(character | source, characters before it),
+    in nats. Padding costs nothing.
     """
-    if not pairs:
-        raise ValueError("there are no words to measure on")
-    device = next(iter(model.parameters())).device
-    loss, characters, right = 0.0, 0, 0
-    with evaluating(model):
-        for batch in LengthBuckets(pairs, batch_size, shuffle=False).epoch(0):
-            batch = batch.to(device)
-            logits, labels = model(batch.source, batch.target[:, :-1]), batch.target[:, 1:]
-            loss += F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum").item()
-            characters += labels.numel()
-            right += int((logits.argmax(dim=-1) == labels).all(dim=1).sum())
-    return loss / characters, right / len(pairs)
+    logits = model(batch.source, batch.target[:, :-1], **batch.masks())
+    return F.cross_entropy(
+        logits.flatten(0, 1),
+        batch.labels().flatten(),
+        reduction="sum",
+        label_smoothing=label_smoothing,
+    )
 
 
-def learning_rate(config: TrainingConfig, step: int, steps_per_epoch: int, plateau_factor: float = 1.0) -> float:
-    """The learning rate of a step: a linear warm-up from 0, then constant, a half cosine down to 0, or halved at each plateau.
+def learning_rate(
+    config: TrainingConfig, step: int, steps_per_epoch: int, plateau_factor: float = 1.0
+) -> float:
+    """The learning rate of a step: a linear warm-up from 0, then constant, a half cosine down to 0,
+    or halved at each plateau.
 
     Source of the cosine: Loshchilov & Hutter 2017, "SGDR", equation 5, without restarts.
     """
@@ -151,29 +151,48 @@ def learning_rate(config: TrainingConfig, step: int, steps_per_epoch: int, plate
 
 
 def start_training(model: Seq2Seq, config: TrainingConfig) -> TrainingState:
-    """A run before its first epoch. Weight decay applies to matrices only, and not to those marked `no_weight_decay`."""
+    """A run before its first epoch. Weight decay applies to matrices only, and not to those marked
+    `no_weight_decay`.
+    """
     parameters = list(model.parameters())
     decayed = [p for p in parameters if p.ndim > 1 and not getattr(p, "no_weight_decay", False)]
     spared = [p for p in parameters if p.ndim <= 1 or getattr(p, "no_weight_decay", False)]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": spared, "weight_decay": 0.0}]
-    return TrainingState(model, torch.optim.AdamW(groups, lr=config.learning_rate, fused=True), Progress(), {}, torch.get_rng_state())
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": spared, "weight_decay": 0.0},
+    ]
+    return TrainingState(
+        model,
+        torch.optim.AdamW(groups, lr=config.learning_rate, fused=True),
+        Progress(),
+        {},
+        torch.get_rng_state(),
+    )
 
 
-def train_epoch(state: TrainingState, buckets: LengthBuckets | RandomBatches, config: TrainingConfig) -> float:
-    """`config.passes` passes over the training words; the mean training loss on the way (with dropout), in nats per character.
+def train_epoch(
+    state: TrainingState, buckets: LengthBuckets | RandomBatches, config: TrainingConfig
+) -> float:
+    """`config.passes` passes over the training words; the mean training loss on the way (with
+    dropout), in nats per character.
 
-    Batches of one length are quick but one-sided: a batch of 4-letter words pulls the weights towards 4-letter words, and a
-    bucket with one word in it pulls as hard as one with 128. So `accumulate` batches are added up, each weighed by its characters.
+    Batches of one length are quick but one-sided: a batch of 4-letter words pulls the weights
+    towards 4-letter words, and a bucket with one word in it pulls as hard as one with 128. So
+    `accumulate` batches are added up, each weighed by its characters.
     """
     device = next(iter(state.model.parameters())).device
     first = config.passes * len(state.progress.epochs)
-    batches: Iterator[Batch | PaddedBatch] = chain.from_iterable(buckets.epoch(number) for number in range(first, first + config.passes))
+    batches: Iterator[Batch | PaddedBatch] = chain.from_iterable(
+        buckets.epoch(number) for number in range(first, first + config.passes)
+    )
     steps_per_epoch = math.ceil(config.passes * len(buckets) / config.accumulate)
     total, characters = 0.0, 0
     state.model.train()
     while group := [batch.to(device) for batch in islice(batches, config.accumulate)]:
         in_group = sum(batch.characters for batch in group)
-        rate = learning_rate(config, state.progress.steps, steps_per_epoch, state.progress.plateau_factor)
+        rate = learning_rate(
+            config, state.progress.steps, steps_per_epoch, state.progress.plateau_factor
+        )
         for parameter_group in state.optimizer.param_groups:
             parameter_group["lr"] = rate
         state.optimizer.zero_grad()
@@ -187,14 +206,23 @@ def train_epoch(state: TrainingState, buckets: LengthBuckets | RandomBatches, co
         state.progress.steps += 1
         characters += in_group
     if not math.isfinite(total):
-        raise ArithmeticError(f"the loss became {total} in epoch {len(state.progress.epochs) + 1}; try a smaller learning_rate")
+        raise ArithmeticError(
+            f"the loss became {total} in epoch {len(state.progress.epochs) + 1}; try a smaller"
+            " learning_rate"
+        )
     return total / characters
 
 
 def finish_epoch(
-    state: TrainingState, config: TrainingConfig, seen: Sequence[WordPair], held_out: Sequence[WordPair], began: tuple[float, float]
+    state: TrainingState,
+    config: TrainingConfig,
+    seen: Sequence[WordPair],
+    held_out: Sequence[WordPair],
+    began: tuple[float, float],
 ) -> None:
-    """Measure, note the epoch's row, keep the weights if they are the best so far, and slow down on a plateau."""
+    """Measure, note the epoch's row, keep the weights if they are the best so far, and slow down on
+    a plateau.
+    """
     progress, model = state.progress, state.model
     train_loss, train_accuracy = measure(model, seen)
     val_loss, val_accuracy = measure(model, held_out)
@@ -209,9 +237,14 @@ def finish_epoch(
         "cpu_seconds": time.process_time() - began[1],
     }
     progress.epochs.append(row)
-    if not progress.best or (val_accuracy, -val_loss) > (progress.best["val_accuracy"], -progress.best["val_loss"]):
+    if not progress.best or (val_accuracy, -val_loss) > (
+        progress.best["val_accuracy"],
+        -progress.best["val_loss"],
+    ):
         progress.best = row
-        state.best_weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        state.best_weights = {
+            name: tensor.detach().clone() for name, tensor in model.state_dict().items()
+        }
     if progress.plateau_best is None or val_loss < progress.plateau_best:
         progress.plateau_best, progress.plateau_waited = val_loss, 0
     else:
@@ -229,7 +262,8 @@ def train(
     state: TrainingState | None = None,
     on_epoch: Callable[[TrainingState], None] | None = None,
 ) -> TrainingState:
-    """Train `model` and leave in it the weights of its best epoch on the validation words (accuracy first, then loss).
+    """Train `model` and leave in it the weights of its best epoch on the validation words (accuracy
+    first, then loss).
 
     Args:
         model: a model with fresh weights, or that of `state`.
@@ -239,8 +273,8 @@ def train(
         on_epoch: called after each epoch with the state: to show curves, to save.
 
     Returns:
-        The state after the last epoch. An interrupt (Ctrl-C, the notebook's stop button) ends the run early and quietly:
-        `state.progress` tells how far it came.
+        The state after the last epoch. An interrupt (Ctrl-C, the notebook's stop button) ends the
+        run early and quietly: `state.progress` tells how far it came.
 
     Raises:
         ArithmeticError: if the loss is no longer a number.
@@ -251,12 +285,22 @@ def train(
     train_pairs = training_words([pair for pair in pairs if pair.split == "train"], config.words)
     val_pairs = [pair for pair in pairs if pair.split == "val"]
     if not train_pairs or not val_pairs:
-        raise ValueError(f"training needs words to learn from and words held out, not {len(train_pairs)} and {len(val_pairs)}")
-    seen_pairs = train_pairs[:: max(1, len(train_pairs) // len(val_pairs))][: len(val_pairs)]  # as many as held out
-    buckets: LengthBuckets | RandomBatches = LengthBuckets(train_pairs, config.batch_size, seed=config.seed)
+        raise ValueError(
+            f"training needs words to learn from and words held out, not {len(train_pairs)} and"
+            f" {len(val_pairs)}"
+        )
+    seen_pairs = train_pairs[:: max(1, len(train_pairs) // len(val_pairs))][
+        : len(val_pairs)
+    ]  # as many as held out
+    buckets: LengthBuckets | RandomBatches = LengthBuckets(
+        train_pairs, config.batch_size, seed=config.seed
+    )
     if config.batching == "random":
         if not hasattr(model, "reads_padding"):
-            raise ValueError("only the transformer can read padded batches: a state that has read padding has changed; use batching length")
+            raise ValueError(
+                "only the transformer can read padded batches: a state that has read padding has"
+                " changed; use batching length"
+            )
         buckets = RandomBatches(train_pairs, config.batch_size, seed=config.seed)
     model.to(choose_device(config.device))
     with torch.random.fork_rng(devices=[]):  # the reader's own random numbers are left alone

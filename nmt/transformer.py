@@ -1,6 +1,8 @@
-"""The transformer: an encoder that reads the English word, and a decoder that spells the Pig Latin one, letter by letter."""
+"""The transformer: an encoder that reads the English word, and a decoder that spells the Pig Latin
+one, letter by letter.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
@@ -10,20 +12,42 @@ from torch import Tensor, nn
 
 from nmt.attention import MultiHeadAttention, causal_mask
 from nmt.positions import SCHEMES, PositionEmbedding, RotaryPositions
-from nmt.sizes import check_sizes
 
 # Far beyond the course's models, yet built in seconds and a few GB.
 _WIDTHS = dict.fromkeys(("hidden_size", "num_heads"), 1_024)
-LARGEST = {**_WIDTHS, "encoder_layers": 32, "decoder_layers": 32, "max_length": 10_000, "vocabulary_size": 10_000}
+LARGEST = {
+    **_WIDTHS,
+    "encoder_layers": 32,
+    "decoder_layers": 32,
+    "max_length": 10_000,
+    "vocabulary_size": 10_000,
+}
 MOST_MLP = 4_096
+
+
+def check_sizes(config: Any, largest: Mapping[str, int]) -> None:
+    """Check that each named size n of `config` has 1 ≤ n ≤ its entry in `largest`.
+
+    Raises:
+        ValueError: naming the first size that is out of range, and the range.
+    """
+    for name, most in largest.items():
+        value = getattr(config, name)
+        if not 1 <= value <= most:
+            bound = (
+                f"at least 1, not {value}"
+                if value < 1
+                else f"at most {most:,} in this course, not {value:,}"
+            )
+            raise ValueError(f"{name} must be {bound}")
 
 
 @dataclass(frozen=True)
 class TransformerConfig:
     """Everything that fixes the architecture, as plain data.
 
-    `mlp_size` 0 means 4 × `hidden_size`. `max_length` is the number of positions of a trained position table.
-    `rotary_cross` turns queries and keys of cross-attention too.
+    `mlp_size` 0 means 4 × `hidden_size`. `max_length` is the number of positions of a trained
+    position table. `rotary_cross` turns queries and keys of cross-attention too.
     """
 
     hidden_size: int = 64
@@ -41,49 +65,76 @@ class TransformerConfig:
     def __post_init__(self) -> None:
         check_sizes(self, LARGEST)
         if not 0 <= self.mlp_size <= MOST_MLP:
-            raise ValueError(f"mlp_size must be positive and at most {MOST_MLP:,}, or 0 for four times the width, not {self.mlp_size}")
+            raise ValueError(
+                f"mlp_size must be positive and at most {MOST_MLP:,}, or 0 for four times the"
+                f" width, not {self.mlp_size}"
+            )
         if self.hidden_size % self.num_heads:
-            raise ValueError(f"num_heads {self.num_heads} does not divide hidden_size {self.hidden_size}; choose a divisor")
+            raise ValueError(
+                f"num_heads {self.num_heads} does not divide hidden_size {self.hidden_size}; choose"
+                " a divisor"
+            )
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is a probability below 1, not {self.dropout}")
         if self.positions not in SCHEMES:
-            raise ValueError(f"unknown position scheme {self.positions!r}; choose one of {', '.join(SCHEMES)}")
+            raise ValueError(
+                f"unknown position scheme {self.positions!r}; choose one of {', '.join(SCHEMES)}"
+            )
         if self.positions == "rotary" and (self.hidden_size // self.num_heads) % 2:
-            raise ValueError("rotary positions turn pairs of coordinates: hidden_size / num_heads must be even")
+            raise ValueError(
+                "rotary positions turn pairs of coordinates: hidden_size / num_heads must be even"
+            )
         if self.positions in ("sinusoidal", "learned-from-sinusoidal") and self.hidden_size % 2:
-            raise ValueError(f"sinusoidal positions need an even hidden_size, not {self.hidden_size}")
+            raise ValueError(
+                f"sinusoidal positions need an even hidden_size, not {self.hidden_size}"
+            )
         if self.rotary_base <= 1:
             raise ValueError(f"rotary_base must be above 1, not {self.rotary_base}")
 
 
 class MLP(nn.Sequential):
-    """Two linear layers with a GELU between: what a position does with what it has gathered. GELU: Hendrycks & Gimpel 2016."""
+    """Two linear layers with a GELU between: what a position does with what it has gathered. GELU:
+    Hendrycks & Gimpel 2016.
+    """
 
     def __init__(self, config: TransformerConfig) -> None:
         inner = config.mlp_size or 4 * config.hidden_size
-        super().__init__(nn.Linear(config.hidden_size, inner), nn.GELU(), nn.Linear(inner, config.hidden_size))
+        super().__init__(
+            nn.Linear(config.hidden_size, inner), nn.GELU(), nn.Linear(inner, config.hidden_size)
+        )
 
 
 def _attention(config: TransformerConfig, rotary: bool) -> MultiHeadAttention:
-    turns = RotaryPositions(config.hidden_size // config.num_heads, config.rotary_base) if rotary else None
-    return MultiHeadAttention(config.hidden_size, config.num_heads, dropout=config.dropout, rotary=turns)
+    turns = (
+        RotaryPositions(config.hidden_size // config.num_heads, config.rotary_base)
+        if rotary
+        else None
+    )
+    return MultiHeadAttention(
+        config.hidden_size, config.num_heads, dropout=config.dropout, rotary=turns
+    )
 
 
 class EncoderLayer(nn.Module):
     """x + attention(norm(x)), then x + mlp(norm(x)).
 
-    The normalisation stands before each part ("pre-norm"), so that the sum runs from the embedding to the output untouched:
-    Xiong et al. 2020, arXiv 2002.04745.
+    The normalisation stands before each part ("pre-norm"), so that the sum runs from the embedding
+    to the output untouched: Xiong et al. 2020, arXiv 2002.04745.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.self_attention = _attention(config, config.positions == "rotary")
         self.mlp = MLP(config)
-        self.attention_norm, self.mlp_norm = nn.LayerNorm(config.hidden_size), nn.LayerNorm(config.hidden_size)
+        self.attention_norm, self.mlp_norm = (
+            nn.LayerNorm(config.hidden_size),
+            nn.LayerNorm(config.hidden_size),
+        )
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, inputs: Float[Tensor, "b s d"], mask: Bool[Tensor, "b 1 1 s"] | None = None) -> Float[Tensor, "b s d"]:
+    def forward(
+        self, inputs: Float[Tensor, "b s d"], mask: Bool[Tensor, "b 1 1 s"] | None = None
+    ) -> Float[Tensor, "b s d"]:
         """Let each source letter look at all source letters (those that `mask` allows), then think."""
         inputs = inputs + self.dropout(self.self_attention(self.attention_norm(inputs), mask=mask))
         return inputs + self.dropout(self.mlp(self.mlp_norm(inputs)))
@@ -91,7 +142,9 @@ class EncoderLayer(nn.Module):
 
 @dataclass(frozen=True)
 class LayerCache:
-    """Keys and values of one decoder layer: of the letters written so far, and of the source; each (b, h, l, k)."""
+    """Keys and values of one decoder layer: of the letters written so far, and of the source; each
+    (b, h, l, k).
+    """
 
     own_key: Tensor
     own_value: Tensor
@@ -108,19 +161,27 @@ class TransformerCache:
 
     def select(self, rows: Int[Tensor, " b"]) -> "TransformerCache":
         """Keep only some words of the batch."""
-        layers = tuple(LayerCache(*(tensor[rows] for tensor in vars(layer).values())) for layer in self.layers)
+        layers = tuple(
+            LayerCache(*(tensor[rows] for tensor in vars(layer).values())) for layer in self.layers
+        )
         return replace(self, layers=layers)
 
 
 class DecoderLayer(nn.Module):
-    """Causal self-attention, cross-attention to the encoder's output, MLP; each with pre-norm and residual."""
+    """Causal self-attention, cross-attention to the encoder's output, MLP; each with pre-norm and
+    residual.
+    """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.self_attention = _attention(config, config.positions == "rotary")
-        self.cross_attention = _attention(config, config.positions == "rotary" and config.rotary_cross)
+        self.cross_attention = _attention(
+            config, config.positions == "rotary" and config.rotary_cross
+        )
         self.mlp = MLP(config)
-        self.self_norm, self.cross_norm, self.mlp_norm = (nn.LayerNorm(config.hidden_size) for _ in range(3))
+        self.self_norm, self.cross_norm, self.mlp_norm = (
+            nn.LayerNorm(config.hidden_size) for _ in range(3)
+        )
         self.dropout = nn.Dropout(config.dropout)
 
     def start(self, annotations: Float[Tensor, "b s d"]) -> LayerCache:
@@ -130,17 +191,31 @@ class DecoderLayer(nn.Module):
         return LayerCache(nothing, nothing, source_key, source_value)
 
     def forward(
-        self, inputs: Float[Tensor, "b t d"], cache: LayerCache, source_mask: Bool[Tensor, "b 1 1 s"] | None = None
+        self,
+        inputs: Float[Tensor, "b t d"],
+        cache: LayerCache,
+        source_mask: Bool[Tensor, "b 1 1 s"] | None = None,
     ) -> tuple[Float[Tensor, "b t d"], LayerCache]:
-        """Append the keys and values of `inputs` to those in `cache`, and attend: one letter at a time, or all at once."""
+        """Append the keys and values of `inputs` to those in `cache`, and attend: one letter at a
+        time, or all at once.
+        """
         start = cache.own_key.shape[2]
         normed = self.self_norm(inputs)
         key, value = self.self_attention.keys_and_values(normed, start)
         if start:
-            key, value = torch.cat((cache.own_key, key), dim=2), torch.cat((cache.own_value, value), dim=2)
-        mask = None if inputs.shape[1] == 1 else causal_mask(inputs.shape[1], key.shape[2], inputs.device)
+            key, value = (
+                torch.cat((cache.own_key, key), dim=2),
+                torch.cat((cache.own_value, value), dim=2),
+            )
+        mask = (
+            None
+            if inputs.shape[1] == 1
+            else causal_mask(inputs.shape[1], key.shape[2], inputs.device)
+        )
         inputs = inputs + self.dropout(self.self_attention.attend(normed, key, value, mask, start))
-        looked_up = self.cross_attention.attend(self.cross_norm(inputs), cache.source_key, cache.source_value, source_mask, start)
+        looked_up = self.cross_attention.attend(
+            self.cross_norm(inputs), cache.source_key, cache.source_value, source_mask, start
+        )
         inputs = inputs + self.dropout(looked_up)
         inputs = inputs + self.dropout(self.mlp(self.mlp_norm(inputs)))
         return inputs, replace(cache, own_key=key, own_value=value)
@@ -167,61 +242,94 @@ class Transformer(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.encoder = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
         self.decoder = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
-        self.encoder_norm, self.decoder_norm = nn.LayerNorm(config.hidden_size), nn.LayerNorm(config.hidden_size)
+        self.encoder_norm, self.decoder_norm = (
+            nn.LayerNorm(config.hidden_size),
+            nn.LayerNorm(config.hidden_size),
+        )
         self.output = nn.Linear(config.hidden_size, config.vocabulary_size)
 
-    def encode(self, source: Int[Tensor, "b s"], mask: Bool[Tensor, "b 1 1 s"] | None = None) -> Float[Tensor, "b s d"]:
-        """The encoder's annotations: a vector for each source letter that knows about the others (those that `mask` allows)."""
+    def encode(
+        self, source: Int[Tensor, "b s"], mask: Bool[Tensor, "b 1 1 s"] | None = None
+    ) -> Float[Tensor, "b s d"]:
+        """The encoder's annotations: a vector for each source letter that knows about the others
+        (those that `mask` allows).
+        """
         hidden = self.dropout(self.positions(self.embedding(source)))
         for layer in self.encoder:
             hidden = layer(hidden, mask)
         return self.encoder_norm(hidden)
 
     def forward(
-        self, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"], source_mask: Bool[Tensor, "b s"] | None = None
+        self,
+        source: Int[Tensor, "b s"],
+        target: Int[Tensor, "b t"],
+        source_mask: Bool[Tensor, "b s"] | None = None,
     ) -> Float[Tensor, "b t v"]:
         """Logits of the letter after each target letter, all at once (teacher forcing).
 
-        Words of several lengths may stand together if each is filled up at its end. Filled-up targets need no mask: nobody looks
-        ahead, so the logits at the letters themselves don't change.
+        Words of several lengths may stand together if each is filled up at its end. Filled-up
+        targets need no mask: nobody looks ahead, so the logits at the letters themselves don't
+        change.
 
         Args:
             source: letters, then `<EOS>`, then whatever `source_mask` hides.
             target: `<SOS>`, then the letters written so far.
-            source_mask: True at letters and `<EOS>`, False where a word was filled up; None if none was.
+            source_mask: True at letters and `<EOS>`, False where a word was filled up; None if none
+                was.
         """
         mask = None if source_mask is None else source_mask[:, None, None, :]
         return self._decode(target, self.start(source, mask), mask)[0]
 
-    def start(self, source: Int[Tensor, "b s"], mask: Bool[Tensor, "b 1 1 s"] | None = None) -> TransformerCache:
+    def start(
+        self, source: Int[Tensor, "b s"], mask: Bool[Tensor, "b 1 1 s"] | None = None
+    ) -> TransformerCache:
         """Read the source and prepare to write: the first call of step-by-step decoding."""
         annotations = self.encode(source, mask)
         layers = cast(Sequence[DecoderLayer], self.decoder)
         return TransformerCache(tuple(layer.start(annotations) for layer in layers), 0)
 
-    def step(self, token: Int[Tensor, " b"], cache: TransformerCache) -> tuple[Float[Tensor, "b v"], TransformerCache]:
+    def step(
+        self, token: Int[Tensor, " b"], cache: TransformerCache
+    ) -> tuple[Float[Tensor, "b v"], TransformerCache]:
         """Logits of the letter after `token`, and the cache that remembers `token` too."""
         logits, cache = self._decode(token[:, None], cache)
         return logits[:, 0], cache
 
     def _decode(
-        self, target: Int[Tensor, "b t"], cache: TransformerCache, source_mask: Bool[Tensor, "b 1 1 s"] | None = None
+        self,
+        target: Int[Tensor, "b t"],
+        cache: TransformerCache,
+        source_mask: Bool[Tensor, "b 1 1 s"] | None = None,
     ) -> tuple[Float[Tensor, "b t v"], TransformerCache]:
         hidden = self.dropout(self.positions(self.embedding(target), cache.position))
         layers = []
         for layer, layer_cache in zip(self.decoder, cache.layers, strict=True):
             hidden, layer_cache = layer(hidden, layer_cache, source_mask)
             layers.append(layer_cache)
-        return self.output(self.decoder_norm(hidden)), TransformerCache(tuple(layers), cache.position + target.shape[1])
+        return self.output(self.decoder_norm(hidden)), TransformerCache(
+            tuple(layers), cache.position + target.shape[1]
+        )
 
     @property
     def longest_word(self) -> int:
-        """The most letters a word may have: 64, or half of a trained position table, so that a target of twice its length fits."""
-        return min(64, self.config.max_length // 2) if self.config.positions.startswith("learned") else 64
+        """The most letters a word may have: 64, or half of a trained position table, so that a
+        target of twice its length fits.
+        """
+        return (
+            min(64, self.config.max_length // 2)
+            if self.config.positions.startswith("learned")
+            else 64
+        )
 
     def attention_layers(self) -> dict[str, MultiHeadAttention]:
-        """Every attention layer by name, such as "decoder.1.cross_attention": what a trace can record."""
-        return {name: module for name, module in self.named_modules() if isinstance(module, MultiHeadAttention)}
+        """Every attention layer by name, such as "decoder.1.cross_attention": what a trace can
+        record.
+        """
+        return {
+            name: module
+            for name, module in self.named_modules()
+            if isinstance(module, MultiHeadAttention)
+        }
 
     def config_data(self) -> dict[str, Any]:
         """The config as plain data, with the kind of model, for a checkpoint."""

@@ -1,4 +1,6 @@
-"""Where a link of the repository leads within the site, and whether all links of a finished site lead somewhere."""
+"""Where a link of the repository leads within the site, and whether all links of a finished site
+lead somewhere.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,29 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 ELSEWHERE = re.compile(r"[a-zA-Z][a-zA-Z+.-]*:|//")  # https:, mailto:, data:, //host
-SHOWN = ("nmt", "data", "tests", "website", ".ci", ".github", "notebooks", "docs")  # folders whose files inline code may name
-CODE = (".py", ".toml", ".yml", ".cff", ".cfg", ".css", ".js", ".txt", "")  # "" is LICENSE or Makefile
+SHOWN = (
+    "nmt",
+    "course",
+    "data",
+    "tests",
+    "website",
+    ".ci",
+    "tools",
+    ".github",
+    "notebooks",
+    "docs",
+)  # folders whose files inline code may name
+CODE = (
+    ".py",
+    ".toml",
+    ".yml",
+    ".cff",
+    ".cfg",
+    ".css",
+    ".js",
+    ".txt",
+    "",
+)  # "" is LICENSE or Makefile
 
 
 class BrokenLink(ValueError):
@@ -25,16 +48,20 @@ def relative(url: str, page: str) -> str:
 
 
 def source_address(path: str) -> str:
-    """The address of the page that shows a file of code; without leading dots, which web servers hide."""
+    """The address of the page that shows a file of code; without leading dots, which web servers
+    hide.
+    """
     return "/".join(part.lstrip(".") for part in path.split("/")) + ".html"
 
 
 @dataclass
 class Links:
-    """Translates links between files of the repository into links between pages, and remembers what they need.
+    """Translates links between files of the repository into links between pages, and remembers what
+    they need.
 
-    `pages` maps each file that has a page (a notebook, a Markdown file) to its address. Pictures and data are to be copied (`copies`),
-    code is to be shown as a page of its own (`sources`); both are paths within the repository.
+    `pages` maps each file that has a page (a notebook, a Markdown file) to its address. Pictures
+    and data are to be copied (`copies`), code is to be shown as a page of its own (`sources`); both
+    are paths within the repository.
     """
 
     root: Path
@@ -43,7 +70,9 @@ class Links:
     sources: set[str] = field(default_factory=set)
 
     def address(self, path: str) -> str:
-        """The address in the site of a file of the repository; raises `BrokenLink` where there is none."""
+        """The address in the site of a file of the repository; raises `BrokenLink` where there is
+        none.
+        """
         if (self.root / path).is_dir():
             path = posixpath.join(path, "README.md")
         if path in self.pages:
@@ -57,7 +86,9 @@ class Links:
         return path
 
     def resolve(self, source: str, target: str) -> str:
-        """`target` of a link in the file `source`, as a link in that file's page; what leads to other hosts stays as it is."""
+        """`target` of a link in the file `source`, as a link in that file's page; what leads to
+        other hosts stays as it is.
+        """
         if ELSEWHERE.match(target) or target.startswith("#"):
             return target
         path, _, fragment = target.partition("#")
@@ -69,8 +100,14 @@ class Links:
         return f"{url}#{fragment}" if fragment else url
 
     def code(self, source: str, text: str) -> str | None:
-        """The link for an inline `nmt/attention.py` that names a page or a file of code; None for any other code."""
-        if not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)+", text) or text.split("/")[0] not in SHOWN or not (self.root / text).is_file():
+        """The link for an inline `nmt/attention.py` that names a page or a file of code; None for
+        any other code.
+        """
+        if (
+            not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)+", text)
+            or text.split("/")[0] not in SHOWN
+            or not (self.root / text).is_file()
+        ):
             return None
         if text not in self.pages and posixpath.splitext(text)[1] not in CODE:
             return None
@@ -96,8 +133,13 @@ class _Collector(HTMLParser):
 
 
 def broken(folder: Path) -> list[str]:
-    """One sentence for each link of the site in `folder` that leads nowhere, or that loads something from another host."""
-    pages = {path: _Collector(path.read_text(encoding="utf-8")) for path in sorted(folder.rglob("*.html"))}
+    """One sentence for each link of the site in `folder` that leads nowhere, or that loads
+    something from another host.
+    """
+    pages = {
+        path: _Collector(path.read_text(encoding="utf-8"))
+        for path in sorted(folder.rglob("*.html"))
+    }
     complaints = []
     for path, page in pages.items():
         for target in page.targets:
@@ -108,6 +150,10 @@ def broken(folder: Path) -> list[str]:
             name = f"{path.relative_to(folder).as_posix()} links to {target}"
             if not there.is_file():
                 complaints.append(f"{name}: no such file")
-            elif parts.fragment and there in pages and unquote(parts.fragment) not in pages[there].ids:
+            elif (
+                parts.fragment
+                and there in pages
+                and unquote(parts.fragment) not in pages[there].ids
+            ):
                 complaints.append(f"{name}: no such place on that page")
     return complaints

@@ -1,8 +1,11 @@
-"""Make the static site of the course from what is stored: `make site`, or `python website/make_site.py [--out FOLDER]`.
+"""Make the static site of the course from what is stored: `make site`, or `python
+website/make_site.py [--out FOLDER]`.
 
-One page for each notebook with the outputs it holds (nothing is run), one for each Markdown file, one for each file of code that they
-link to. Everything that a page needs lies in the folder, so it works from a local file and from any web server, without a network:
-formulas by KaTeX from website/katex/, pictures as files. The same repository gives the same bytes. A link that leads nowhere is an error.
+One page for each notebook with the outputs it holds (nothing is run), one for each Markdown file,
+one for each file of code that they link to. Everything that a page needs lies in the folder, so it
+works from a local file and from any web server, without a network: formulas by KaTeX from
+website/katex/, pictures as files. The same repository gives the same bytes. A link that leads
+nowhere is an error.
 """
 
 from __future__ import annotations
@@ -20,7 +23,14 @@ from urllib.parse import quote
 import nbformat
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from links import BrokenLink, Links, broken, relative, source_address
-from render import TEMPLATES, Renderer, pictures_as_files, render_markdown, render_notebook, render_source
+from render import (
+    TEMPLATES,
+    Renderer,
+    pictures_as_files,
+    render_markdown,
+    render_notebook,
+    render_source,
+)
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -38,16 +48,27 @@ class Step:
 
 def addresses(root: Path) -> dict[str, str]:
     """Each file of the repository that has a page, with its address: README.md is the first page."""
-    files = [*sorted(root.glob("notebooks/*.ipynb")), *sorted(root.glob("*.md")), *sorted(root.glob("docs/*.md"))]
+    files = [
+        *sorted(root.glob("notebooks/*.ipynb")),
+        *sorted(root.glob("*.md")),
+        *sorted(root.glob("docs/*.md")),
+    ]
     files += [root / "data" / "README.md", root / "assets" / "README.md"]
     names = [path.relative_to(root).as_posix() for path in files if path.is_file()]
-    return {name: "index.html" if name == "README.md" else f"{name.rsplit('.', 1)[0]}.html" for name in names}
+    return {
+        name: "index.html" if name == "README.md" else f"{name.rsplit('.', 1)[0]}.html"
+        for name in names
+    }
 
 
 def title_of(path: Path) -> str:
     """The first heading of a notebook or a Markdown file, without its marks."""
     if path.suffix == ".ipynb":
-        text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+        text = "\n".join(
+            cell.source
+            for cell in nbformat.read(path, as_version=4).cells
+            if cell.cell_type == "markdown"
+        )
     else:
         text = path.read_text(encoding="utf-8")
     found = re.search(r"^# (.+)$", text, re.M)
@@ -62,7 +83,12 @@ class Site:
         self.links = Links(root, addresses(root))
         self.titles = {source: title_of(root / source) for source in self.links.pages}
         self.course = [source for source in self.links.pages if source.startswith("notebooks/")]
-        loader = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+        loader = Environment(
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+        )
         self.template = loader.get_template("page.html.j2")
 
     def write(self, address: str, content: bytes) -> None:
@@ -71,11 +97,26 @@ class Site:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
-    def page(self, address: str, title: str, body: str, *, sections: list[tuple[str, str]], source: str, wide: bool = False) -> None:
-        """One page: `body` between the site's head and foot, with links to the neighbours where it is part of the course."""
+    def page(
+        self,
+        address: str,
+        title: str,
+        body: str,
+        *,
+        sections: list[tuple[str, str]],
+        source: str,
+        wide: bool = False,
+    ) -> None:
+        """One page: `body` between the site's head and foot, with links to the neighbours where it
+        is part of the course.
+        """
         place = self.course.index(source) if source in self.course else None
         before = self._step(self.course[place - 1], address) if place else None
-        after = self._step(self.course[place + 1], address) if place is not None and place + 1 < len(self.course) else None
+        after = (
+            self._step(self.course[place + 1], address)
+            if place is not None and place + 1 < len(self.course)
+            else None
+        )
         menu = [self._step(name, address, label) for name, label in self._menu()]
         text = self.template.render(
             title=title, body=body, sections=sections, source=source, before=before, after=after, menu=menu, wide=wide,
@@ -84,7 +125,11 @@ class Site:
         self.write(address, text.encode())
 
     def _menu(self) -> list[tuple[str, str]]:
-        wanted = {"README.md": "Course", "docs/glossary.md": "Glossary", "docs/teaching.md": "Teaching"}
+        wanted = {
+            "README.md": "Course",
+            "docs/glossary.md": "Glossary",
+            "docs/teaching.md": "Teaching",
+        }
         return [(name, label) for name, label in wanted.items() if name in self.links.pages]
 
     def _step(self, source: str, address: str, label: str = "") -> Step:
@@ -102,12 +147,16 @@ class Site:
             body, pictures = pictures_as_files(body, address)
             for name, content in pictures.items():
                 self.write(f"{Path(address).parent.as_posix()}/figures/{name}", content)
-            sections = [(quote(name), text) for level, name, text in renderer.headings if level == 2]
+            sections = [
+                (quote(name), text) for level, name, text in renderer.headings if level == 2
+            ]
             self.page(address, self.titles[source], body, sections=sections, source=source)
         for source in sorted(self.links.sources):
             body = render_source((self.root / source).read_text(encoding="utf-8"), source)
             title = f"<h1><code>{html.escape(source)}</code></h1>"
-            self.page(source_address(source), source, title + body, sections=[], source=source, wide=True)
+            self.page(
+                source_address(source), source, title + body, sections=[], source=source, wide=True
+            )
         for name in sorted(self.links.copies):
             self.write(name, (self.root / name).read_bytes())
         for name in SHIPPED:
@@ -118,11 +167,13 @@ class Site:
 def build(root: Path, out: Path) -> int:
     """Build the site of `root` in `out`, whole or not at all; the number of its pages.
 
-    Raises `BrokenLink` with every link that leads nowhere, `ValueError` where `out` holds something else, `OSError` where it cannot be
-    written.
+    Raises `BrokenLink` with every link that leads nowhere, `ValueError` where `out` holds something
+    else, `OSError` where it cannot be written.
     """
     if out.exists() and not (out / MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"{out} holds something that is not a site made here; choose an empty folder")
+        raise ValueError(
+            f"{out} holds something that is not a site made here; choose an empty folder"
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as draft:
         folder = Path(draft) / "site"
@@ -138,8 +189,15 @@ def build(root: Path, out: Path) -> int:
 
 def main() -> int:
     """Build the site; 1 with a sentence where that fails."""
-    parser = argparse.ArgumentParser(description="Make the static site of the course from the stored notebooks.")
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "site", help="folder of the site (default: build/site)")
+    parser = argparse.ArgumentParser(
+        description="Make the static site of the course from the stored notebooks."
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=ROOT / "build" / "site",
+        help="folder of the site (default: build/site)",
+    )
     out = parser.parse_args().out
     try:
         pages = build(ROOT, out)

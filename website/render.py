@@ -1,4 +1,6 @@
-"""From Markdown and stored notebooks to HTML: nbconvert, with formulas for KaTeX, links within the site, and pictures as files."""
+"""From Markdown and stored notebooks to HTML: nbconvert, with formulas for KaTeX, links within the
+site, and pictures as files.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,11 @@ from pygments.lexers.special import TextLexer
 from pygments.util import ClassNotFound
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-EXPLORER, FIGURE, TABLE = "Explorer (", "Figure. ", "Table. "  # how the text forms of these outputs begin
+EXPLORER, FIGURE, TABLE = (
+    "Explorer (",
+    "Figure. ",
+    "Table. ",
+)  # how the text forms of these outputs begin
 EMBEDDED = re.compile(r'src="data:image/(png|jpeg|gif|webp);base64,([A-Za-z0-9+/=]+)"')
 LINKED = re.compile(r'(<(?:img|a)\b[^>]*?\b(?:src|href)=")([^"]+)(")')
 
@@ -42,7 +48,9 @@ class Renderer(IPythonRenderer):
         return f'<span class="math">{html.escape(body.strip())}</span>'
 
     def heading(self, text: str, level: int, **attrs: Any) -> str:
-        """A heading that can be linked to, by the id that JupyterLab gives it (in notebooks) or GitHub (elsewhere)."""
+        """A heading that can be linked to, by the id that JupyterLab gives it (in notebooks) or
+        GitHub (elsewhere).
+        """
         plain = re.sub(r'<span class="math">(.*?)</span>', r"$\1$", text)
         plain = html.unescape(re.sub(r"<[^>]+>", "", plain))
         name = heading_id(plain, notebook=self.source.endswith(".ipynb"))
@@ -77,11 +85,15 @@ class Renderer(IPythonRenderer):
 
     def links_of(self, text: str) -> str:
         """HTML with its links between files of the repository turned into links between pages."""
-        return LINKED.sub(lambda found: found[1] + self.links.resolve(self.source, found[2]) + found[3], text)
+        return LINKED.sub(
+            lambda found: found[1] + self.links.resolve(self.source, found[2]) + found[3], text
+        )
 
 
 def heading_id(text: str, *, notebook: bool) -> str:
-    """The id of a heading, so that links that work in JupyterLab (notebooks) or on GitHub (Markdown files) work in the site."""
+    """The id of a heading, so that links that work in JupyterLab (notebooks) or on GitHub (Markdown
+    files) work in the site.
+    """
     if notebook:
         return text.replace(" ", "-")
     return re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
@@ -119,10 +131,13 @@ def render_notebook(notebook: NotebookNode, renderer: Renderer) -> str:
 def show_explorers(notebook: NotebookNode, source: str) -> None:
     """Put words, and the figure that it starts with, in the place of each explorer, in place.
 
-    That figure stands above it, by the course's rule that an explorer never carries content alone; the explorer's text form says its
-    reading. It is shown again where other cells lie between. Raises `ValueError` where there is none.
+    That figure stands above it, by the course's rule that an explorer never carries content alone;
+    the explorer's text form says its reading. It is shown again where other cells lie between.
+    Raises `ValueError` where there is none.
     """
-    figures: dict[str, tuple[int, str, str]] = {}  # by reading: number of the code cell, its id, HTML
+    figures: dict[
+        str, tuple[int, str, str]
+    ] = {}  # by reading: number of the code cell, its id, HTML
     number = 0
     for cell in notebook.cells:
         number += cell.cell_type == "code"
@@ -134,21 +149,30 @@ def show_explorers(notebook: NotebookNode, source: str) -> None:
             if text.startswith(EXPLORER):
                 start = re.search(r"^It starts with: (.+)$", text, re.M)
                 if not start or start[1] not in figures:
-                    raise ValueError(f"{source}, {cell['id']}: an explorer that names no figure above it; run make notebooks")
+                    raise ValueError(
+                        f"{source}, {cell['id']}: an explorer that names no figure above it; run"
+                        " make notebooks"
+                    )
                 place, name, figure = figures[start[1]]
                 controls = html.escape(text[: text.index("): ") + 1].removeprefix("Explorer "))
                 again = figure if number - place > 1 else ""
                 above = f'<a href="#{name}">the figure above</a>'
                 output.data = NotebookNode(
                     {
-                        "text/html": f'<div class="explorer"><p><strong>Explorer</strong> {controls}. It starts with {above}. To turn its '
-                        f"controls, open <code>{html.escape(source)}</code> in JupyterLab and run this cell.</p>{again}</div>"
+                        "text/html": (
+                            f'<div class="explorer"><p><strong>Explorer</strong> {controls}. It'
+                            f" starts with {above}. To turn its controls, open"
+                            f" <code>{html.escape(source)}</code> in JupyterLab and run this"
+                            f" cell.</p>{again}</div>"
+                        )
                     }
                 )
 
 
 def pictures_as_files(body: str, page: str) -> tuple[str, dict[str, bytes]]:
-    """`body` with its embedded pictures replaced by links to files beside `page`, and these files by name: each once, named by content."""
+    """`body` with its embedded pictures replaced by links to files beside `page`, and these files
+    by name: each once, named by content.
+    """
     files: dict[str, bytes] = {}
 
     def move(found: re.Match[str]) -> str:
@@ -166,5 +190,11 @@ def render_source(text: str, name: str) -> str:
         lexer = get_lexer_for_filename(name)
     except ClassNotFound:
         lexer = TextLexer()
-    lines = HtmlFormatter(linenos="inline", lineanchors="line", anchorlinenos=True, cssclass="highlight source", wrapcode=True)
+    lines = HtmlFormatter(
+        linenos="inline",
+        lineanchors="line",
+        anchorlinenos=True,
+        cssclass="highlight source",
+        wrapcode=True,
+    )
     return str(highlight(text, lexer, lines))

@@ -1,4 +1,5 @@
-"""Measure what notebook 05 shows and takes too long for a notebook: writes assets/results/scans.json.
+"""Measure what notebook 05 shows and takes too long for a notebook: writes
+assets/results/scans.json.
 
 python tests/benchmarks/scans.py                   everything, 20 to 60 minutes
 python tests/benchmarks/scans.py --only errors     one part: errors, times, widths or compiled; the others stay as they are
@@ -17,9 +18,7 @@ import torch
 import torch._inductor.config
 from machine import describe_machine
 
-from nmt.allocator import keep_freed_memory
-from nmt.scan import METHODS, Scan, blelloch, fast, heinsen, hillis_steele, prefix_scan, sequential
-from nmt.scan_trials import (
+from course.lab.scan_trials import (
     EPSILON,
     RECORD,
     Inputs,
@@ -30,12 +29,20 @@ from nmt.scan_trials import (
     student_inputs,
     time_scans,
 )
+from nmt.allocator import keep_freed_memory
+from nmt.parallel_scan import blelloch, heinsen, hillis_steele, prefix_scan
+from nmt.scan import METHODS, Scan, fast, sequential
 
 COMMAND = "python tests/benchmarks/scans.py"
 LENGTHS = (8, 16, 40, 100, 250, 1000, 4000, 10_000)
 CROSSING_LENGTH, CROSSING_CHANNELS = 1000, (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
-# How many numbers one step of the recurrence works on: one channel; one sequence in a Mamba layer; a whole training batch of 128.
-WIDTHS = {"narrow": (1, 1), "layer": (1, 128), "training": (128, 128)}  # batch, channels; 16 states each
+# How many numbers one step of the recurrence works on: one channel; one sequence in a Mamba layer;
+# a whole training batch of 128.
+WIDTHS = {
+    "narrow": (1, 1),
+    "layer": (1, 128),
+    "training": (128, 128),
+}  # batch, channels; 16 states each
 LARGEST = 32_000_000  # numbers in a, and so in b
 LONG_LOGARITHMS = 4_000_000
 INDEXED = 3_000_000_000  # numbers that the backward pass of a[:, t] writes
@@ -43,7 +50,9 @@ NO_CLAMP = -80.0
 
 
 def feasible(method: str, length: int, width: int) -> bool:
-    """Leave out what would take minutes: the logarithms of many numbers, and the square of a long length."""
+    """Leave out what would take minutes: the logarithms of many numbers, and the square of a long
+    length.
+    """
     numbers = length * width
     if method in ("heinsen", "log_pairs"):
         return numbers <= LONG_LOGARITHMS
@@ -60,14 +69,22 @@ def measure_times(threads: int) -> list[dict[str, Any]]:
         for length in LENGTHS:
             if name == "training" and length > 40:
                 continue
-            scans = {method: function for method, function in METHODS.items() if feasible(method, length, batch * channels * 16)}
-            rows += _timed(scans, mamba_inputs(length, batch, channels), width=name, threads=threads)
+            scans = {
+                method: function
+                for method, function in METHODS.items()
+                if feasible(method, length, batch * channels * 16)
+            }
+            rows += _timed(
+                scans, mamba_inputs(length, batch, channels), width=name, threads=threads
+            )
             print(f"times, {threads} thread(s), {name}, length {length}: done", flush=True)
     return rows
 
 
 def measure_widths() -> list[dict[str, Any]]:
-    """Seconds of the quick methods at one length, for recurrences of few and of many numbers a step."""
+    """Seconds of the quick methods at one length, for recurrences of few and of many numbers a
+    step.
+    """
     torch.set_num_threads(1)
     rows = []
     for channels in CROSSING_CHANNELS:
@@ -77,16 +94,22 @@ def measure_widths() -> list[dict[str, Any]]:
 
 
 def _timed(scans: dict[str, Scan], inputs: Inputs, **where: Any) -> list[dict[str, Any]]:
-    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter  # the first is deaf to other programs
+    clock = (
+        time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    )  # the first is deaf to other programs
     place = {**where, "length": inputs.a.shape[1], "numbers": inputs.a[:, 0].numel()}
     return [
         {"method": method, **place, **{part: timing._asdict() for part, timing in parts.items()}}
-        for method, parts in time_scans(scans, inputs, rounds=15 if inputs.a.numel() < 6_000_000 else 7, clock=clock).items()
+        for method, parts in time_scans(
+            scans, inputs, rounds=15 if inputs.a.numel() < 6_000_000 else 7, clock=clock
+        ).items()
     ]
 
 
 def measure_compiled(lengths: tuple[int, ...] = (2, 8, 32, 128)) -> list[dict[str, Any]]:
-    """The same with `torch.compile`, and how long compiling took. Only `fast` has a backward of its own; autograd sees into the rest."""
+    """The same with `torch.compile`, and how long compiling took. Only `fast` has a backward of its
+    own; autograd sees into the rest.
+    """
     torch.set_num_threads(1)
     torch._inductor.config.force_disable_caches = True  # a second run must compile as the first did
     functions: dict[str, Scan] = {
@@ -108,27 +131,46 @@ def measure_compiled(lengths: tuple[int, ...] = (2, 8, 32, 128)) -> list[dict[st
             with torch.no_grad():
                 compiled(a, b, None)
             compile_seconds = time.perf_counter() - started
-            timed = {row.pop("method"): row for row in _timed({"plain": function, "compiled": compiled}, inputs)}
-            rows.append({"method": method, "length": length, "compile_seconds": compile_seconds, **timed})
-            print(f"compiled, {method}, length {length}: {compile_seconds:.0f} s to compile", flush=True)
+            timed = {
+                row.pop("method"): row
+                for row in _timed({"plain": function, "compiled": compiled}, inputs)
+            }
+            rows.append(
+                {"method": method, "length": length, "compile_seconds": compile_seconds, **timed}
+            )
+            print(
+                f"compiled, {method}, length {length}: {compile_seconds:.0f} s to compile",
+                flush=True,
+            )
     return rows
 
 
 def measure_all_errors() -> dict[str, list[dict[str, Any]]]:
-    """Errors against length and against the spread of the logits, the two errors of the log-space form each by itself."""
+    """Errors against length and against the spread of the logits, the two errors of the log-space
+    form each by itself.
+    """
     torch.set_num_threads(1)
-    by_length = [_errors(mamba_inputs(length), length=length) for length in (16, 40, 64, 128, 256, 512, 1024, 2048, 4096)]
-    by_spread = [_errors(gate_inputs(256, spread), spread=spread) for spread in (0.1, 0.3, 1, 3, 10, 30)]
+    by_length = [
+        _errors(mamba_inputs(length), length=length)
+        for length in (16, 40, 64, 128, 256, 512, 1024, 2048, 4096)
+    ]
+    by_spread = [
+        _errors(gate_inputs(256, spread), spread=spread) for spread in (0.1, 0.3, 1, 3, 10, 30)
+    ]
     student = []
     for length in (2, 4, 8, 16, 32, 64, 128):
         inputs = student_inputs(length)
         variants: dict[str, Callable[[], float]] = {
             "heinsen": partial(largest_difference, "heinsen", inputs),
-            "cancellation": partial(largest_difference, partial(heinsen, log_zero=NO_CLAMP), inputs),
+            "cancellation": partial(
+                largest_difference, partial(heinsen, log_zero=NO_CLAMP), inputs
+            ),
             "clamp": partial(largest_difference, "heinsen", inputs, torch.float64),
             "log_pairs": partial(largest_difference, "log_pairs", inputs),
         }
-        student.append({"length": length, **{name: measure() for name, measure in variants.items()}})
+        student.append(
+            {"length": length, **{name: measure() for name, measure in variants.items()}}
+        )
     return {"by_length": by_length, "by_spread": by_spread, "student": student}
 
 
@@ -144,7 +186,9 @@ def _errors(inputs: Inputs, **where: float) -> dict[str, Any]:
 
 def main() -> None:
     """Measure the parts asked for, and write the record after each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", choices=("errors", "times", "widths", "compiled"))
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     arguments = parser.parse_args()

@@ -1,10 +1,12 @@
-"""Measure what training and decoding cost, each beside its peer, in turns: writes assets/results/bench.json.
+"""Measure what training and decoding cost, each beside its peer, in turns: writes
+assets/results/bench.json.
 
     python tests/benchmarks/speed.py                  one thread, then two; about 5 minutes on an idle machine
     python tests/benchmarks/speed.py --threads 1      one thread alone
 
-With one thread the clock counts this program's processor time, so that other programs hardly matter; with more, seconds on the wall.
-Ratios of what ran in turns can be trusted further than milliseconds.
+With one thread the clock counts this program's processor time, so that other programs hardly
+matter; with more, seconds on the wall. Ratios of what ran in turns can be trusted further than
+milliseconds.
 """
 
 from __future__ import annotations
@@ -24,13 +26,14 @@ from machine import describe_machine
 from mambapy.pscan import pscan
 from peers import MAMBAS, TRANSFORMERS, training_step
 
+from course.lab.scan_trials import mamba_inputs
+from course.lab.timing import Timing, memory_pass, take_turns
 from nmt.allocator import keep_freed_memory
 from nmt.checkpoints import load_checkpoint
 from nmt.data import load_pairs
 from nmt.decoding import Seq2Seq, greedy_decode
-from nmt.scan import fast, heinsen, sequential, sequential_indexed
-from nmt.scan_trials import mamba_inputs
-from nmt.timing import Timing, memory_pass, take_turns
+from nmt.parallel_scan import heinsen
+from nmt.scan import fast, sequential, sequential_indexed
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESS = Path("/proc/self/status")
@@ -54,18 +57,33 @@ class Row(NamedTuple):
         return self.ours / self.theirs
 
     def line(self) -> str:
-        goal = "" if self.target is None else f"   target ≤ {self.target:.3f}: {'reached' if self.ratio <= self.target else 'MISSED'}"
-        return f"  {self.what:30} {self.ours:9.1f} {self.unit:8} {self.peer:34} {self.theirs:9.1f}   ratio {self.ratio:.3f}{goal}"
+        goal = (
+            ""
+            if self.target is None
+            else (
+                f"   target ≤ {self.target:.3f}:"
+                f" {'reached' if self.ratio <= self.target else 'MISSED'}"
+            )
+        )
+        return (
+            f"  {self.what:30} {self.ours:9.1f} {self.unit:8} {self.peer:34} {self.theirs:9.1f}  "
+            f" ratio {self.ratio:.3f}{goal}"
+        )
 
 
 def in_turns(actions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:
     """Milliseconds, by the clock that suits the number of threads."""
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
-    return {name: Timing(*(1e3 * seconds for seconds in timing)) for name, timing in take_turns(actions, rounds, clock).items()}
+    return {
+        name: Timing(*(1e3 * seconds for seconds in timing))
+        for name, timing in take_turns(actions, rounds, clock).items()
+    }
 
 
 def scans() -> list[Row]:
-    """Forward and backward of the recurrence at the size of a training step, against peers and against memory itself."""
+    """Forward and backward of the recurrence at the size of a training step, against peers and
+    against memory itself.
+    """
     a, b = (tensor.requires_grad_() for tensor in mamba_inputs(LENGTH, BATCH, CHANNELS, STATES))
     weights = torch.ones_like(b)
 
@@ -73,33 +91,60 @@ def scans() -> list[Row]:
         return lambda: torch.autograd.grad(function(a, b), (a, b), weights)
 
     ours = {"fast": both(fast)}
-    peers = {"mambapy's pscan": both(pscan), "plain loop, a[:, t]": both(sequential_indexed), "plain loop, unbind": both(sequential)}
+    peers = {
+        "mambapy's pscan": both(pscan),
+        "plain loop, a[:, t]": both(sequential_indexed),
+        "plain loop, unbind": both(sequential),
+    }
     timings = in_turns(ours | peers | {"memory bound": memory_pass(a.numel())}, rounds=7)
     targets = {"mambapy's pscan": 1 / 8, "plain loop, a[:, t]": 1 / 15, "plain loop, unbind": None}
-    rows = [_row("scan, forward + backward", timings["fast"], peer, timings[peer], target) for peer, target in targets.items()]
+    rows = [
+        _row("scan, forward + backward", timings["fast"], peer, timings[peer], target)
+        for peer, target in targets.items()
+    ]
     least = Timing(*(seconds * MOVED / 3 for seconds in timings["memory bound"]))
     rows.append(_row("scan, forward + backward", timings["fast"], "memory bound", least, 2.5))
     timings = in_turns(ours | {"Heinsen": both(heinsen)}, rounds=2)
-    return [*rows, _row("scan, forward + backward", timings["fast"], "Heinsen, log space", timings["Heinsen"], 1 / 80)]
+    return [
+        *rows,
+        _row(
+            "scan, forward + backward",
+            timings["fast"],
+            "Heinsen, log space",
+            timings["Heinsen"],
+            1 / 80,
+        ),
+    ]
 
 
 def steps() -> list[Row]:
     """Whole training steps of both models."""
-    mambas = {name: training_step(make(), BATCH, LENGTH // 2, LENGTH // 2) for name, make in MAMBAS.items()}
+    mambas = {
+        name: training_step(make(), BATCH, LENGTH // 2, LENGTH // 2)
+        for name, make in MAMBAS.items()
+    }
     timings = in_turns(mambas, rounds=7)
     ours, *peers = MAMBAS
-    rows = [_row("Mamba step", timings[ours], peer, timings[peer], target) for peer, target in zip(peers, (1 / 5, 1 / 9), strict=True)]
-    transformers = {name: training_step(make(), BATCH, 10, 13) for name, make in TRANSFORMERS.items()}
+    rows = [
+        _row("Mamba step", timings[ours], peer, timings[peer], target)
+        for peer, target in zip(peers, (1 / 5, 1 / 9), strict=True)
+    ]
+    transformers = {
+        name: training_step(make(), BATCH, 10, 13) for name, make in TRANSFORMERS.items()
+    }
     plain = training_step(TRANSFORMERS["nn.Transformer"](), BATCH, 10, 13, fused=False)
     timings = in_turns(transformers | {"nn.Transformer, AdamW not fused": plain}, rounds=15)
     ours, *peers = timings
     return rows + [
-        _row("transformer step", timings[ours], peer, timings[peer], target) for peer, target in zip(peers, (None, 0.8), strict=True)
+        _row("transformer step", timings[ours], peer, timings[peer], target)
+        for peer, target in zip(peers, (None, 0.8), strict=True)
     ]
 
 
 def decoding() -> list[Row]:
-    """Milliseconds a word, trained models: 2,000 words in batches with the cache, against one by one without it."""
+    """Milliseconds a word, trained models: 2,000 words in batches with the cache, against one by
+    one without it.
+    """
     words = [pair.source for pair in load_pairs("small")][::3][:2000]
     rows = []
     for name in ("transformer-small", "mamba-small"):
@@ -115,9 +160,14 @@ def decoding() -> list[Row]:
             "one": partial(_one_by_one, model, few),
         }
         timings = in_turns(actions, rounds=3)
-        ours, one = (Timing(*(t / count for t in timings[key])) for key, count in (("batched", len(words)), ("one", len(few))))
+        ours, one = (
+            Timing(*(t / count for t in timings[key]))
+            for key, count in (("batched", len(words)), ("one", len(few)))
+        )
         rows.append(_row(f"decode, {name}, a word", ours, "one by one without cache", one, 1 / 30))
-        rows.append(_row(f"decode, {name}, a word", ours, "4,000 words a second", Timing(0.25, 0.25), 1.0))
+        rows.append(
+            _row(f"decode, {name}, a word", ours, "4,000 words a second", Timing(0.25, 0.25), 1.0)
+        )
     return rows
 
 
@@ -132,7 +182,9 @@ def start_up() -> list[Row]:
         return lambda: subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
     timings = take_turns({"nmt": fresh("import nmt"), "torch": fresh("import torch")}, rounds=3)
-    ours, theirs = (Timing(*(1e3 * seconds for seconds in timings[name])) for name in ("nmt", "torch"))
+    ours, theirs = (
+        Timing(*(1e3 * seconds for seconds in timings[name])) for name in ("nmt", "torch")
+    )
     return [_row("import nmt, new process", ours, "import torch", theirs, None)]
 
 
@@ -144,10 +196,20 @@ def memory() -> list[Row]:
     peaks = {}
     for name in MAMBAS:
         command = [sys.executable, __file__, "--peak", name]
-        peaks[name] = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        peaks[name] = float(
+            subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        )
     ours, *peers = peaks
     return [
-        Row("Mamba step, peak memory", peaks[ours], peer, peaks[peer], "MiB", 0.3 if peer.startswith("mambapy") else None) for peer in peers
+        Row(
+            "Mamba step, peak memory",
+            peaks[ours],
+            peer,
+            peaks[peer],
+            "MiB",
+            0.3 if peer.startswith("mambapy") else None,
+        )
+        for peer in peers
     ]
 
 
@@ -163,8 +225,14 @@ def print_peak(name: str) -> None:
 
 
 def _peak_mebibytes() -> float:
-    """The largest resident size so far. Not `getrusage`: there a new process inherits the peak of the one that started it."""
-    line = next(line for line in PROCESS.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
+    """The largest resident size so far. Not `getrusage`: there a new process inherits the peak of
+    the one that started it.
+    """
+    line = next(
+        line
+        for line in PROCESS.read_text(encoding="utf-8").splitlines()
+        if line.startswith("VmHWM")
+    )
     return int(line.split()[1]) / 1024
 
 
@@ -174,22 +242,36 @@ def _row(what: str, ours: Timing, peer: str, theirs: Timing, target: float | Non
 
 def main() -> None:
     """Run every group for each number of threads, print the rows, and store them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--peak", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.peak:
         return print_peak(arguments.peak)
     keep_freed_memory()
-    record: dict[str, Any] = {"command": "python tests/benchmarks/speed.py", "machine": describe_machine(), "rows": []}
+    record: dict[str, Any] = {
+        "command": "python tests/benchmarks/speed.py",
+        "machine": describe_machine(),
+        "rows": [],
+    }
     for threads in arguments.threads:
         torch.set_num_threads(threads)
-        print(f"{threads} thread{'s' * (threads > 1)}, fastest of several runs in turns", flush=True)
-        groups = [scans, steps, decoding] + ([start_up, memory] if threads == arguments.threads[0] else [])
+        print(
+            f"{threads} thread{'s' * (threads > 1)}, fastest of several runs in turns", flush=True
+        )
+        groups = [scans, steps, decoding] + (
+            [start_up, memory] if threads == arguments.threads[0] else []
+        )
         for group in groups:
             for row in group():
                 print(row.line(), flush=True)
-                figures = {"ours": float(f"{row.ours:.4g}"), "theirs": float(f"{row.theirs:.4g}"), "ratio": float(f"{row.ratio:.3g}")}
+                figures = {
+                    "ours": float(f"{row.ours:.4g}"),
+                    "theirs": float(f"{row.theirs:.4g}"),
+                    "ratio": float(f"{row.ratio:.3g}"),
+                }
                 record["rows"].append({**row._asdict(), **figures, "threads": threads})
     RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

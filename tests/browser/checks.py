@@ -1,4 +1,6 @@
-"""What can be wrong with a notebook on its page; each check returns its complaints, so that one look at a page tells them all."""
+"""What can be wrong with a notebook on its page; each check returns its complaints, so that one
+look at a page tells them all.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ NO_MODEL = "widget model not found"  # what JupyterLab says of a saved widget wh
 NO_WORDS = ("", "Image")  # the second is what JupyterLab gives an image that has no alt text
 LEAST_CONTRAST = 4.5  # WCAG 2.2, 1.4.3
 PATIENCE = 60.0  # seconds to wait for what should be on the page, once the kernel is done
-WORDS = f".nmt-operated, {OUTPUT}.jp-RenderedHTMLCommon"  # labels, readings, messages, captions, tables
+WORDS = (  # labels, readings, messages, captions, tables
+    f".nmt-operated, {OUTPUT}.jp-RenderedHTMLCommon"
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,11 @@ def expected(page: Page) -> Expected:
 def after_running(page: Page, seen: Seen) -> list[str]:
     """Everything that "Run all" should leave on the page is there, and nothing else happened."""
     found = expected(page)
-    errors = [f"cell {o['cell']} raised {o['ename']}: {o['evalue']}" for o in outputs(page) if o["output_type"] == "error"]
+    errors = [
+        f"cell {o['cell']} raised {o['ename']}: {o['evalue']}"
+        for o in outputs(page)
+        if o["output_type"] == "error"
+    ]
     return [
         *errors,
         *explorers_drawn(page, found),
@@ -60,7 +68,9 @@ def after_running(page: Page, seen: Seen) -> list[str]:
 
 def quiet(page: Page, seen: Seen, *, reopened: bool = False) -> list[str]:
     """Nothing was asked of another machine, nothing stands on the console, and no callback raised."""
-    lost = expected(page).widgets if reopened else 0  # saved widgets are gone with their kernel, and JupyterLab says so
+    lost = (
+        expected(page).widgets if reopened else 0
+    )  # saved widgets are gone with their kernel, and JupyterLab says so
     console = dict.fromkeys(line for line in seen.console if not (lost and NO_MODEL in line))
     return [
         *(f"asked another machine for {url}" for url in dict.fromkeys(seen.blocked)),
@@ -70,7 +80,9 @@ def quiet(page: Page, seen: Seen, *, reopened: bool = False) -> list[str]:
 
 
 def explorers_drawn(page: Page, found: Expected) -> list[str]:
-    """Each explorer and each other widget stands on the page, with a drawing and with names for its controls."""
+    """Each explorer and each other widget stands on the page, with a drawing and with names for its
+    controls.
+    """
     complaints = []
     explorers = page.locator(EXPLORER)
     if found.explorers and not _wait_for_count(explorers, found.explorers):
@@ -82,7 +94,10 @@ def explorers_drawn(page: Page, found: Expected) -> list[str]:
         complaints.append(f"{widgets.count()} of {found.widgets} widgets are on the page")
     for number, explorer in enumerate(explorers.all()):
         if not explorer.locator("figure img, figure iframe, figure svg").count():
-            complaints.append(f"explorer {number} draws nothing; it says: {' '.join(explorer.inner_text().split())[-200:]}")
+            complaints.append(
+                f"explorer {number} draws nothing; it says:"
+                f" {' '.join(explorer.inner_text().split())[-200:]}"
+            )
     for number, box in enumerate(page.locator(OPERATED).all()):
         names = [control.evaluate("e => probe.name(e)") for control in controls(box).all()]
         if not names or not all(names):
@@ -92,16 +107,30 @@ def explorers_drawn(page: Page, found: Expected) -> list[str]:
 
 def controls(explorer: Locator) -> Locator:
     """What can be operated in an explorer."""
-    return explorer.locator(":is(input, select, textarea, button, [role=slider], [tabindex='0']):visible")
+    return explorer.locator(
+        ":is(input, select, textarea, button, [role=slider], [tabindex='0']):visible"
+    )
 
 
 def pictures_shown(page: Page, least: int) -> list[str]:
-    """All images, of outputs and of prose, are loaded, have a size, and have words; there are at least as many as outputs hold."""
+    """All images, of outputs and of prose, are loaded, have a size, and have words; there are at
+    least as many as outputs hold.
+    """
     images = page.locator(".jp-Notebook img")
     _wait_for_count(images, least, at_least=True)
-    _wait(page, "() => [...document.querySelectorAll('.jp-Notebook img')].every(image => image.complete)")
-    facts = images.evaluate_all("all => all.map(e => [e.naturalWidth, e.alt.trim(), e.src.slice(0, 80), e.getBoundingClientRect().width])")
-    complaints = [f"{len(facts)} pictures are on the page; the outputs hold {least}"] if len(facts) < least else []
+    _wait(
+        page,
+        "() => [...document.querySelectorAll('.jp-Notebook img')].every(image => image.complete)",
+    )
+    facts = images.evaluate_all(
+        "all => all.map(e => [e.naturalWidth, e.alt.trim(), e.src.slice(0, 80),"
+        " e.getBoundingClientRect().width])"
+    )
+    complaints = (
+        [f"{len(facts)} pictures are on the page; the outputs hold {least}"]
+        if len(facts) < least
+        else []
+    )
     for natural, alt, source, shown in facts:
         complaints += [f"a picture is broken: {source}"] if not natural else []
         complaints += [f"a picture is not visible: {source}"] if natural and not shown else []
@@ -128,10 +157,14 @@ def frames_drawn(page: Page, count: int) -> list[str]:
 
 
 def stills_shown(page: Page, count: int) -> list[str]:
-    """In a notebook that is not trusted each attention view is its still picture with one line, and no frame."""
+    """In a notebook that is not trusted each attention view is its still picture with one line, and
+    no frame.
+    """
     complaints = []
     if not _wait_for_count(page.get_by_text(STILL), count):
-        complaints.append(f"{page.get_by_text(STILL).count()} still pictures stand for {count} attention views")
+        complaints.append(
+            f"{page.get_by_text(STILL).count()} still pictures stand for {count} attention views"
+        )
     if live := page.locator(f"{OUTPUT} iframe[srcdoc]").count():
         complaints.append(f"{live} frames are live in a notebook that nobody trusts")
     return complaints + pictures_shown(page, expected(page).pictures + count)
@@ -145,16 +178,24 @@ def formulas_typeset(page: Page) -> list[str]:
     wrong = page.locator("mjx-merror, [data-mjx-error]").evaluate_all(
         "all => all.map(e => (e.dataset.mjxError ?? e.title) || e.textContent)"
     )
-    return [f"a formula is not set: {text}" for text in raw] + [f"a formula is wrong: {text}" for text in wrong]
+    return [f"a formula is not set: {text}" for text in raw] + [
+        f"a formula is wrong: {text}" for text in wrong
+    ]
 
 
 def readable(page: Page, theme: str) -> list[str]:
-    """Explorers, captions, tables and attention views: each text stands out against what is behind it."""
-    looks = [page.evaluate("([where, least]) => probe.contrast(where, least)", [WORDS, LEAST_CONTRAST])]
+    """Explorers, captions, tables and attention views: each text stands out against what is behind
+    it.
+    """
+    looks = [
+        page.evaluate("([where, least]) => probe.contrast(where, least)", [WORDS, LEAST_CONTRAST])
+    ]
     for frame in page.frames[1:]:
         looks.append(frame.evaluate("least => probe.contrast('body', least)", LEAST_CONTRAST))
     weak = [f"hard to read in the {theme} theme: {text}" for look in looks for text in look["weak"]]
-    return weak or ([] if looks[0]["count"] else [f"no text was found to judge in the {theme} theme"])
+    return weak or (
+        [] if looks[0]["count"] else [f"no text was found to judge in the {theme} theme"]
+    )
 
 
 def _wait(page: Page | Frame, condition: str) -> bool:

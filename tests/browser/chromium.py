@@ -1,7 +1,8 @@
-"""Find a Chromium for the browser tests, or install Debian's where that is possible: `make browser`.
+"""Find a Chromium for the browser tests, or install Debian's where that is possible: `make
+browser`.
 
-Standard library alone. On Debian and Ubuntu, as root or with a sudo that asks nothing, apt installs the packages; everywhere else one line
-says what to do, and the exit status is 1.
+Standard library alone. On Debian and Ubuntu, as root or with a sudo that asks nothing, apt installs
+the packages; everywhere else one line says what to do, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ NAMES = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
 ADVICE = (
-    "The browser tests need Chromium. On Debian and Ubuntu: sudo apt-get install --no-install-recommends "
-    f"{' '.join(PACKAGES)}. Elsewhere: install Chromium or Google Chrome, and set CHROMIUM to its path if it is not found."
+    "The browser tests need Chromium. On Debian and Ubuntu: sudo apt-get install"
+    f" --no-install-recommends {' '.join(PACKAGES)}. Elsewhere: install Chromium or Google Chrome,"
+    " and set CHROMIUM to its path if it is not found."
 )
 
 
 def find() -> str:
-    """The path of an installed Chromium: the one that CHROMIUM names, or the first of the usual ones.
+    """The path of an installed Chromium: the one that CHROMIUM names, or the first of the usual
+    ones.
 
     Raises `FileNotFoundError`, with the command that installs it, where there is none.
     """
@@ -42,15 +45,28 @@ def find() -> str:
 
 
 def apt() -> list[str] | None:
-    """The beginning of a command that installs packages without a question; None where this user or system cannot."""
+    """The beginning of a command that installs packages without a question; None where this user or
+    system cannot.
+    """
     if not shutil.which("apt-get"):
         return None
     rights: list[str] = []
     if os.geteuid() != 0:
-        if not shutil.which("sudo") or subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode:
+        if (
+            not shutil.which("sudo")
+            or subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode
+        ):
             return None
         rights = ["sudo", "-n"]
-    return [*rights, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
+    return [
+        *rights,
+        "env",
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "-qq",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+    ]
 
 
 def install() -> bool:
@@ -61,7 +77,12 @@ def install() -> bool:
     # An old list of packages may still do, so only the second command decides.
     subprocess.run([*command, "update"], stdin=subprocess.DEVNULL)
     arguments = ["install", "--yes", "--no-install-recommends", *PACKAGES]
-    return subprocess.run([*command, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL).returncode == 0
+    return (
+        subprocess.run(
+            [*command, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        ).returncode
+        == 0
+    )
 
 
 def main() -> int:

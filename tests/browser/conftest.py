@@ -1,4 +1,6 @@
-"""One JupyterLab and one browser for all browser tests of a process: starting them takes longer than most tests."""
+"""One JupyterLab and one browser for all browser tests of a process: starting them takes longer
+than most tests.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,8 +11,15 @@ from lab import ROOT, Server, copy_course, jupyterlab
 from playwright.sync_api import BrowserContext
 from reader import browser
 
-NAMES = [path.stem for path in sorted((ROOT / "notebooks").glob("*.ipynb"), key=lambda path: -path.stat().st_size)]  # longest first
-KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}  # else JupyterLab asks
+NAMES = [
+    path.stem
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb"), key=lambda path: -path.stat().st_size)
+]  # longest first
+KERNEL = {
+    "name": "python3",
+    "display_name": "Python 3 (ipykernel)",
+    "language": "python",
+}  # else JupyterLab asks
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,11 +44,20 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def write_notebook(lab: Server) -> Callable[[str, str], Path]:
-    """Write a notebook beside the course's: its name, and its cells, divided by lines "---"; prose begins with "%% "."""
+    """Write a notebook beside the course's: its name, and its cells, divided by lines "---"; prose
+    begins with "%% ".
+    """
 
     def write(name: str, text: str) -> Path:
         cells = [cell.strip() for cell in text.split("\n---\n")]
-        made = [nbformat.v4.new_markdown_cell(c[2:]) if c.startswith("%% ") else nbformat.v4.new_code_cell(c) for c in cells]
+        made = [
+            (
+                nbformat.v4.new_markdown_cell(c[2:])
+                if c.startswith("%% ")
+                else nbformat.v4.new_code_cell(c)
+            )
+            for c in cells
+        ]
         path = lab.root / "notebooks" / f"{name}.ipynb"
         nbformat.write(nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": KERNEL}), path)
         return path

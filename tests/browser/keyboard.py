@@ -1,4 +1,5 @@
-"""Operate a widget as somebody does who has no mouse: Tab to each control, change it, and see the output change.
+"""Operate a widget as somebody does who has no mouse: Tab to each control, change it, and see the
+output change.
 
 Everything goes through key presses; the page is only read. What cannot be done becomes a complaint.
 """
@@ -13,14 +14,20 @@ from playwright.sync_api import Locator, Page
 from reader import settle
 
 MOST_TABS = 80
-WORDS = ("square", "is", "pleasure-grounds")  # for what matters only with u after q, or in short or in long words
+WORDS = (
+    "square",
+    "is",
+    "pleasure-grounds",
+)  # for what matters only with u after q, or in short or in long words
 BAD_WORDS = {"an empty word": "", "an unknown letter": "caf\u00e9", "200 letters": "a" * 200}
 TEXT = "input:is([type=text], :not([type]))"
 
 
 @dataclass
 class Operated:
-    """One explorer of a page, or one guess or solution of an exercise, and what could not be done with it."""
+    """One explorer of a page, or one guess or solution of an exercise, and what could not be done
+    with it.
+    """
 
     page: Page
     number: int
@@ -32,7 +39,11 @@ class Operated:
 
     def shown(self) -> str:
         """The HTML below the controls."""
-        return "".join(self.locator.locator(".widget-html-content").evaluate_all("all => all.map(e => e.innerHTML)"))
+        return "".join(
+            self.locator.locator(".widget-html-content").evaluate_all(
+                "all => all.map(e => e.innerHTML)"
+            )
+        )
 
     def message(self) -> str:
         """The message in the drawing's place, empty where there is none."""
@@ -45,22 +56,25 @@ class Operated:
         self.complaints.append(f"widget {self.number}: {what}")
 
     def reach(self, control: Locator) -> bool:
-        """Press Tab until the control has the focus: onward within the explorer, else from its cell."""
+        """Press Tab until the control has the focus: onward within the explorer, else from its
+        cell.
+        """
         if self._tab_to(control, MOST_TABS, inside=True):
             return True
-        self.locator.evaluate(
-            """e => { const notebook = jupyterapp.shell.currentWidget.content
+        self.locator.evaluate("""e => { const notebook = jupyterapp.shell.currentWidget.content
                 notebook.activeCellIndex = notebook.widgets.findIndex(cell => cell.node.contains(e))
                 notebook.mode = 'command'
-                notebook.activeCell.node.focus() }"""
-        )
+                notebook.activeCell.node.focus() }""")
         if self._tab_to(control, MOST_TABS, inside=False):
             return True
         self.complain(f"Tab does not reach {self.name(control)!r}")
         return False
 
     def _tab_to(self, control: Locator, most: int, *, inside: bool) -> bool:
-        where = "(e, explorer) => e === document.activeElement ? 'there' : explorer.contains(document.activeElement) ? 'inside' : 'outside'"
+        where = (
+            "(e, explorer) => e === document.activeElement ? 'there' :"
+            " explorer.contains(document.activeElement) ? 'inside' : 'outside'"
+        )
         explorer = self.locator.element_handle()
         for _ in range(most):
             place = control.evaluate(where, explorer)
@@ -92,8 +106,12 @@ class Operated:
         return False
 
     def changes(self, control: Locator) -> Iterator[str]:
-        """Do one change after another to the focused control, and say each time what was done; the output may change or not."""
-        kind, index, count = control.evaluate("e => [e.type, e.selectedIndex ?? 0, e.options?.length ?? 0]")
+        """Do one change after another to the focused control, and say each time what was done; the
+        output may change or not.
+        """
+        kind, index, count = control.evaluate(
+            "e => [e.type, e.selectedIndex ?? 0, e.options?.length ?? 0]"
+        )
         if kind == "select-one":
             for other in [*range(index + 1, count), *range(index)]:
                 if not self.choose(control, other):
@@ -126,17 +144,24 @@ class Operated:
                 settle(self.page)
                 yield key
         else:
-            self.complain(f"no test knows how to operate {self.name(control)!r}, which is {kind or 'of an unknown kind'}")
+            self.complain(
+                f"no test knows how to operate {self.name(control)!r}, which is"
+                f" {kind or 'of an unknown kind'}"
+            )
 
     def keeps(self, control: Locator) -> None:
-        """Letters and arrows pressed on a dropdown are its own: JupyterLab would copy, paste and move cells."""
+        """Letters and arrows pressed on a dropdown are its own: JupyterLab would copy, paste and
+        move cells.
+        """
         count = "() => jupyterapp.shell.currentWidget.content.widgets.length"
         if not self.reach(control):
             return
         before = self.page.evaluate(count)
         self.press("c", "v", "ArrowDown", "ArrowUp")
         settle(self.page)
-        if self.page.evaluate(count) != before or not control.evaluate("e => e === document.activeElement"):
+        if self.page.evaluate(count) != before or not control.evaluate(
+            "e => e === document.activeElement"
+        ):
             self.complain(f"JupyterLab takes keys that are pressed on {self.name(control)!r}")
 
     def answers(self, control: Locator) -> bool:
@@ -151,7 +176,9 @@ class Operated:
         return False
 
     def answers_somewhere(self, control: Locator) -> bool:
-        """The same, where needed at every option of the explorer's dropdowns and with another word: a control may matter there only."""
+        """The same, where needed at every option of the explorer's dropdowns and with another word:
+        a control may matter there only.
+        """
         if self.answers(control):
             return True
         for other in self.locator.locator(f"select, {TEXT}").all():
@@ -181,7 +208,9 @@ class Operated:
             self._check_message(what)
         self.type(good)
         if self.message():
-            self.complain(f"the message does not go away when {good!r} is typed again: {self.message()}")
+            self.complain(
+                f"the message does not go away when {good!r} is typed again: {self.message()}"
+            )
 
     def _check_message(self, what: str) -> None:
         """A message says what was wrong in words; an exception's name is a mistake of ours."""
@@ -202,13 +231,18 @@ class Operated:
 
 
 def misspell(page: Page, words: list[str] | str) -> list[str]:
-    """Put a word into the first text field of each explorer that has one, by keyboard; what stood there before."""
+    """Put a word into the first text field of each explorer that has one, by keyboard; what stood
+    there before.
+    """
     fields = [
-        (Operated(page, number), page.locator(OPERATED).nth(number).locator(TEXT)) for number in range(page.locator(OPERATED).count())
+        (Operated(page, number), page.locator(OPERATED).nth(number).locator(TEXT))
+        for number in range(page.locator(OPERATED).count())
     ]
     fields = [(explorer, found.first) for explorer, found in fields if found.count()]
     before = [found.input_value() for _, found in fields]
-    for (explorer, found), word in zip(fields, [words] * len(fields) if isinstance(words, str) else words):
+    for (explorer, found), word in zip(
+        fields, [words] * len(fields) if isinstance(words, str) else words
+    ):
         if explorer.reach(found):
             explorer.type(word)
     return before

@@ -1,4 +1,6 @@
-"""A JupyterLab on this machine alone, serving copies of notebooks: for the browser tests and for what makes pictures."""
+"""A JupyterLab on this machine alone, serving copies of notebooks: for the browser tests and for
+what makes pictures.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ SETTINGS = {
 }
 
 
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # this machine is asked directly, whatever the environment says
+_OPENER = urllib.request.build_opener(
+    urllib.request.ProxyHandler({})
+)  # this machine is asked directly, whatever the environment says
 
 
 @dataclass
@@ -38,12 +42,18 @@ class Server:
 
     def url(self, notebook: str) -> str:
         """The address of one notebook, alone on its page."""
-        return f"http://127.0.0.1:{self.port}/doc/tree/notebooks/{notebook}.ipynb?token={self.token}"
+        return (
+            f"http://127.0.0.1:{self.port}/doc/tree/notebooks/{notebook}.ipynb?token={self.token}"
+        )
 
     def ask(self, what: str, method: str = "GET") -> Any:
-        """The server's answer to a request of its programming interface; raises `OSError` where it does not answer."""
+        """The server's answer to a request of its programming interface; raises `OSError` where it
+        does not answer.
+        """
         address = f"http://127.0.0.1:{self.port}/api/{what}"
-        request = urllib.request.Request(address, method=method, headers={"Authorization": f"token {self.token}"})
+        request = urllib.request.Request(
+            address, method=method, headers={"Authorization": f"token {self.token}"}
+        )
         return _OPENER.open(request, timeout=60)
 
 
@@ -53,7 +63,9 @@ def copy_course(folder: Path, notebooks: list[str]) -> None:
     for name in notebooks:
         shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", folder / "notebooks")
     for name in ("assets", "data"):
-        shutil.copytree(ROOT / name, folder / name)  # no links: the server serves no file from outside its folder
+        shutil.copytree(
+            ROOT / name, folder / name
+        )  # no links: the server serves no file from outside its folder
 
 
 def _free_port() -> int:
@@ -64,7 +76,9 @@ def _free_port() -> int:
 
 @contextmanager
 def jupyterlab(folder: Path) -> Iterator[Server]:
-    """Serve `folder` (of `copy_course`) until the block ends, with settings, data and kernels of its own."""
+    """Serve `folder` (of `copy_course`) until the block ends, with settings, data and kernels of
+    its own.
+    """
     home = folder / ".jupyter"
     for plugin, values in SETTINGS.items():
         target = home / "settings" / f"{plugin}.jupyterlab-settings"
@@ -81,12 +95,26 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
         "JUPYTER_PREFER_ENV_PATH": "1",
         "PYTHONPATH": str(ROOT),
     }
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={server.port}", "--ServerApp.port_retries=0"]
-    command += [f"--IdentityProvider.token={server.token}", f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True"]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--ip=127.0.0.1",
+        f"--port={server.port}",
+        "--ServerApp.port_retries=0",
+    ]
+    command += [
+        f"--IdentityProvider.token={server.token}",
+        f"--ServerApp.root_dir={folder}",
+        "--LabApp.expose_app_in_browser=True",
+    ]
     command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     log = home / "server.log"
     with log.open("wb") as stream:
-        process = subprocess.Popen(command, env=environment, stdout=stream, stderr=subprocess.STDOUT, cwd=folder)
+        process = subprocess.Popen(
+            command, env=environment, stdout=stream, stderr=subprocess.STDOUT, cwd=folder
+        )
         try:
             _wait_until_served(server, process, log)
             yield server
@@ -99,7 +127,9 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
                 process.wait()
 
 
-def _wait_until_served(server: Server, process: subprocess.Popen[bytes], log: Path, seconds: float = 90) -> None:
+def _wait_until_served(
+    server: Server, process: subprocess.Popen[bytes], log: Path, seconds: float = 90
+) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         try:

@@ -1,7 +1,9 @@
-"""Look at notebooks as a reader sees them: `make look ONLY=02_attention`, or `python tests/browser/look.py NAME... [--out FOLDER]`.
+"""Look at notebooks as a reader sees them: `make look ONLY=02_attention`, or `python
+tests/browser/look.py NAME... [--out FOLDER]`.
 
-Each notebook runs from top to bottom in JupyterLab in Chromium; pictures of it in the light and the dark theme go to a folder, cut into
-screens. Exit status 1 where the checks of the browser tests find something wrong.
+Each notebook runs from top to bottom in JupyterLab in Chromium; pictures of it in the light and the
+dark theme go to a folder, cut into screens. Exit status 1 where the checks of the browser tests
+find something wrong.
 """
 
 from __future__ import annotations
@@ -52,11 +54,19 @@ def look(context: BrowserContext, server: Server, name: str, folder: Path) -> in
 
 def main() -> int:
     """Look at the named notebooks, or all."""
-    parser = argparse.ArgumentParser(description="Run notebooks in JupyterLab in Chromium and photograph them in both themes.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="such as 02_attention; all, where none is named")
-    parser.add_argument("--out", type=Path, help="folder for the pictures; a temporary one, where none is named")
+    parser = argparse.ArgumentParser(
+        description="Run notebooks in JupyterLab in Chromium and photograph them in both themes."
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="such as 02_attention; all, where none is named"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="folder for the pictures; a temporary one, where none is named"
+    )
     arguments = parser.parse_args()
-    names = [Path(name).stem for name in arguments.names] or sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+    names = [Path(name).stem for name in arguments.names] or sorted(
+        path.stem for path in (ROOT / "notebooks").glob("*.ipynb")
+    )
     folder = arguments.out or Path(tempfile.mkdtemp(prefix="look-"))
     folder.mkdir(parents=True, exist_ok=True)
     complaints = 0

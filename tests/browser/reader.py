@@ -1,6 +1,7 @@
 """A Chromium that opens notebooks, and sees and counts what a page does besides showing itself.
 
-Nothing leaves the machine: the browser knows one proxy for all other hosts, and nobody answers there.
+Nothing leaves the machine: the browser knows one proxy for all other hosts, and nobody answers
+there.
 """
 
 from __future__ import annotations
@@ -27,27 +28,36 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
-    "--proxy-server=http://127.0.0.1:1",  # nobody is there; addresses of this machine itself need no proxy
+    # nobody is there; addresses of this machine itself need no proxy
+    "--proxy-server=http://127.0.0.1:1",
 ]
 PROBE = Path(__file__).with_name("probe.js")
-WAIT = 240_000  # milliseconds: patience for a busy machine, where every wait ends as soon as its condition holds
+# milliseconds: patience for a busy machine, where every wait ends as soon as its condition holds
+WAIT = 240_000
 
 
 @dataclass
 class Seen:
     """What a page did besides showing itself."""
 
-    blocked: list[str] = field(default_factory=list)  # requests to another machine, none of which got there
+    blocked: list[str] = field(
+        default_factory=list
+    )  # requests to another machine, none of which got there
     console: list[str] = field(default_factory=list)  # errors on the browser's console
 
 
 @contextmanager
 def browser(width: int = 1280, height: int = 1400, scale: float = 1) -> Iterator[BrowserContext]:
-    """A Chromium with a fresh profile and without service workers, whose requests could not be seen; `probe.js` is in every frame."""
+    """A Chromium with a fresh profile and without service workers, whose requests could not be
+    seen; `probe.js` is in every frame.
+    """
     running = _playwright().chromium.launch(executable_path=chromium.find(), args=CHROMIUM_FLAGS)
     try:
         context = running.new_context(
-            viewport={"width": width, "height": height}, device_scale_factor=scale, service_workers="block", reduced_motion="reduce"
+            viewport={"width": width, "height": height},
+            device_scale_factor=scale,
+            service_workers="block",
+            reduced_motion="reduce",
         )
         context.set_default_timeout(WAIT)
         context.add_init_script(path=PROBE)
@@ -64,23 +74,45 @@ def _playwright() -> Playwright:
     return driver
 
 
-def open_notebook(context: BrowserContext, server: Server, name: str, *, kernel: bool = True) -> tuple[Page, Seen]:
-    """Open one notebook and wait for its cells and, with `kernel`, for an idle kernel; note what it asks of other machines."""
+def open_notebook(
+    context: BrowserContext, server: Server, name: str, *, kernel: bool = True
+) -> tuple[Page, Seen]:
+    """Open one notebook and wait for its cells and, with `kernel`, for an idle kernel; note what it
+    asks of other machines.
+    """
     page, seen = context.new_page(), Seen()
 
     def note(request: Request) -> None:
         parts = urlsplit(request.url)
-        if parts.scheme not in ("data", "blob") and (parts.hostname, parts.port) != ("127.0.0.1", server.port):
+        if parts.scheme not in ("data", "blob") and (parts.hostname, parts.port) != (
+            "127.0.0.1",
+            server.port,
+        ):
             seen.blocked.append(request.url)
 
     page.on("request", note)
-    page.on("websocket", lambda ws: seen.blocked.append(ws.url) if urlsplit(ws.url).hostname != "127.0.0.1" else None)
-    page.on("console", lambda message: seen.console.append(message.text) if message.type == "error" else None)
+    page.on(
+        "websocket",
+        lambda ws: (
+            seen.blocked.append(ws.url) if urlsplit(ws.url).hostname != "127.0.0.1" else None
+        ),
+    )
+    page.on(
+        "console",
+        lambda message: seen.console.append(message.text) if message.type == "error" else None,
+    )
     page.on("pageerror", lambda error: seen.console.append(str(error)))
     page.goto(server.url(name))
-    page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.content?.model?.cells.length > 0", polling=100)
+    page.wait_for_function(
+        "() => window.jupyterapp?.shell.currentWidget?.content?.model?.cells.length > 0",
+        polling=100,
+    )
     if kernel:
-        page.wait_for_function("() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'", polling=100)
+        page.wait_for_function(
+            "() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status ==="
+            " 'idle'",
+            polling=100,
+        )
         page.evaluate("() => probe.listen()")
     return page, seen
 
@@ -88,7 +120,11 @@ def open_notebook(context: BrowserContext, server: Server, name: str, *, kernel:
 def run_all(page: Page) -> None:
     """ "Run all cells", and wait for the last one."""
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'", polling=100)
+    page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status ==="
+        " 'idle'",
+        polling=100,
+    )
 
 
 def settle(page: Page) -> None:
@@ -97,14 +133,18 @@ def settle(page: Page) -> None:
 
 
 def trouble(page: Page) -> list[str]:
-    """What the kernel reported outside of running cells: exceptions in callbacks, and what they wrote to the error stream."""
+    """What the kernel reported outside of running cells: exceptions in callbacks, and what they
+    wrote to the error stream.
+    """
     return list(page.evaluate("() => probe.trouble"))
 
 
 def save_and_leave(page: Page, server: Server) -> None:
     """Save the notebook, close its page, and end its kernel."""
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty", polling=100)
+    page.wait_for_function(
+        "() => !window.jupyterapp.shell.currentWidget.context.model.dirty", polling=100
+    )
     leave(page, server)
 
 
@@ -126,12 +166,20 @@ def outputs(page: Page) -> list[dict[str, Any]]:
 
 def theme(page: Page) -> str:
     """ "light" or "dark"."""
-    return "light" if page.evaluate("() => document.body.dataset.jpThemeLight") == "true" else "dark"
+    return (
+        "light" if page.evaluate("() => document.body.dataset.jpThemeLight") == "true" else "dark"
+    )
 
 
 def set_theme(page: Page, wanted: str) -> None:
     """`wanted` is "light" or "dark"; the server remembers it."""
     name = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[wanted]
-    page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name)
-    page.wait_for_function("dark => document.body.dataset.jpThemeLight === String(!dark)", arg=wanted == "dark", polling=100)
+    page.evaluate(
+        "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", name
+    )
+    page.wait_for_function(
+        "dark => document.body.dataset.jpThemeLight === String(!dark)",
+        arg=wanted == "dark",
+        polling=100,
+    )
     page.wait_for_timeout(300)  # colours fade

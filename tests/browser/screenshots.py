@@ -1,7 +1,9 @@
-"""Photograph explorers for README.md: `make screenshots`, or `make screenshots ARGS="02_attention attention looking_behind"`.
+"""Photograph explorers for README.md: `make screenshots`, or `make screenshots ARGS="02_attention
+attention looking_behind"`.
 
-The notebook runs in JupyterLab in Chromium; each named explorer (`attention` is the one that `explore_attention` makes) is photographed in
-the light and the dark theme, to assets/screenshots/NAME-light.png and NAME-dark.png. Nothing is written where something is wrong.
+The notebook runs in JupyterLab in Chromium; each named explorer (`attention` is the one that
+`explore_attention` makes) is photographed in the light and the dark theme, to
+assets/screenshots/NAME-light.png and NAME-dark.png. Nothing is written where something is wrong.
 """
 
 from __future__ import annotations
@@ -24,9 +26,14 @@ LARGEST = 150_000  # bytes
 
 
 def find(page: Page, name: str) -> Locator:
-    """The first explorer that a cell with `explore_NAME(` shows; raises `ValueError` where there is none."""
+    """The first explorer that a cell with `explore_NAME(` shows; raises `ValueError` where there is
+    none.
+    """
     source = re.compile(rf"\bexplore_{re.escape(name)}\(")
-    cells = page.evaluate("() => [...jupyterapp.shell.currentWidget.content.model.cells].map(cell => cell.sharedModel.getSource())")
+    cells = page.evaluate(
+        "() => [...jupyterapp.shell.currentWidget.content.model.cells].map(cell =>"
+        " cell.sharedModel.getSource())"
+    )
     for number, text in enumerate(cells):
         shown = page.locator(".jp-Notebook .jp-Cell").nth(number).locator(".nmt-explorer")
         if source.search(text) and shown.count():
@@ -36,7 +43,9 @@ def find(page: Page, name: str) -> Locator:
 
 
 def photograph(page: Page, explorer: Locator) -> bytes:
-    """The explorer as wide as its picture, with a margin, as PNG; raises `ValueError` where it is too large for a README."""
+    """The explorer as wide as its picture, with a margin, as PNG; raises `ValueError` where it is
+    too large for a README.
+    """
     explorer.evaluate(
         """(e, [narrowest, margin]) => {
             const widths = [...e.querySelectorAll("figure > :is(img, svg, iframe)")].map(part => part.getBoundingClientRect().width)
@@ -50,12 +59,17 @@ def photograph(page: Page, explorer: Locator) -> bytes:
     settle(page)
     picture = explorer.screenshot()
     if len(picture) > LARGEST:
-        raise ValueError(f"the picture has {len(picture) / 1000:.0f} kB, more than {LARGEST / 1000:.0f}; take a smaller --scale")
+        raise ValueError(
+            f"the picture has {len(picture) / 1000:.0f} kB, more than {LARGEST / 1000:.0f}; take a"
+            " smaller --scale"
+        )
     return picture
 
 
 def take(notebook: str, explorers: list[str], scale: float) -> dict[str, bytes]:
-    """The pictures, by file name; raises `ValueError` where an explorer is not there or the notebook is broken."""
+    """The pictures, by file name; raises `ValueError` where an explorer is not there or the
+    notebook is broken.
+    """
     pictures = {}
     with tempfile.TemporaryDirectory(prefix="course-") as copy:
         copy_course(Path(copy), [notebook])
@@ -74,13 +88,32 @@ def take(notebook: str, explorers: list[str], scale: float) -> dict[str, bytes]:
 
 def main() -> int:
     """Photograph and write; 1 where something is wrong."""
-    parser = argparse.ArgumentParser(description="Photograph explorers of a notebook in JupyterLab, in the light and the dark theme.")
-    parser.add_argument("notebook", nargs="?", default=NOTEBOOK, help=f"such as {NOTEBOOK}, which is taken where none is named")
-    parser.add_argument(
-        "explorers", nargs="*", metavar="EXPLORER", help=f"such as attention; {' and '.join(EXPLORERS)} where none is named"
+    parser = argparse.ArgumentParser(
+        description=(
+            "Photograph explorers of a notebook in JupyterLab, in the light and the dark theme."
+        )
     )
-    parser.add_argument("--out", type=Path, default=FOLDER, help="folder for the pictures; assets/screenshots where none is named")
-    parser.add_argument("--scale", type=float, default=1.5, help="pixels of the picture for one of the page")
+    parser.add_argument(
+        "notebook",
+        nargs="?",
+        default=NOTEBOOK,
+        help=f"such as {NOTEBOOK}, which is taken where none is named",
+    )
+    parser.add_argument(
+        "explorers",
+        nargs="*",
+        metavar="EXPLORER",
+        help=f"such as attention; {' and '.join(EXPLORERS)} where none is named",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=FOLDER,
+        help="folder for the pictures; assets/screenshots where none is named",
+    )
+    parser.add_argument(
+        "--scale", type=float, default=1.5, help="pixels of the picture for one of the page"
+    )
     arguments = parser.parse_args()
     notebook = Path(arguments.notebook).stem
     if not (ROOT / "notebooks" / f"{notebook}.ipynb").exists():

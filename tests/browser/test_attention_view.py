@@ -1,4 +1,6 @@
-"""The attention views in a real browser: on a page, and in JupyterLab at the first "Run all", dark, reopened, and not trusted."""
+"""The attention views in a real browser: on a page, and in JupyterLab at the first "Run all", dark,
+reopened, and not trusted.
+"""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from checks import frames_drawn, quiet, stills_shown
 from playwright.sync_api import BrowserContext, FrameLocator, Locator, Page, Route
 from reader import Seen, leave, open_notebook, outputs, run_all, save_and_leave, set_theme
 
-from nmt.attention_view import AttentionView, head_view, model_view
+from course.plots.bertviz_view import AttentionView, head_view, model_view
 from nmt.mamba import Mamba, MambaConfig
 from nmt.trace import trace
 from nmt.transformer import Transformer, TransformerConfig
@@ -19,7 +21,7 @@ pytestmark = pytest.mark.browser
 WORD = "street"  # six letters, then <EOS>; eetstray has eight, after <SOS>
 NOTEBOOK = """
 import torch
-from nmt.attention_view import head_view, model_view
+from course.plots.bertviz_view import head_view, model_view
 from nmt.trace import trace
 from nmt.transformer import Transformer, TransformerConfig
 torch.manual_seed(0)
@@ -52,7 +54,9 @@ def shown(context: BrowserContext, views: list[AttentionView]) -> Iterator[tuple
     page.route("**/*", refuse)
     page.on("console", lambda message: seen.console.append(message.text))
     page.on("pageerror", lambda error: seen.console.append(str(error)))
-    page.set_content("<!doctype html><body style='background:#111'>" + "".join(view.to_html() for view in views))
+    page.set_content(
+        "<!doctype html><body style='background:#111'>" + "".join(view.to_html() for view in views)
+    )
     yield page, seen
     page.close()
 
@@ -70,7 +74,9 @@ def wait_for_lines(view: FrameLocator, count: int) -> Locator:
 
 
 def assert_fits(view: FrameLocator, free: int = 60) -> None:
-    """On white, nothing to scroll, and at most `free` pixels left below: two letters, where another kind has two more."""
+    """On white, nothing to scroll, and at most `free` pixels left below: two letters, where another
+    kind has two more.
+    """
     body = view.locator("body")
     height, inner = body.evaluate("() => [document.documentElement.scrollHeight, innerHeight]")
     bottom = view.locator("body > p").evaluate("line => line.getBoundingClientRect().bottom")
@@ -115,7 +121,11 @@ def test_head_view_answers_to_menu_and_mouse(shown: tuple[Page, Seen]) -> None:
     head = view.locator("svg > g").last
     assert head.locator("text").all_text_contents() == ["0", "1"]
     head.locator("rect").nth(1).click()
-    assert set(view.locator("[head-index='1'] line").evaluate_all("all => all.map(e => e.getAttribute('stroke-opacity'))")) == {"0"}
+    assert set(
+        view.locator("[head-index='1'] line").evaluate_all(
+            "all => all.map(e => e.getAttribute('stroke-opacity'))"
+        )
+    ) == {"0"}
     assert not seen.console
 
 
@@ -142,7 +152,9 @@ def drawn(page: Page) -> list[int]:
     return wanted
 
 
-def test_the_first_run_all_in_jupyterlab_draws_every_view_and_so_does_a_saved_notebook(lab, context, write_notebook):
+def test_the_first_run_all_in_jupyterlab_draws_every_view_and_so_does_a_saved_notebook(
+    lab, context, write_notebook
+):
     path = write_notebook("views", NOTEBOOK)
     page, seen = open_notebook(context, lab, "views")
     run_all(page)
@@ -160,12 +172,19 @@ def test_the_first_run_all_in_jupyterlab_draws_every_view_and_so_does_a_saved_no
     leave(page, lab)
 
     stored = json.loads(path.read_text(encoding="utf-8"))
-    stored["cells"].append(nbformat.v4.new_markdown_cell("From somebody else."))  # no longer what was signed
+    stored["cells"].append(
+        nbformat.v4.new_markdown_cell("From somebody else.")
+    )  # no longer what was signed
     path.with_name("foreign.ipynb").write_text(json.dumps(stored), encoding="utf-8")
     page, seen = open_notebook(context, lab, "foreign", kernel=False)
     pictures = page.locator(".jp-OutputArea-output img")
     pictures.nth(2).wait_for(state="attached")
     assert not stills_shown(page, 3)
-    assert pictures.evaluate_all("all => all.map(i => i.naturalWidth > 300 && i.alt.includes('head 1'))") == [True] * 3
+    assert (
+        pictures.evaluate_all(
+            "all => all.map(i => i.naturalWidth > 300 && i.alt.includes('head 1'))"
+        )
+        == [True] * 3
+    )
     assert not seen.blocked
     leave(page, lab)

@@ -1,4 +1,6 @@
-"""The checks themselves: a notebook that is broken in many ways, each of which must be seen; else the other tests could not fail."""
+"""The checks themselves: a notebook that is broken in many ways, each of which must be seen; else
+the other tests could not fail.
+"""
 
 import checks
 import pytest
@@ -14,7 +16,7 @@ BROKEN = r"""
 ---
 from IPython.display import HTML, display
 from ipywidgets import BoundedIntText, Checkbox, Dropdown, IntSlider, Text
-from nmt.widgets.common import explorer
+from course.widgets.common import explorer
 dot = ('<img alt="a dot" src="data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"'
        ' width="20" height="20">')
 ---
@@ -41,7 +43,9 @@ explorer({"word": Text("never run", description="Word")}, draw)
 
 def assert_said(complaints: list[str], *wanted: str) -> None:
     for words in wanted:
-        assert any(words in complaint for complaint in complaints), f"nobody said {words!r}; said was:\n" + "\n".join(complaints)
+        assert any(words in complaint for complaint in complaints), (
+            f"nobody said {words!r}; said was:\n" + "\n".join(complaints)
+        )
 
 
 def test_everything_that_is_broken_is_seen(lab, context, write_notebook, monkeypatch):
@@ -75,7 +79,10 @@ def test_everything_that_is_broken_is_seen(lab, context, write_notebook, monkeyp
     )
     assert not checks.trouble(page)
     Operated(page, 1).operate()
-    assert_said(checks.quiet(page, seen), "the kernel reported, outside of any cell: ZeroDivisionError: division by zero")
+    assert_said(
+        checks.quiet(page, seen),
+        "the kernel reported, outside of any cell: ZeroDivisionError: division by zero",
+    )
 
     set_theme(page, "dark")
     assert_said(checks.readable(page, "dark"), '"too dark"')
@@ -83,7 +90,11 @@ def test_everything_that_is_broken_is_seen(lab, context, write_notebook, monkeyp
     stripped.evaluate("e => e.remove()")
     found = checks.expected(page)
     assert found.explorers == found.widgets == 2
-    assert_said(checks.explorers_drawn(page, found), "1 of 2 explorers are on the page", "1 of 2 widgets are on the page")
+    assert_said(
+        checks.explorers_drawn(page, found),
+        "1 of 2 explorers are on the page",
+        "1 of 2 widgets are on the page",
+    )
     leave(page, lab)
 
 
@@ -91,8 +102,9 @@ def test_a_dropdown_whose_keys_jupyterlab_takes_is_seen(lab, context, write_note
     """What the explorers' own script is for."""
     write_notebook(
         "keys",
-        "from ipywidgets import HTML, Dropdown, VBox, HBox\nbox = VBox([HBox([Dropdown(options=['a', 'b'], description='Plain')]), HTML()])"
-        "\nbox.add_class('nmt-operated')\nbox",
+        "from ipywidgets import HTML, Dropdown, VBox, HBox\nbox ="
+        " VBox([HBox([Dropdown(options=['a', 'b'], description='Plain')]),"
+        " HTML()])\nbox.add_class('nmt-operated')\nbox",
     )
     page, _ = open_notebook(context, lab, "keys")
     run_all(page)

@@ -1,4 +1,6 @@
-"""Finding and installing a browser, with programs of our own in place of apt-get, sudo and Chromium."""
+"""Finding and installing a browser, with programs of our own in place of apt-get, sudo and
+Chromium.
+"""
 
 import os
 from pathlib import Path
@@ -9,7 +11,9 @@ import pytest
 
 @pytest.fixture
 def programs(tmp_path, monkeypatch):
-    """A PATH with nothing on it, so that no real program is called, and a function that puts a shell script there."""
+    """A PATH with nothing on it, so that no real program is called, and a function that puts a
+    shell script there.
+    """
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CHROMIUM", raising=False)
     monkeypatch.setattr(chromium, "NAMES", ("chromium", "google-chrome"))
@@ -46,7 +50,10 @@ def test_takes_the_browser_that_is_named(programs, monkeypatch):
 def test_a_name_that_leads_nowhere_is_said(programs, monkeypatch, capsys):
     programs("google-chrome", "echo Chrome 1")
     monkeypatch.setenv("CHROMIUM", "/nowhere/chrome")
-    assert chromium.main() == 1 and "CHROMIUM names /nowhere/chrome, where no program is" in capsys.readouterr().err
+    assert (
+        chromium.main() == 1
+        and "CHROMIUM names /nowhere/chrome, where no program is" in capsys.readouterr().err
+    )
 
 
 def test_root_installs(programs, tmp_path, monkeypatch, capsys):
@@ -54,7 +61,9 @@ def test_root_installs(programs, tmp_path, monkeypatch, capsys):
     programs("apt-get", apt_that_installs(tmp_path))
     assert chromium.main() == 0 and "Chromium 1" in capsys.readouterr().out
     update, install = (tmp_path / "said").read_text().splitlines()
-    assert update.endswith("update") and install.endswith("install --yes --no-install-recommends chromium fonts-dejavu-core")
+    assert update.endswith("update") and install.endswith(
+        "install --yes --no-install-recommends chromium fonts-dejavu-core"
+    )
 
 
 @pytest.mark.parametrize("asks", [False, True])
@@ -64,7 +73,9 @@ def test_others_install_where_sudo_asks_nothing(asks, programs, tmp_path, monkey
     programs("sudo", "exit 1" if asks else '[ "$1" = -n ] || exit 1; shift; exec "$@"')
     programs("true", "exit 0")
     assert chromium.main() == int(asks)
-    assert ("sudo apt-get install --no-install-recommends chromium" in capsys.readouterr().err) == asks
+    assert (
+        "sudo apt-get install --no-install-recommends chromium" in capsys.readouterr().err
+    ) == asks
     assert (tmp_path / "said").exists() != asks
 
 

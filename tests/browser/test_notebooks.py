@@ -1,6 +1,8 @@
-"""Each notebook in JupyterLab in a real browser, as a reader has it: opened, run, operated by keyboard, in both themes, saved and reopened.
+"""Each notebook in JupyterLab in a real browser, as a reader has it: opened, run, operated by
+keyboard, in both themes, saved and reopened.
 
-Every notebook is opened once and reopened once, and everything is looked at on the way; a failure lists all that is wrong.
+Every notebook is opened once and reopened once, and everything is looked at on the way; a failure
+lists all that is wrong.
 """
 
 import checks

@@ -1,4 +1,6 @@
-"""The static site in a real browser, from a local file and from a web server: complete, quiet, readable, and asking nobody else."""
+"""The static site in a real browser, from a local file and from a web server: complete, quiet,
+readable, and asking nobody else.
+"""
 
 import functools
 import sys
@@ -15,7 +17,7 @@ from lab import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import BrowserContext, Page
 
-from nmt.attention_view import head_view, model_view
+from course.plots.bertviz_view import head_view, model_view
 from nmt.trace import trace
 from nmt.transformer import Transformer, TransformerConfig
 
@@ -41,7 +43,8 @@ BROKEN = r"""() => {
     if (document.documentElement.lang !== 'en' || !document.title.trim()) complaints.push('no title or language');
     if (document.querySelectorAll('h1').length !== 1) complaints.push('not one main heading');
     return complaints }"""
-# The contrast of each visible text with the nearest opaque colour behind it, by WCAG 2.2; those below 4.5.
+# The contrast of each visible text with the nearest opaque colour behind it, by WCAG 2.2; those
+# below 4.5.
 FAINT = """() => {
     const parse = colour => colour.match(/[\\d.]+/g).map(Number);
     const light = ([r, g, b]) => [r, g, b].map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
@@ -93,11 +96,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["file", "server"])
 def address(request: pytest.FixtureRequest, site: Path) -> Iterator[str]:
-    """Where the site begins: the folder itself, or a server of this machine in a folder below its root."""
+    """Where the site begins: the folder itself, or a server of this machine in a folder below its
+    root.
+    """
     if request.param == "file":
         yield site.as_uri() + "/"
         return
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site.parent))) as server:
+    with ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(site.parent))
+    ) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/site/"
@@ -108,7 +115,12 @@ def address(request: pytest.FixtureRequest, site: Path) -> Iterator[str]:
 def watched(context: BrowserContext) -> tuple[Page, Visit]:
     page, visit = context.new_page(), Visit()
     page.on("request", lambda request: visit.requests.append(request.url))
-    page.on("console", lambda message: visit.console.append(message.text) if message.type in ("error", "warning") else None)
+    page.on(
+        "console",
+        lambda message: (
+            visit.console.append(message.text) if message.type in ("error", "warning") else None
+        ),
+    )
     page.on("pageerror", lambda error: visit.console.append(str(error)))
     return page, visit
 
@@ -121,7 +133,9 @@ def pages(site: Path) -> list[str]:
     return sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
 
 
-def test_every_page_is_whole_and_asks_nobody_else(context: BrowserContext, site: Path, address: str) -> None:
+def test_every_page_is_whole_and_asks_nobody_else(
+    context: BrowserContext, site: Path, address: str
+) -> None:
     page, visit = watched(context)
     complaints, formulas = [], 0
     for name in pages(site):
@@ -135,7 +149,9 @@ def test_every_page_is_whole_and_asks_nobody_else(context: BrowserContext, site:
     assert len(visit.requests) > len(pages(site))
 
 
-def test_text_can_be_read_in_light_and_dark_and_on_a_phone(context: BrowserContext, site: Path) -> None:
+def test_text_can_be_read_in_light_and_dark_and_on_a_phone(
+    context: BrowserContext, site: Path
+) -> None:
     page, _ = watched(context)
     complaints, grounds = [], set()
     for name in pages(site):
@@ -158,26 +174,42 @@ def test_the_keyboard_goes_everywhere_and_can_be_seen(context: BrowserContext, s
     focused = []
     for _ in range(12):
         page.keyboard.press("Tab")
-        focused.append(page.evaluate("() => [document.activeElement.innerText, getComputedStyle(document.activeElement).outlineStyle]"))
+        focused.append(
+            page.evaluate(
+                "() => [document.activeElement.innerText,"
+                " getComputedStyle(document.activeElement).outlineStyle]"
+            )
+        )
     assert focused[0][0] == "Skip to the text" and {outline for _, outline in focused} == {"solid"}
     page.keyboard.press("Shift+Tab")
     page.goto((site / "notebooks/01_data.html").as_uri())
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert page.evaluate("() => document.activeElement.id") == "content"
-    page.get_by_role("navigation", name="Neighbours, above").get_by_role("link", name="Attention").click()
-    assert page.url.endswith("02_attention.html") and page.locator("h1").inner_text() == "2 · Attention"
+    page.get_by_role("navigation", name="Neighbours, above").get_by_role(
+        "link", name="Attention"
+    ).click()
+    assert (
+        page.url.endswith("02_attention.html")
+        and page.locator("h1").inner_text() == "2 · Attention"
+    )
     page.close()
 
 
 def test_views_of_bertviz_are_drawn(context: BrowserContext, tmp_path: Path) -> None:
-    """A course of one notebook whose outputs are frames, which ask for nothing and answer to the mouse."""
+    """A course of one notebook whose outputs are frames, which ask for nothing and answer to the
+    mouse.
+    """
     torch.manual_seed(0)
-    street = trace(Transformer(TransformerConfig(hidden_size=16, num_heads=2)), "street", truth=True)
+    street = trace(
+        Transformer(TransformerConfig(hidden_size=16, num_heads=2)), "street", truth=True
+    )
     cells = [new_markdown_cell("# Views")]
     for view in (head_view(street), model_view(street)):
         data = {"text/plain": repr(view), "text/html": view.to_html()}
-        cells.append(new_code_cell("view", outputs=[new_output("execute_result", data, execution_count=1)]))
+        cells.append(
+            new_code_cell("view", outputs=[new_output("execute_result", data, execution_count=1)])
+        )
     (tmp_path / "course/notebooks").mkdir(parents=True)
     (tmp_path / "course/README.md").write_text("# Course\n", encoding="utf-8")
     nbformat.write(new_notebook(cells=cells), tmp_path / "course/notebooks/01_views.ipynb")
@@ -199,9 +231,11 @@ def test_the_guards_see_what_is_wrong(context: BrowserContext, site: Path) -> No
     """Without this the tests above could not fail."""
     page, visit = watched(context)
     page.goto((site / "notebooks/02_attention.html").as_uri())
-    page.evaluate("""() => { const main = document.querySelector('main');
+    page.evaluate(
+        """() => { const main = document.querySelector('main');
         main.insertAdjacentHTML('beforeend',
-            '<p style="color:#999">faint $x$</p><img src="none.png"><div class="math">\\\\frac</div>') }""")
+            '<p style="color:#999">faint $x$</p><img src="none.png"><div class="math">\\\\frac</div>') }"""
+    )
     complaints = " ".join(page.evaluate(BROKEN))
     assert all(word in complaints for word in ("raw formula", "picture: ", "not typeset"))
     assert any("faint" in line for line in page.evaluate(FAINT))

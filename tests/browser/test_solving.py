@@ -1,4 +1,6 @@
-"""A student solves the exercises of notebook 02 in JupyterLab: types an answer, runs it and its check by Shift+Enter, and reads."""
+"""A student solves the exercises of notebook 02 in JupyterLab: types an answer, runs it and its
+check by Shift+Enter, and reads.
+"""
 
 import re
 
@@ -21,11 +23,13 @@ ANSWERS = {  # exercise: what is typed in place of the dots, and what the check 
     "attention.scaled-dot-product": [
         ("return query, kye", "NameError"),
         (
-            "scores = query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5\n"
-            "    if mask is not None:\n"
-            "        scores = scores.masked_fill(~mask, float('-inf'))\n"
-            "    weights = scores.softmax(dim=-1)\n"
-            "    return weights @ value, weights",
+            (
+                "scores = query @ key.transpose(-2, -1) / query.shape[-1] ** 0.5\n"
+                "    if mask is not None:\n"
+                "        scores = scores.masked_fill(~mask, float('-inf'))\n"
+                "    weights = scores.softmax(dim=-1)\n"
+                "    return weights @ value, weights"
+            ),
             "✓",
         ),
     ],
@@ -41,7 +45,8 @@ SAID = """number => (jupyterapp.shell.currentWidget.content.model.cells.get(numb
 
 
 def answer(page: Page, number: int, body: str, before: str) -> str:
-    """Put `body` in place of the last line of cell `number`, run it and the check below by Shift+Enter, and read what the check says.
+    """Put `body` in place of the last line of cell `number`, run it and the check below by
+    Shift+Enter, and read what the check says.
 
     `before` is what the typed lines replace: the end of the function so far.
     """
@@ -51,9 +56,16 @@ def answer(page: Page, number: int, body: str, before: str) -> str:
     for _ in range(len(before)):
         page.keyboard.press("Shift+ArrowLeft")
     page.keyboard.insert_text(body)
-    source = page.evaluate("number => jupyterapp.shell.currentWidget.content.model.cells.get(number).sharedModel.getSource()", number)
+    source = page.evaluate(
+        "number =>"
+        " jupyterapp.shell.currentWidget.content.model.cells.get(number).sharedModel.getSource()",
+        number,
+    )
     assert source.endswith(body), source
-    page.evaluate("number => jupyterapp.shell.currentWidget.content.model.cells.get(number).outputs.clear()", number + 1)
+    page.evaluate(
+        "number => jupyterapp.shell.currentWidget.content.model.cells.get(number).outputs.clear()",
+        number + 1,
+    )
     page.keyboard.press("Shift+Enter")
     page.keyboard.press("Shift+Enter")
     page.wait_for_function(f"number => ({SAID})(number) !== ''", arg=number + 1, polling=100)

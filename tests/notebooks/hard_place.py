@@ -1,9 +1,11 @@
-"""Run a notebook where nothing is easy: the course can't be written, HOME neither, and there is no network.
+"""Run a notebook where nothing is easy: the course can't be written, HOME neither, and there is no
+network.
 
     python hard_place.py COURSE NOTEBOOK TEMPORARY
 
-COURSE is a copy of the course and becomes read-only for this process and its kernel: by a mount of its own where Linux allows that, else by
-its permissions, which hold for anybody but root. What was granted is printed as one word, or "skip" where neither is possible.
+COURSE is a copy of the course and becomes read-only for this process and its kernel: by a mount of
+its own where Linux allows that, else by its permissions, which hold for anybody but root. What was
+granted is printed as one word, or "skip" where neither is possible.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ SYSCALL_MOUNT_SETATTR = 442
 
 
 def lock(course: Path) -> str:
-    """Make the course read-only, and leave the network, for this process and its children: "mount", "permissions" or "skip"."""
+    """Make the course read-only, and leave the network, for this process and its children: "mount",
+    "permissions" or "skip".
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     user, group = os.getuid(), os.getgid()
     if sys.platform == "linux" and libc.unshare(0x10000000 | 0x00020000 | 0x40000000) == 0:
@@ -34,7 +38,10 @@ def lock(course: Path) -> str:
         mounted = (
             libc.mount(b"none", b"/", None, 0x4000 | 0x40000, None) == 0
             and libc.mount(path, path, None, 0x1000, None) == 0
-            and libc.syscall(SYSCALL_MOUNT_SETATTR, -100, path, 0, read_only, ctypes.c_size_t(len(read_only))) == 0
+            and libc.syscall(
+                SYSCALL_MOUNT_SETATTR, -100, path, 0, read_only, ctypes.c_size_t(len(read_only))
+            )
+            == 0
         )
         with socket.socket() as end:  # the kernel is talked to over 127.0.0.1
             fcntl.ioctl(end, 0x8914, struct.pack("16sh", b"lo", 0x1 | 0x40))
@@ -56,7 +63,12 @@ def main(course: Path, name: str, temporary: Path) -> None:
     from nbclient import NotebookClient
 
     notebook = nbformat.read(course / "notebooks" / name, as_version=4)
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(course / "notebooks")}}).execute()
+    NotebookClient(
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(course / "notebooks")}},
+    ).execute()
     nbformat.write(notebook, temporary / name)
 
 

@@ -1,7 +1,9 @@
-"""Run notebooks in a fresh kernel and store their outputs, and nothing else that varies: `make notebooks [ONLY=02_attention]`.
+"""Run notebooks in a fresh kernel and store their outputs, and nothing else that varies: `make
+notebooks [ONLY=02_attention]`.
 
-A notebook is written whole or not at all. What goes: execution times, widget state, widget views (their text stays; a view without its
-model shows an error in JupyterLab), and every name or number that one machine has and another has not.
+A notebook is written whole or not at all. What goes: execution times, widget state, widget views
+(their text stays; a view without its model shows an error in JupyterLab), and every name or number
+that one machine has and another has not.
 """
 
 from __future__ import annotations
@@ -29,8 +31,12 @@ class BrokenNotebook(Exception):
 
 
 def execute(notebook: NotebookNode, folder: Path, timeout: int = 300) -> None:
-    """Run all cells in a fresh kernel of this environment, started in `folder`; raises `BrokenNotebook` at the first that fails."""
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, even where the user has another "python3"
+    """Run all cells in a fresh kernel of this environment, started in `folder`; raises
+    `BrokenNotebook` at the first that fails.
+    """
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = (
+        "1"  # the kernel of this environment, even where the user has another "python3"
+    )
     running = 0
 
     def remember(cell: NotebookNode, cell_index: int) -> None:
@@ -54,12 +60,16 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int = 300) -> None:
 
 def normalise(notebook: NotebookNode) -> None:
     """Remove, in place, what would make two clean runs of the same notebook differ."""
-    notebook.metadata = NotebookNode(kernelspec=NotebookNode(KERNEL), language_info=NotebookNode(name="python"))
+    notebook.metadata = NotebookNode(
+        kernelspec=NotebookNode(KERNEL), language_info=NotebookNode(name="python")
+    )
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     count = 0
     for index, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{index:02d}"
-        cell.metadata = NotebookNode({key: cell.metadata[key] for key in KEPT_CELL_METADATA if key in cell.metadata})
+        cell.metadata = NotebookNode(
+            {key: cell.metadata[key] for key in KEPT_CELL_METADATA if key in cell.metadata}
+        )
         if cell.cell_type != "code":
             continue
         count += 1
@@ -97,10 +107,16 @@ def refresh(path: Path) -> None:
 
 def main() -> int:
     """Refresh the named notebooks, or all; 1 where a cell raised."""
-    parser = argparse.ArgumentParser(description="Run notebooks in a fresh kernel and store their outputs.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="such as 02_attention; all, where none is named")
+    parser = argparse.ArgumentParser(
+        description="Run notebooks in a fresh kernel and store their outputs."
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="such as 02_attention; all, where none is named"
+    )
     names = parser.parse_args().names
-    paths = [NOTEBOOKS / f"{Path(name).stem}.ipynb" for name in names] or sorted(NOTEBOOKS.glob("*.ipynb"))
+    paths = [NOTEBOOKS / f"{Path(name).stem}.ipynb" for name in names] or sorted(
+        NOTEBOOKS.glob("*.ipynb")
+    )
     for missing in (path for path in paths if not path.exists()):
         parser.error(f"there is no notebook {missing.name} in notebooks/")
     broken = 0

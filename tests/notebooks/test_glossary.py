@@ -1,4 +1,6 @@
-"""docs/glossary.md: it has every letter and every term of the notebooks, each with its first place of use; and the reader of both."""
+"""docs/glossary.md: it has every letter and every term of the notebooks, each with its first place
+of use; and the reader of both.
+"""
 
 import re
 import sys
@@ -9,13 +11,16 @@ import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / ".ci"))
+sys.path.insert(0, str(ROOT / "tools"))
 
 import glossary  # noqa: E402
 import glossary_scan as scan  # noqa: E402
 
 TEXT = (ROOT / glossary.PAGE).read_text(encoding="utf-8")
-HEAD = "# G\n\n## Letters\n\n| letter | meaning | shape or unit | first used | notebooks |\n| --- | --- | --- | --- | --- |\n"
+HEAD = (
+    "# G\n\n## Letters\n\n| letter | meaning | shape or unit | first used | notebooks |\n| --- |"
+    " --- | --- | --- | --- |\n"
+)
 TERMS = "\n## Terms\n\n| term | meaning | first used |\n| --- | --- | --- |\n"
 
 
@@ -31,7 +36,10 @@ def course(tmp_path):
     }
     (tmp_path / "notebooks").mkdir()
     for name, cells in lessons.items():
-        nbformat.write(new_notebook(cells=[new_markdown_cell(cell) for cell in cells]), tmp_path / "notebooks" / f"{name}.ipynb")
+        nbformat.write(
+            new_notebook(cells=[new_markdown_cell(cell) for cell in cells]),
+            tmp_path / "notebooks" / f"{name}.ipynb",
+        )
     return tmp_path
 
 
@@ -40,7 +48,9 @@ def test_the_glossary_is_what_make_glossary_writes():
 
 
 def test_no_letter_and_no_term_is_missing():
-    assert not glossary.missing(TEXT), "add a row for each to docs/glossary.md, then run: make glossary"
+    assert not glossary.missing(TEXT), (
+        "add a row for each to docs/glossary.md, then run: make glossary"
+    )
 
 
 def test_the_letters_of_shapes_are_all_there():
@@ -54,27 +64,43 @@ def test_every_entry_says_something_once():
         found = glossary.rows(TEXT, heading)
         assert len(found) > 60 and all(len(row.cells) == cells for row in found)
         meanings = [row.cells[:2] for row in found]
-        assert all(len(meaning) > 3 for _, meaning in meanings) and len(set(meanings)) == len(meanings)
+        assert all(len(meaning) > 3 for _, meaning in meanings) and len(set(meanings)) == len(
+            meanings
+        )
     terms = [name for row in glossary.rows(TEXT, "Terms") for name in row.names]
     assert len(set(terms)) == len(terms), "a term has two rows"
     order = [row.cells[0].lower() for row in glossary.rows(TEXT, "Terms")]
     assert order == sorted(order), "terms stand in the order of the alphabet"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
+)
 def test_every_notebook_links_to_the_glossary_in_its_opening(path):
     cells = nbformat.read(path, as_version=4).cells
-    opening = "\n".join(cell.source for cell in cells[: next(i for i, cell in enumerate(cells) if cell.cell_type == "code")])
+    opening = "\n".join(
+        cell.source
+        for cell in cells[: next(i for i, cell in enumerate(cells) if cell.cell_type == "code")]
+    )
     assert "](../docs/glossary.md)" in opening
 
 
 @pytest.mark.parametrize(
     ("formula", "letters"),
     [
-        (r"h_t = \bar A \circ h_{t-1} + \bar{B} x_t", ["h", "t", r"\bar A", "h", "t", r"\bar B", "x", "t"]),
+        (
+            r"h_t = \bar A \circ h_{t-1} + \bar{B} x_t",
+            ["h", "t", r"\bar A", "h", "t", r"\bar B", "x", "t"],
+        ),
         (r"\text{weight}_{q,s} = \frac{e^{z}}{\sum_{s'} e^z}", ["q", "s", "e", "z", "s", "e", "z"]),
-        (r"W_\Delta\,\text{low} + b_\Delta + \Delta_{\max}", [r"W_\Delta", "W", r"b_\Delta", "b", r"\Delta_\max", r"\Delta"]),
-        (r"W_Q, W_1, \varphi_1(Z), \bar A_{blen}", ["W", "W_Q", "W", r"\varphi", "Z", r"\bar A", "b", "l", "e", "n"]),
+        (
+            r"W_\Delta\,\text{low} + b_\Delta + \Delta_{\max}",
+            [r"W_\Delta", "W", r"b_\Delta", "b", r"\Delta_\max", r"\Delta"],
+        ),
+        (
+            r"W_Q, W_1, \varphi_1(Z), \bar A_{blen}",
+            ["W", "W_Q", "W", r"\varphi", "Z", r"\bar A", "b", "l", "e", "n"],
+        ),
         (r"\begin{aligned} \operatorname{softplus}(u) &\le \infty \end{aligned}", ["u"]),
         (r"\big(R_p\, \text{query}\big) \cdot \sigma(u)", ["R", "p", r"\sigma", "u"]),
     ],
@@ -87,13 +113,16 @@ def test_letters_between_the_words_and_in_code():
     prose = "Shape (b, l, e), Δ and B̄, but `(q, r)` is code and max(u, v) is a call. Take n = 4."
     prose += "\n\n| r | rank |\n| d, e | sizes |\n| word | none |"
     assert set(scan.letters_of_prose(prose)) == {"b", "l", "e", r"\Delta", r"\bar B", "n", "r", "d"}
-    assert set(scan.letters_of_code('rearrange(x, "b t (h k) -> b h t k", h=2)\nprint("z a")')) == set("bthk")
+    assert set(
+        scan.letters_of_code('rearrange(x, "b t (h k) -> b h t k", h=2)\nprint("z a")')
+    ) == set("bthk")
     assert scan.letters_of_code("%timeit f(x)") == []
 
 
 def test_terms_are_short_phrases_in_bold_or_after_called():
     text = (
-        "**Predict:** x. A **mask** hides; **Look here.** Its name is called a *gate*, *really*. **$x$ too**, **a long bold phrase here**."
+        "**Predict:** x. A **mask** hides; **Look here.** Its name is called a *gate*, *really*."
+        " **$x$ too**, **a long bold phrase here**."
     )
     assert scan.terms_of(text) == ["mask", "gate"]
     assert scan.functions_of(r"$\mathrm{softplus}(x)$ and $\mathrm{d}x$") == ["softplus"]
@@ -101,7 +130,9 @@ def test_terms_are_short_phrases_in_bold_or_after_called():
 
 def test_places_are_found_and_written(course):
     rows = "| $x$ | a | b | ? | 01 02 |\n| $\\bar A$ | a | b | ? | 01 |\n"
-    text = glossary.updated(HEAD + rows + TERMS + "| grid | m | ? |\n| wave | m | 02 top |\n", course)
+    text = glossary.updated(
+        HEAD + rows + TERMS + "| grid | m | ? |\n| wave | m | 02 top |\n", course
+    )
     assert "| $x$ | a | b | [01 top](../notebooks/01_one.ipynb) | 01 02 |" in text
     assert "| $\\bar A$ | a | b | [01 §1](../notebooks/01_one.ipynb#1-%C2%B7-Then) | 01 |" in text
     assert "| grid | m | [01 §1]" in text and "| wave | m | [01 top]" in text
@@ -110,7 +141,10 @@ def test_places_are_found_and_written(course):
 
 def test_two_meanings_in_one_notebook_need_a_word_from_a_person(course):
     two = "| $x$ | a | b | ? | 02 |\n| $x$ | c | d | {} | 02 |\n"
-    with pytest.raises(glossary.Wrong, match="two meanings in notebook 02; say where this one begins: 02 top, 02 §1"):
+    with pytest.raises(
+        glossary.Wrong,
+        match="two meanings in notebook 02; say where this one begins: 02 top, 02 §1",
+    ):
         glossary.updated(HEAD + two.format("?") + TERMS, course)
     said = two.replace("b | ?", "b | 02 top").format("02 §1")
     assert "| c | d | [02 §1]" in glossary.updated(HEAD + said + TERMS, course)

@@ -1,4 +1,6 @@
-"""Notebooks run from a read-only course, without network or a writable HOME, in a path with spaces and umlauts, two training at once."""
+"""Notebooks run from a read-only course, without network or a writable HOME, in a path with spaces
+and umlauts, two training at once.
+"""
 
 import json
 import os
@@ -35,20 +37,34 @@ def training_notebook():
     code = [cell.source for cell in cells if cell.cell_type == "code"]
     (training,) = [source for source in code if "on_epoch=curves" in source]
     assert "epochs=8" in training
-    return [code[0], training.replace("epochs=8", "epochs=1"), "assert len(live_run.progress.epochs) == 1"]
+    return [
+        code[0],
+        training.replace("epochs=8", "epochs=1"),
+        "assert len(live_run.progress.epochs) == 1",
+    ]
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """A copy of the course, with the notebooks to be run, in which nothing can be written."""
     folder = tmp_path_factory.mktemp("place") / "Kurs für alle"
-    for part in ("nmt", "data", "assets"):
+    for part in ("nmt", "course", "data", "assets"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "notebooks").mkdir()
     (folder / "home").mkdir()
-    first = [cell.source for cell in nbformat.read(ROOT / "notebooks/00_start_here.ipynb", as_version=4).cells if cell.cell_type == "code"]
-    for name, cells in {"00.ipynb": first, "a.ipynb": training_notebook(), "b.ipynb": training_notebook()}.items():
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in [*cells, PROOF]])
+    first = [
+        cell.source
+        for cell in nbformat.read(ROOT / "notebooks/00_start_here.ipynb", as_version=4).cells
+        if cell.cell_type == "code"
+    ]
+    for name, cells in {
+        "00.ipynb": first,
+        "a.ipynb": training_notebook(),
+        "b.ipynb": training_notebook(),
+    }.items():
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(text) for text in [*cells, PROOF]]
+        )
         nbformat.write(notebook, folder / "notebooks" / name)
     yield folder
     for path in folder.rglob("*"):
@@ -68,14 +84,29 @@ def test_the_course_runs_in_a_hard_place(course, tmp_path):
             "HOME": str(course / "home"),
         }
         # Jupyter itself wants one folder that can be written, for its connection files.
-        surroundings |= {"TMPDIR": str(own), "JUPYTER_RUNTIME_DIR": str(own / "jupyter"), "JUPYTER_PREFER_ENV_PATH": "1"}
-        command = [sys.executable, "-B", str(Path(__file__).with_name("hard_place.py")), str(course), name, str(own)]
-        running[name] = subprocess.Popen(command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        surroundings |= {
+            "TMPDIR": str(own),
+            "JUPYTER_RUNTIME_DIR": str(own / "jupyter"),
+            "JUPYTER_PREFER_ENV_PATH": "1",
+        }
+        command = [
+            sys.executable,
+            "-B",
+            str(Path(__file__).with_name("hard_place.py")),
+            str(course),
+            name,
+            str(own),
+        ]
+        running[name] = subprocess.Popen(
+            command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
     said = {name: process.communicate(timeout=600) for name, process in running.items()}
     if all(out.startswith("skip") for out, _ in said.values()):
         pytest.skip("root, and no mounts of its own: nothing here is read-only for it")
     for name, process in running.items():
         assert process.returncode == 0, said[name][1][-3000:]
-        done = json.loads((tmp_path / name.removesuffix(".ipynb") / name).read_text(encoding="utf-8"))
+        done = json.loads(
+            (tmp_path / name.removesuffix(".ipynb") / name).read_text(encoding="utf-8")
+        )
         assert all(cell["execution_count"] for cell in done["cells"])
     assert not list((course / "home").iterdir()) and not list(course.rglob("__pycache__"))

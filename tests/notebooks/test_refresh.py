@@ -1,4 +1,6 @@
-"""The command that stores outputs: it leaves nothing that varies, and on failure it leaves the old file."""
+"""The command that stores outputs: it leaves nothing that varies, and on failure it leaves the old
+file.
+"""
 
 import nbformat
 import pytest
@@ -11,7 +13,9 @@ Text("and", description="Word:")"""
 
 def write(path, *sources):
     cells = [new_markdown_cell("# Title"), *(new_code_cell(source) for source in sources)]
-    nbformat.write(new_notebook(cells=cells, metadata={"widgets": {"state": {}}, "author": "somebody"}), path)
+    nbformat.write(
+        new_notebook(cells=cells, metadata={"widgets": {"state": {}}, "author": "somebody"}), path
+    )
 
 
 def test_runs_and_stores_what_does_not_vary(tmp_path):
@@ -22,10 +26,19 @@ def test_runs_and_stores_what_does_not_vary(tmp_path):
     stored = nbformat.read(path, as_version=4)
     assert [cell["id"] for cell in stored.cells] == ["cell-00", "cell-01", "cell-02", "cell-03"]
     assert [cell.execution_count for cell in stored.cells[1:]] == [1, 2, 3]
-    assert stored.cells[1].outputs[0].text == "first\nsecond\n", "lines printed by one cell are stored as one output"
-    assert set(stored.cells[2].outputs[0].data) == {"text/plain"} and WIDGET_VIEW.encode() not in first_run
-    assert stored.cells[3].source == "1 + 1" and stored.cells[3].outputs[0].data["text/plain"] == "2"
-    assert set(stored.metadata) == {"kernelspec", "language_info"} and not any(cell.metadata for cell in stored.cells)
+    assert stored.cells[1].outputs[0].text == "first\nsecond\n", (
+        "lines printed by one cell are stored as one output"
+    )
+    assert (
+        set(stored.cells[2].outputs[0].data) == {"text/plain"}
+        and WIDGET_VIEW.encode() not in first_run
+    )
+    assert (
+        stored.cells[3].source == "1 + 1" and stored.cells[3].outputs[0].data["text/plain"] == "2"
+    )
+    assert set(stored.metadata) == {"kernelspec", "language_info"} and not any(
+        cell.metadata for cell in stored.cells
+    )
     refresh(path)
     assert path.read_bytes() == first_run, "a second run stores the same bytes"
     assert [file.name for file in tmp_path.iterdir()] == ["lesson.ipynb"]
@@ -38,11 +51,16 @@ def test_a_cell_that_raises_is_named_and_the_old_file_stays(tmp_path):
     with pytest.raises(BrokenNotebook, match=r"cell-02.*") as failure:
         refresh(path)
     assert "AssertionError" in str(failure.value)
-    assert nbformat.reads(before.decode(), as_version=4).cells == nbformat.read(path, as_version=4).cells
+    assert (
+        nbformat.reads(before.decode(), as_version=4).cells
+        == nbformat.read(path, as_version=4).cells
+    )
 
 
 def test_normalise_changes_nothing_twice(tmp_path):
-    notebook = new_notebook(cells=[new_code_cell("1 + 1", metadata={"execution": {"iopub": "now"}, "tags": ["keep"]})])
+    notebook = new_notebook(
+        cells=[new_code_cell("1 + 1", metadata={"execution": {"iopub": "now"}, "tags": ["keep"]})]
+    )
     normalise(notebook)
     once = nbformat.writes(notebook)
     normalise(notebook)

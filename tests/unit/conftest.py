@@ -10,7 +10,9 @@ import pytest
 
 @pytest.fixture
 def without_type_checks() -> Iterator[None]:
-    """Call `nmt` as a reader does, without jaxtyping's checks, to see the error messages that `nmt` itself gives."""
+    """Call `nmt` as a reader does, without jaxtyping's checks, to see the error messages that `nmt`
+    itself gives.
+    """
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)

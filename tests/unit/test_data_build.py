@@ -1,4 +1,6 @@
-"""The builder, without its downloads: the stored files are what it would write, and damaged sources are refused."""
+"""The builder, without its downloads: the stored files are what it would write, and damaged sources
+are refused.
+"""
 
 import hashlib
 import importlib.util
@@ -20,7 +22,8 @@ def load_builder():
 
 build = load_builder()
 
-# Checking types at each of several hundred thousand calls would take half a minute; the other tests do it with fewer words.
+# Checking types at each of several hundred thousand calls would take half a minute; the other tests
+# do it with fewer words.
 pytestmark = pytest.mark.usefixtures("without_type_checks")
 
 
@@ -32,15 +35,29 @@ def test_stored_files_are_what_the_builder_writes() -> None:
     files = build.make_files(set(load_words("austen")), set(load_words("norvig")))
     assert set(files) == {"austen.txt", "small.tsv", "large.tsv", "README.md"}
     for name, text in files.items():
-        assert (DATA_FOLDER / name).read_bytes() == text.encode(), f"{name} differs from what `make data` writes"
+        assert (DATA_FOLDER / name).read_bytes() == text.encode(), (
+            f"{name} differs from what `make data` writes"
+        )
 
 
 @pytest.mark.parametrize(
     ("lines", "count", "checksum"),
     [
-        (lambda: load_words("austen"), 6_387, "b8669c4c33adf2d6b6ecf1617f2c9c08e0415aba9fa199a46875e628801e8eae"),
-        (lambda: [p.source for p in load_pairs("small")], 3_198, "4591bc87d5a662c1462d2da960ff0da5d4e2fb883025aaa5bec1feed1bd30b98"),
-        (lambda: [p.source for p in load_pairs("large")], 22_383, "20fa687c5193e2b8e3243c7f496f3750c39b5e5cfa1d0d9f2d60dd021d9bcf68"),
+        (
+            lambda: load_words("austen"),
+            6_387,
+            "b8669c4c33adf2d6b6ecf1617f2c9c08e0415aba9fa199a46875e628801e8eae",
+        ),
+        (
+            lambda: [p.source for p in load_pairs("small")],
+            3_198,
+            "4591bc87d5a662c1462d2da960ff0da5d4e2fb883025aaa5bec1feed1bd30b98",
+        ),
+        (
+            lambda: [p.source for p in load_pairs("large")],
+            22_383,
+            "20fa687c5193e2b8e3243c7f496f3750c39b5e5cfa1d0d9f2d60dd021d9bcf68",
+        ),
         (
             lambda: [f"{p.source} {p.target}" for p in load_pairs("large", as_in_course=True)],
             22_402,
@@ -58,7 +75,10 @@ def test_counts_and_checksums(lines, count: int, checksum: str) -> None:
     ("text", "words"),
     [
         ("I cannot go", {"i", "can", "not", "go"}),
-        ("my sister's hat; they won't, she can't.", {"my", "sister", "hat", "they", "wo", "she", "ca"}),
+        (
+            "my sister's hat; they won't, she can't.",
+            {"my", "sister", "hat", "they", "wo", "she", "ca"},
+        ),
         ("her sister's\nhat", {"her", "hat"}),
         ("Bonomi's.  I", {"bonomi", "i"}),
         ("wait--no", {"wait", "--", "no"}),
@@ -80,14 +100,23 @@ def make_deb(content: bytes) -> bytes:
         member = tarfile.TarInfo("./file")
         member.size = len(content)
         archive.addfile(member, io.BytesIO(content))
-    parts = [("debian-binary", b"2.0\n"), ("control.tar.xz", b"odd"), ("data.tar.xz", packed.getvalue())]
+    parts = [
+        ("debian-binary", b"2.0\n"),
+        ("control.tar.xz", b"odd"),
+        ("data.tar.xz", packed.getvalue()),
+    ]
     header = "{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n"
-    archived = (header.format(name, 0, 0, 0, 100644, len(data)).encode() + data + b"\n" * (len(data) % 2) for name, data in parts)
+    archived = (
+        header.format(name, 0, 0, 0, 100644, len(data)).encode() + data + b"\n" * (len(data) % 2)
+        for name, data in parts
+    )
     return b"!<arch>\n" + b"".join(archived)
 
 
 def test_member_of_ar() -> None:
-    with tarfile.open(fileobj=io.BytesIO(build.member_of_ar(make_deb(b"text"), "data.tar"))) as archive:
+    with tarfile.open(
+        fileobj=io.BytesIO(build.member_of_ar(make_deb(b"text"), "data.tar"))
+    ) as archive:
         assert archive.extractfile("./file").read() == b"text"
     with pytest.raises(SystemExit, match="no ar archive"):
         build.member_of_ar(b"something else", "data.tar")

@@ -1,4 +1,6 @@
-"""pyproject.toml, environment.yml and the pins describe one environment, and the code imports nothing outside it."""
+"""pyproject.toml, environment.yml and the pins describe one environment, and the code imports
+nothing outside it.
+"""
 
 import ast
 import re
@@ -17,8 +19,16 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"pytorch": "torch"}  # conda-forge's name → pip's, where they differ
-MODULE_NAMES = {"scikit-learn": "sklearn", "pyyaml": "yaml", "ipython": "IPython"}  # the package's name → what one imports
-PATCH_VERSIONS = ("3.11.2", "3.12.3", "3.13.0")  # Debian 12's, Ubuntu 24.04's, and the first of the newest line
+MODULE_NAMES = {
+    "scikit-learn": "sklearn",
+    "pyyaml": "yaml",
+    "ipython": "IPython",
+}  # the package's name → what one imports
+PATCH_VERSIONS = (
+    "3.11.2",
+    "3.12.3",
+    "3.13.0",
+)  # Debian 12's, Ubuntu 24.04's, and the first of the newest line
 
 
 def ranges(lines: list[str]) -> dict[str, SpecifierSet]:
@@ -30,7 +40,9 @@ def pins(name: str) -> dict[str, Version]:
     for line in (ROOT / name).read_text().splitlines():
         if line and not line.startswith(("#", "-r ")):
             match = re.fullmatch(r"([a-z0-9-]+)==([0-9][0-9a-z.]*)(; .+)?", line)
-            assert match, f"{name}: {line!r} is not one exact pin: name==version, no address, no local version"
+            assert match, (
+                f"{name}: {line!r} is not one exact pin: name==version, no address, no local version"
+            )
             found[match[1]] = Version(match[2])
     return found
 
@@ -64,15 +76,23 @@ def test_developers_have_every_extra():
 
 def test_every_dependency_is_bounded_on_both_sides():
     for name, specifiers in (USERS | DEVELOPERS).items():
-        assert {s.operator for s in specifiers} == {">=", "<"}, f"{name}: give it a lower and an upper bound"
+        assert {s.operator for s in specifiers} == {
+            ">=",
+            "<",
+        }, f"{name}: give it a lower and an upper bound"
 
 
-@pytest.mark.parametrize(("files", "asked"), [(["requirements.txt"], USERS), (["requirements.txt", "requirements-dev.txt"], DEVELOPERS)])
+@pytest.mark.parametrize(
+    ("files", "asked"),
+    [(["requirements.txt"], USERS), (["requirements.txt", "requirements-dev.txt"], DEVELOPERS)],
+)
 def test_pins_lie_in_the_ranges(files, asked):
     pinned = {package: version for name in files for package, version in pins(name).items()}
     for package, specifiers in asked.items():
         assert package in pinned, f"{package} has no pin: run make pins"
-        assert pinned[package] in specifiers, f"{package} {pinned[package]} lies outside {specifiers}"
+        assert pinned[package] in specifiers, (
+            f"{package} {pinned[package]} lies outside {specifiers}"
+        )
 
 
 def test_developers_have_the_users_pins_and_more():
@@ -81,7 +101,9 @@ def test_developers_have_the_users_pins_and_more():
 
 
 def test_what_a_pin_needs_is_pinned_in_a_version_that_fits():
-    """The files are closed: whatever a pinned package asks for on this machine is pinned too, in a version it accepts."""
+    """The files are closed: whatever a pinned package asks for on this machine is pinned too, in a
+    version it accepts.
+    """
     pinned = pins("requirements.txt") | pins("requirements-dev.txt")
     for package in pinned:
         try:
@@ -90,7 +112,9 @@ def test_what_a_pin_needs_is_pinned_in_a_version_that_fits():
             continue  # for another system or another Python
         for requirement in map(Requirement, needed):
             name = canonicalize_name(requirement.name)
-            if name.startswith(("nvidia", "cuda", "triton")) or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            if name.startswith(("nvidia", "cuda", "triton")) or (
+                requirement.marker and not requirement.marker.evaluate({"extra": ""})
+            ):
                 continue
             assert name in pinned, f"{package} needs {name}, which has no pin: run make pins"
             assert requirement.specifier.contains(pinned[name], prereleases=True), (
@@ -105,21 +129,40 @@ def test_pins_can_be_installed_on_every_python_we_promise():
         except PackageNotFoundError:
             continue
         for python in PATCH_VERSIONS:
-            assert wanted is None or python in SpecifierSet(wanted), f"{package} needs Python {wanted}; {python} is promised"
+            assert wanted is None or python in SpecifierSet(wanted), (
+                f"{package} needs Python {wanted}; {python} is promised"
+            )
 
 
 def test_the_code_imports_only_what_is_declared():
     """A package that happens to be there, because another needs it, may be gone tomorrow."""
     users = {MODULE_NAMES.get(name, name) for name in USERS}
-    optional = {"nmt/experiments/cluster.py": set(CLUSTER)}
+    optional = {"course/lab/cluster.py": set(CLUSTER)}
     developers = users | {MODULE_NAMES.get(name, name) for name in DEVELOPERS}
-    for folder, allowed in (("nmt", users), ("data", developers), ("tests", developers), (".ci", developers), ("website", developers)):
-        local = {path.stem for name in (folder, "website", ".ci") for path in (ROOT / name).rglob("*.py")} | {"nmt", "tests"}
+    for folder, allowed in (
+        ("nmt", users),
+        ("course", users),
+        ("data", developers),
+        ("tests", developers),
+        ("tools", developers),
+        ("website", developers),
+    ):
+        local = {
+            path.stem
+            for name in (folder, "website", "tools", "assets")
+            for path in (ROOT / name).rglob("*.py")
+        } | {"nmt", "course", "tests"}
         for path in sorted((ROOT / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-                names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
-                for top in {name.split(".")[0] for name in names} - local - set(sys.stdlib_module_names):
-                    assert top in allowed | optional.get(path.relative_to(ROOT).as_posix(), set()), (
-                        f"{path.relative_to(ROOT)} imports {top}, which pyproject.toml does not name"
-                    )
+                names += (
+                    [node.module]
+                    if isinstance(node, ast.ImportFrom) and node.module and not node.level
+                    else []
+                )
+                for top in (
+                    {name.split(".")[0] for name in names} - local - set(sys.stdlib_module_names)
+                ):
+                    assert top in allowed | optional.get(
+                        path.relative_to(ROOT).as_posix(), set()
+                    ), f"{path.relative_to(ROOT)} imports {top}, which pyproject.toml does not name"

@@ -1,4 +1,6 @@
-"""README.md: its numbers are those of the run records, its links lead somewhere, and the commands it names exist."""
+"""README.md: its numbers are those of the run records, its links lead somewhere, and the commands
+it names exist.
+"""
 
 import importlib.util
 import json
@@ -11,17 +13,38 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data/*.md"), *ROOT.glob("assets/**/*.md"))]
+PAGES = [
+    path
+    for path in (
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("data/*.md"),
+        *ROOT.glob("assets/**/*.md"),
+    )
+]
 
-spec = importlib.util.spec_from_file_location("readme", ROOT / ".ci" / "readme.py")
+spec = importlib.util.spec_from_file_location("readme", ROOT / "tools" / "readme.py")
 assert spec and spec.loader
 readme = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(readme)
 
 
 def record(seed: int, accuracy: float, **changes: object) -> dict[str, object]:
-    best = {"epoch": 3, "val_loss": 0.02 + seed / 1000, "val_accuracy": accuracy, "train_loss": 0.001, "train_accuracy": 1.0}
-    return {"name": "small-transformer", "seed": seed, "parameters": 123456, "best": best, "seconds": 90, **changes}
+    best = {
+        "epoch": 3,
+        "val_loss": 0.02 + seed / 1000,
+        "val_accuracy": accuracy,
+        "train_loss": 0.001,
+        "train_accuracy": 1.0,
+    }
+    return {
+        "name": "small-transformer",
+        "seed": seed,
+        "parameters": 123456,
+        "best": best,
+        "seconds": 90,
+        **changes,
+    }
 
 
 def test_tables_are_what_the_repository_holds():
@@ -30,10 +53,15 @@ def test_tables_are_what_the_repository_holds():
 
 def test_every_recorded_number_reaches_the_table(tmp_path):
     for seed, accuracy in ((0, 0.981), (1, 0.989), (2, 0.985)):
-        (tmp_path / f"transformer-small-seed{seed}.json").write_text(json.dumps(record(seed, accuracy)))
+        (tmp_path / f"transformer-small-seed{seed}.json").write_text(
+            json.dumps(record(seed, accuracy))
+        )
     (tmp_path / "mamba-ablation-no-gate-seed0.json").write_text(json.dumps(record(0, 0.5)))
     _, _, row = readme.results_table(readme.load_records(tmp_path)).splitlines()
-    assert row == "| `transformer-small` | 3 | 123,456 | 98.50% (98.10% to 98.90%) | 0.021 | 100.00% | 1.5 |"
+    assert (
+        row == "| `transformer-small` | 3 | 123,456 | 98.50% (98.10% to 98.90%) | 0.021 | 100.00% |"
+        " 1.5 |"
+    )
 
 
 def test_without_records_the_table_says_so(tmp_path):
@@ -49,14 +77,29 @@ def test_the_speed_run_is_told_as_recorded(tmp_path):
     path = tmp_path / "speedrun.json"
     assert readme.speed_table(path) == "No speed run is recorded yet."
     machine = {"processor": "A chip", "cores": 2, "threads": 1, "versions": {"torch": "2.13.0"}}
-    runs = [(0.97, 0, 31.4, True), (0.97, 1, 29.0, True), (0.97, 2, 35.0, True), (0.99, 0, 70.0, False)]
+    runs = [
+        (0.97, 0, 31.4, True),
+        (0.97, 1, 29.0, True),
+        (0.97, 2, 35.0, True),
+        (0.99, 0, 70.0, False),
+    ]
     told = {
-        f"{goal}, {seed}": {"goal": goal, "seed": seed, "seconds": seconds, "reached": reached, "epochs": 9, "parameters": 1234}
+        f"{goal}, {seed}": {
+            "goal": goal,
+            "seed": seed,
+            "seconds": seconds,
+            "reached": reached,
+            "epochs": 9,
+            "parameters": 1234,
+        }
         for goal, seed, seconds, reached in runs
     }
     path.write_text(json.dumps({"machine": machine, "runs": told}))
     table = readme.speed_table(path).splitlines()
-    assert table[2:4] == ["| 97% | 31, 29, 35 | 31 | 9, 9, 9 | 1,234 |", "| 99% | not reached |  | 9 | 1,234 |"]
+    assert table[2:4] == [
+        "| 97% | 31, 29, 35 | 31 | 9, 9, 9 | 1,234 |",
+        "| 99% | not reached |  | 9 | 1,234 |",
+    ]
     assert table[-1] == "On A chip, 2 cores, threads: 1, torch 2.13.0."
 
 
@@ -70,7 +113,9 @@ def test_links_and_pictures_are_there(page):
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r"src=\"([^\"]+)\"", text):
         if not re.match(r"[a-z]+:|#", target):
-            assert (page.parent / target.split("#")[0]).exists(), f"{page.name} links to {target}, which is not there"
+            assert (page.parent / target.split("#")[0]).exists(), (
+                f"{page.name} links to {target}, which is not there"
+            )
     assert not re.search(r"!\[\s*\]\(", text), "a picture without alt text"
 
 
@@ -78,9 +123,13 @@ def test_links_and_pictures_are_there(page):
 def test_make_commands_that_pages_name_exist(page):
     if not shutil.which("make"):
         pytest.fail("make is needed for this test")
-    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     known = set(re.findall(r"^  make ([a-z-]+)", listed, re.M))
     named = set(re.findall(r"`make ([a-z-]+)", page.read_text(encoding="utf-8"))) | set(
         re.findall(r"^make ([a-z-]+)", page.read_text(encoding="utf-8"), re.M)
     )
-    assert named <= known, f"{page.name} names {sorted(named - known)}, which `make help` does not list"
+    assert named <= known, (
+        f"{page.name} names {sorted(named - known)}, which `make help` does not list"
+    )

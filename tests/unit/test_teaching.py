@@ -1,4 +1,6 @@
-"""docs/teaching.md: its tables are those of the notebooks and of the measurement, and every mistake that it names is one that is found."""
+"""docs/teaching.md: its tables are those of the notebooks and of the measurement, and every mistake
+that it names is one that is found.
+"""
 
 import json
 import re
@@ -9,10 +11,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from nmt.exercises.catalogue import find
+from course.exercises.catalogue import find
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / ".ci"))
+sys.path.insert(0, str(ROOT / "tools"))
 
 import teaching  # noqa: E402
 
@@ -23,7 +25,11 @@ NAMED = re.findall(r"\| `([a-z]+\.[a-z-]+)`: (.+?) \|$", TEXT, re.M)
 
 def write(root: Path, name: str, opening: str, *cells: str) -> None:
     (root / "notebooks").mkdir(exist_ok=True)
-    made = [new_markdown_cell(opening), new_code_cell("*Exercise, in code, about 90 minutes"), *map(new_markdown_cell, cells)]
+    made = [
+        new_markdown_cell(opening),
+        new_code_cell("*Exercise, in code, about 90 minutes"),
+        *map(new_markdown_cell, cells),
+    ]
     nbformat.write(new_notebook(cells=made), root / "notebooks" / f"{name}.ipynb")
 
 
@@ -32,14 +38,27 @@ def test_tables_are_what_the_repository_holds():
 
 
 def test_minutes_and_what_is_presumed_come_from_the_notebooks(tmp_path):
-    exercises = ["*Exercise, difficulty ●○○ (1 of 3), about 5 minutes.*", "## B\n\n*Exercise, difficulty ●●○ (2 of 3), about 15 minutes.*"]
+    exercises = [
+        "*Exercise, difficulty ●○○ (1 of 3), about 5 minutes.*",
+        "## B\n\n*Exercise, difficulty ●●○ (2 of 3), about 15 minutes.*",
+    ]
     known = "**Before you start:** [01_data](01_data.ipynb), and\nsums."
-    write(tmp_path, "02_attention", f"# A\n\n{known} **Time:** about 60 minutes, and 20 more.", *exercises)
-    write(tmp_path, "01_data", "# D\n\n**What to know before.** Python.\n\n**Time.** About 25 minutes.")
+    write(
+        tmp_path,
+        "02_attention",
+        f"# A\n\n{known} **Time:** about 60 minutes, and 20 more.",
+        *exercises,
+    )
+    write(
+        tmp_path,
+        "01_data",
+        "# D\n\n**What to know before.** Python.\n\n**Time.** About 25 minutes.",
+    )
     _, _, first, second, last = teaching.syllabus(tmp_path).splitlines()
     assert first == "| [`01_data`](../notebooks/01_data.ipynb) | 25 | | Python. |"
     assert (
-        second == "| [`02_attention`](../notebooks/02_attention.ipynb) | 60 | 20 (2) | [01_data](../notebooks/01_data.ipynb), and sums. |"
+        second == "| [`02_attention`](../notebooks/02_attention.ipynb) | 60 | 20 (2) |"
+        " [01_data](../notebooks/01_data.ipynb), and sums. |"
     )
     assert last == "| **together** | **85** | **20** | |"
 
@@ -51,12 +70,14 @@ def test_a_notebook_that_does_not_say_how_long_it_takes_is_named(tmp_path):
 
 
 def test_the_measurement_is_of_these_notebooks_and_plausible():
-    assert set(RECORD["notebooks"]) == {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}, "run: make memory"
+    assert set(RECORD["notebooks"]) == {
+        path.stem for path in (ROOT / "notebooks").glob("*.ipynb")
+    }, "run: make memory"
     peaks = [found["peak_mib"] for found in RECORD["notebooks"].values()]
     assert min(peaks) > 200 and RECORD["server_mib"] > 50, "torch alone needs more"
-    assert max(peaks) + RECORD["server_mib"] < 1536 and 2 * max(peaks) + RECORD["server_mib"] < 2560, (
-        "the page says that this much suffices"
-    )
+    assert (
+        max(peaks) + RECORD["server_mib"] < 1536 and 2 * max(peaks) + RECORD["server_mib"] < 2560
+    ), "the page says that this much suffices"
 
 
 @pytest.mark.parametrize(("exercise", "mistake"), NAMED)
@@ -72,4 +93,8 @@ def test_the_steps_to_another_task_name_what_is_there():
     for name in re.findall(r"`((?:nmt|tests|data)/[\w/.]+\.(?:py|md))`", TEXT):
         assert (ROOT / name).is_file(), name
     rule = (ROOT / "nmt" / "pig_latin.py").read_text(encoding="utf-8")
-    assert all(f"def {name}(" in rule for name in ("_spell", "_plan")) and "RULE_CLASSES = " in rule and "LETTERS = " in rule
+    assert (
+        all(f"def {name}(" in rule for name in ("_spell", "_plan"))
+        and "RULE_CLASSES = " in rule
+        and "LETTERS = " in rule
+    )

@@ -1,4 +1,6 @@
-"""The static site's builder: links, pictures, explorers and formulas of a small course, then the real one without a browser."""
+"""The static site's builder: links, pictures, explorers and formulas of a small course, then the
+real one without a browser.
+"""
 
 import base64
 import re
@@ -17,23 +19,41 @@ import make_site  # noqa: E402
 import render  # noqa: E402
 
 PNG = base64.b64encode(b"not really a picture").decode()
-FIGURE = f'<figure><img alt="Two bars" width="30" src="data:image/png;base64,{PNG}"><figcaption>Two.</figcaption></figure>'
-LOADED = re.compile(r"""<(?:script|img|iframe|link|source|audio|video)\b[^>]*?\b(?:src|href)=["'](?!data:)([^"']+)["']""")
+FIGURE = (
+    '<figure><img alt="Two bars" width="30"'
+    f' src="data:image/png;base64,{PNG}"><figcaption>Two.</figcaption></figure>'
+)
+LOADED = re.compile(
+    r"""<(?:script|img|iframe|link|source|audio|video)\b[^>]*?\b(?:src|href)=["'](?!data:)([^"']+)["']"""
+)
 
 
 def shown(text: str, **data: str) -> nbformat.NotebookNode:
     """A code cell whose result has `text` as its plain form."""
-    return new_code_cell("show()", outputs=[new_output("execute_result", {"text/plain": text, **data}, execution_count=1)])
+    return new_code_cell(
+        "show()",
+        outputs=[new_output("execute_result", {"text/plain": text, **data}, execution_count=1)],
+    )
 
 
-def write_course(root: Path, *cells: nbformat.NotebookNode, readme: str = "# Course\n\n[one](notebooks/01_one.ipynb)") -> Path:
-    """A small repository: a front page, code, a picture, and two notebooks of which the first holds `cells`."""
+def write_course(
+    root: Path,
+    *cells: nbformat.NotebookNode,
+    readme: str = "# Course\n\n[one](notebooks/01_one.ipynb)",
+) -> Path:
+    """A small repository: a front page, code, a picture, and two notebooks of which the first holds
+    `cells`.
+    """
     for name in ("notebooks", "nmt", "docs"):
         (root / name).mkdir(parents=True)
     (root / "README.md").write_text(readme, encoding="utf-8")
     (root / "nmt" / "code.py").write_text("answer = 42  # <b>\n", encoding="utf-8")
-    (root / "docs" / "glossary.md").write_text("# Glossary\n\n## Letters & `terms`\n", encoding="utf-8")
-    (root / "docs" / "drawing.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'><title>A</title></svg>", encoding="utf-8")
+    (root / "docs" / "glossary.md").write_text(
+        "# Glossary\n\n## Letters & `terms`\n", encoding="utf-8"
+    )
+    (root / "docs" / "drawing.svg").write_text(
+        "<svg xmlns='http://www.w3.org/2000/svg'><title>A</title></svg>", encoding="utf-8"
+    )
     for name, content in (("01_one", cells), ("02_two", ())):
         opening = new_markdown_cell(f"# Lesson {name[1]}\n\n## 1 · Begin")
         notebook = new_notebook(cells=[opening, *content])
@@ -50,13 +70,30 @@ def built(root: Path, out: Path) -> str:
 
 
 def test_links_lead_to_pages_code_and_pictures(tmp_path):
-    text = "[two](02_two.ipynb#1-·-Begin) [code](../nmt/code.py) [g](../docs/glossary.md#letters--terms) [out](https://example.org/x.py)\n"
-    text += '\n`nmt/code.py` `nmt/none.py` `a/b`\n\n![A drawing](../docs/drawing.svg)\n\n<p><img alt="B" src="../docs/drawing.svg"></p>'
+    text = (
+        "[two](02_two.ipynb#1-·-Begin) [code](../nmt/code.py)"
+        " [g](../docs/glossary.md#letters--terms) [out](https://example.org/x.py)\n"
+    )
+    text += (
+        "\n`nmt/code.py` `nmt/none.py` `a/b`\n\n![A drawing](../docs/drawing.svg)\n\n<p><img"
+        ' alt="B" src="../docs/drawing.svg"></p>'
+    )
     page = built(write_course(tmp_path / "a", new_markdown_cell(text)), tmp_path / "site")
-    for target in ("02_two.html#1-%C2%B7-Begin", "../nmt/code.py.html", "../docs/glossary.html#letters--terms", "https://example.org/x.py"):
+    for target in (
+        "02_two.html#1-%C2%B7-Begin",
+        "../nmt/code.py.html",
+        "../docs/glossary.html#letters--terms",
+        "https://example.org/x.py",
+    ):
         assert f'href="{target}"' in page, target
-    assert page.count('<a href="../nmt/code.py.html"><code>') == 1 and "<code>nmt/none.py</code>" in page
-    assert page.count('src="../docs/drawing.svg"') == 2 and (tmp_path / "site/docs/drawing.svg").is_file()
+    assert (
+        page.count('<a href="../nmt/code.py.html"><code>') == 1
+        and "<code>nmt/none.py</code>" in page
+    )
+    assert (
+        page.count('src="../docs/drawing.svg"') == 2
+        and (tmp_path / "site/docs/drawing.svg").is_file()
+    )
     assert "&lt;b&gt;" in (tmp_path / "site/nmt/code.py.html").read_text()
     assert 'rel="next" href="02_two.html"' in page and 'rel="prev"' not in page
     assert '<html lang="en">' in page and "<title>Lesson 1 · nmt</title>" in page
@@ -66,9 +103,18 @@ def test_links_lead_to_pages_code_and_pictures(tmp_path):
 @pytest.mark.parametrize(
     ("target", "complaint"),
     [
-        ("03_three.ipynb", r"notebooks/01_one.ipynb links to 03_three.ipynb: notebooks/03_three.ipynb is not there"),
+        (
+            "03_three.ipynb",
+            (
+                r"notebooks/01_one.ipynb links to 03_three.ipynb: notebooks/03_three.ipynb is not"
+                r" there"
+            ),
+        ),
         ("../../secret.txt", "is not there"),
-        ("02_two.ipynb#2-·-Nothing", r"notebooks/01_one.html links to 02_two.html#2-.*: no such place on that page"),
+        (
+            "02_two.ipynb#2-·-Nothing",
+            r"notebooks/01_one.html links to 02_two.html#2-.*: no such place on that page",
+        ),
         ("#nowhere", "no such place"),
     ],
 )
@@ -80,7 +126,12 @@ def test_a_link_to_nowhere_is_an_error_and_leaves_the_old_site(tmp_path, target,
     with pytest.raises(links.BrokenLink, match=complaint):
         make_site.build(write_course(tmp_path / "bad", new_markdown_cell(f"[x]({target})")), out)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad", "good", "secret.txt", "site"], "no draft is left"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "bad",
+        "good",
+        "secret.txt",
+        "site",
+    ], "no draft is left"
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
@@ -92,10 +143,16 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path):
 
 
 def test_pictures_become_files_once_and_keep_their_words(tmp_path):
-    page = built(write_course(tmp_path / "a", shown("Figure. Two.", **{"text/html": FIGURE * 2})), tmp_path / "site")
+    page = built(
+        write_course(tmp_path / "a", shown("Figure. Two.", **{"text/html": FIGURE * 2})),
+        tmp_path / "site",
+    )
     (picture,) = (tmp_path / "site/notebooks/figures").iterdir()
     assert picture.read_bytes() == b"not really a picture"
-    assert page.count(f'src="figures/{picture.name}"') == page.count('alt="Two bars"') == 2 and "data:image" not in page
+    assert (
+        page.count(f'src="figures/{picture.name}"') == page.count('alt="Two bars"') == 2
+        and "data:image" not in page
+    )
 
 
 def test_an_explorer_shows_the_figure_that_it_starts_with(tmp_path):
@@ -104,20 +161,35 @@ def test_an_explorer_shows_the_figure_that_it_starts_with(tmp_path):
         shown("Explorer (word, Δ: at a <letter>): run this cell to use it.\nIt starts with: Two."),
     )
     near = built(write_course(tmp_path / "a", figure, explorer), tmp_path / "near")
-    assert "(word, Δ: at a &lt;letter&gt;)" in near and 'href="#cell-01"' in near and near.count("Two bars") == 1
+    assert (
+        "(word, Δ: at a &lt;letter&gt;)" in near
+        and 'href="#cell-01"' in near
+        and near.count("Two bars") == 1
+    )
     other = shown("Figure. Three.", **{"text/html": FIGURE.replace("Two bars", "Three bars")})
     far = built(write_course(tmp_path / "b", figure, other, explorer), tmp_path / "far")
-    assert far.count("Two bars") == 2 and far.count("Three bars") == 1 and "run this cell to use it" not in far
+    assert (
+        far.count("Two bars") == 2
+        and far.count("Three bars") == 1
+        and "run this cell to use it" not in far
+    )
     for number, cells in enumerate(((explorer,), (other, explorer))):
-        with pytest.raises(ValueError, match=r"01_one.ipynb, cell-0\d: an explorer that names no figure above it"):
+        with pytest.raises(
+            ValueError, match=r"01_one.ipynb, cell-0\d: an explorer that names no figure above it"
+        ):
             built(write_course(tmp_path / f"c{number}", *cells), tmp_path / "none")
 
 
 def test_links_in_a_table_lead_to_pages(tmp_path):
     def table(target):
-        return shown("Table. Claims.", **{"text/html": f'<table><tr><td><a href="{target}">02_two</a></td></tr></table>'})
+        return shown(
+            "Table. Claims.",
+            **{"text/html": f'<table><tr><td><a href="{target}">02_two</a></td></tr></table>'},
+        )
 
-    assert '<a href="02_two.html">02_two</a>' in built(write_course(tmp_path / "a", table("02_two.ipynb")), tmp_path / "there")
+    assert '<a href="02_two.html">02_two</a>' in built(
+        write_course(tmp_path / "a", table("02_two.ipynb")), tmp_path / "there"
+    )
     with pytest.raises(make_site.BrokenLink, match="gone.ipynb is not there"):
         built(write_course(tmp_path / "b", table("gone.ipynb")), tmp_path / "gone")
 
@@ -133,11 +205,16 @@ def test_formulas_arrive_as_they_were_written(tmp_path):
     assert f'<div class="math" tabindex="0">{escaped}</div>' in page
     assert '<span class="math">x_1 * y_2 * z</span>' in page and "<code>$x$</code>" in page
     assert r'<div class="math" tabindex="0">\displaystyle \alpha</div>' in page
-    assert "katex.min.js" in page and "katex" not in (tmp_path / "site/notebooks/02_two.html").read_text(), "loaded where it is needed"
+    assert (
+        "katex.min.js" in page
+        and "katex" not in (tmp_path / "site/notebooks/02_two.html").read_text()
+    ), "loaded where it is needed"
 
 
 def test_text_outputs_cannot_be_read_as_html(tmp_path):
-    cell = new_code_cell("print()", outputs=[new_output("stream", name="stdout", text="<script>alert(1)</script>\n")])
+    cell = new_code_cell(
+        "print()", outputs=[new_output("stream", name="stdout", text="<script>alert(1)</script>\n")]
+    )
     page = built(write_course(tmp_path / "a", cell), tmp_path / "site")
     assert "alert" in page and "<script>alert" not in page
 
@@ -151,7 +228,10 @@ def test_text_outputs_cannot_be_read_as_html(tmp_path):
     ],
 )
 def test_heading_ids_are_those_of_jupyterlab_and_github(text, notebook, name):
-    assert render.heading_id(text.replace("`", "") if not notebook else text, notebook=notebook) == name
+    assert (
+        render.heading_id(text.replace("`", "") if not notebook else text, notebook=notebook)
+        == name
+    )
 
 
 @pytest.fixture(scope="module")
@@ -163,26 +243,47 @@ def site(tmp_path_factory):
 
 def test_two_builds_are_equal_byte_for_byte(site, tmp_path):
     make_site.build(ROOT, tmp_path / "again")
-    first, second = ({p.relative_to(f): p.read_bytes() for p in f.rglob("*") if p.is_file()} for f in (site, tmp_path / "again"))
+    first, second = (
+        {p.relative_to(f): p.read_bytes() for p in f.rglob("*") if p.is_file()}
+        for f in (site, tmp_path / "again")
+    )
     assert first == second
 
 
 def test_the_course_loads_nothing_from_elsewhere(site):
     pages = list(site.rglob("*.html"))
-    loaded = [(page.name, target) for page in pages for target in LOADED.findall(page.read_text(encoding="utf-8"))]
-    assert len(loaded) > len(pages) and not [entry for entry in loaded if re.match(r"[a-z]+:|//", entry[1])]
+    loaded = [
+        (page.name, target)
+        for page in pages
+        for target in LOADED.findall(page.read_text(encoding="utf-8"))
+    ]
+    assert len(loaded) > len(pages) and not [
+        entry for entry in loaded if re.match(r"[a-z]+:|//", entry[1])
+    ]
     for style in site.rglob("*.css"):
-        assert not re.findall(r"url\((?!data:)|@import", style.read_text(encoding="utf-8")), style.name
+        assert not re.findall(r"url\((?!data:)|@import", style.read_text(encoding="utf-8")), (
+            style.name
+        )
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
+)
 def test_each_page_has_all_that_its_notebook_holds(site, path):
     notebook = nbformat.read(path, as_version=4)
     page = (site / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     html = "".join(output.data.get("text/html", "") for output in outputs if "data" in output)
-    assert page.count("<figure") >= html.count("<figure") and page.count("<iframe") == html.count("<iframe")
-    explorers = sum(output.get("data", {}).get("text/plain", "").startswith("Explorer (") for output in outputs)
+    assert page.count("<figure") >= html.count("<figure") and page.count("<iframe") == html.count(
+        "<iframe"
+    )
+    explorers = sum(
+        output.get("data", {}).get("text/plain", "").startswith("Explorer (") for output in outputs
+    )
     assert page.count('<div class="explorer">') == explorers
-    assert page.count('<div class="code"') == sum(cell.cell_type == "code" for cell in notebook.cells)
-    assert page.count("<details") >= sum(cell.source.count("<details") for cell in notebook.cells if cell.cell_type == "markdown")
+    assert page.count('<div class="code"') == sum(
+        cell.cell_type == "code" for cell in notebook.cells
+    )
+    assert page.count("<details") >= sum(
+        cell.source.count("<details") for cell in notebook.cells if cell.cell_type == "markdown"
+    )

@@ -1,0 +1,221 @@
+"""A pencil for diagrams: boxes, arrows and letters as SVG, on an opaque white card that reads in
+light and dark themes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from course.plots.style import INK, NEUTRAL
+from nmt.files import write_whole
+
+FONT = "'DejaVu Sans', Verdana, 'Segoe UI', Arial, sans-serif"
+Point = tuple[float, float]
+
+
+def tint(colour: str, share: float) -> str:
+    """`colour` ("#rrggbb") mixed with white: 0 is white, 1 the colour itself."""
+    channels = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(255 + share * (channel - 255)):02x}" for channel in channels)
+
+
+class Drawing:
+    """A diagram of `width` × `height` pixels; `title` names it and `description` tells it to those
+    who do not see it.
+    """
+
+    def __init__(self, width: int, height: int, title: str, description: str) -> None:
+        self.width, self.height, self.title, self.description = width, height, title, description
+        self.parts: list[str] = []
+
+    def box(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        lines: str | Sequence[str] = (),
+        *,
+        colour: str = NEUTRAL,
+        fill: float = 0.12,
+        size: float = 14,
+        radius: float = 7,
+        dash: str = "",
+    ) -> None:
+        """A rounded box with its corner at (x, y), outlined in `colour`; the first line is strong,
+        the others explain.
+        """
+        dashes = f' stroke-dasharray="{dash}"' if dash else ""
+        self.parts.append(
+            f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{radius:g}"'
+            f' fill="{tint(colour, fill)}" stroke="{colour}" stroke-width="1.4"{dashes}/>'
+        )
+        rows = [lines] if isinstance(lines, str) else list(lines)
+        leading = size * 1.3
+        top = y + height / 2 - leading * (len(rows) - 1) / 2 + 1.5 * (len(rows) > 1)
+        for row, line in enumerate(rows):
+            self.text(
+                x + width / 2,
+                top + row * leading,
+                line,
+                size=size if row == 0 else size - 2.5,
+                bold=row == 0 and len(rows) > 1,
+            )
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        line: str,
+        *,
+        size: float = 13,
+        colour: str = INK,
+        anchor: str = "middle",
+        bold: bool = False,
+    ) -> None:
+        """A line of text whose middle stands at height y."""
+        weight = ' font-weight="bold"' if bold else ""
+        self.parts.append(
+            f'<text x="{x:g}" y="{y + size * 0.35:g}" font-size="{size:g}" fill="{colour}"'
+            f' text-anchor="{anchor}"{weight}>{escape(line)}</text>'
+        )
+
+    def arrow(
+        self,
+        *points: Point,
+        colour: str = INK,
+        head: bool = True,
+        width: float = 1.8,
+        dash: str = "",
+        radius: float = 8,
+    ) -> None:
+        """A line through `points` with rounded corners, and a head at its end."""
+        path = f"M{points[0][0]:g},{points[0][1]:g}"
+        for before, corner, after in zip(points, points[1:], points[2:]):
+            into, out = _towards(corner, before, radius), _towards(corner, after, radius)
+            path += f" L{into[0]:g},{into[1]:g} Q{corner[0]:g},{corner[1]:g} {out[0]:g},{out[1]:g}"
+        end = _towards(points[-1], points[-2], 6) if head else points[-1]
+        path += f" L{end[0]:g},{end[1]:g}"
+        dashes = f' stroke-dasharray="{dash}"' if dash else ""
+        self.parts.append(
+            f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{width:g}"{dashes}/>'
+        )
+        if head:
+            self._head(points[-2], points[-1], colour)
+
+    def curve(
+        self, start: Point, end: Point, *, colour: str, width: float = 2.2, dash: str = ""
+    ) -> None:
+        """A smooth line that leaves and arrives vertically."""
+        middle = (start[1] + end[1]) / 2
+        dashes = f' stroke-dasharray="{dash}"' if dash else ""
+        path = (
+            f"M{start[0]:g},{start[1]:g} C{start[0]:g},{middle:g} {end[0]:g},{middle:g}"
+            f" {end[0]:g},{end[1]:g}"
+        )
+        self.parts.append(
+            f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{width:g}"{dashes}/>'
+        )
+
+    def symbol(self, x: float, y: float, sign: str, *, colour: str = INK) -> None:
+        """An operation, such as + or ×, in a circle."""
+        self.parts.append(
+            f'<circle cx="{x:g}" cy="{y:g}" r="11" fill="#ffffff" stroke="{colour}"'
+            ' stroke-width="1.6"/>'
+        )
+        arm = 5.5 if sign == "+" else 4.2
+        ends = (
+            [((-arm, 0), (arm, 0)), ((0, -arm), (0, arm))]
+            if sign == "+"
+            else [((-arm, -arm), (arm, arm)), ((-arm, arm), (arm, -arm))]
+        )
+        for (x1, y1), (x2, y2) in ends:
+            self.parts.append(
+                f'<path d="M{x + x1:g},{y + y1:g} L{x + x2:g},{y + y2:g}" stroke="{colour}"'
+                ' stroke-width="1.8" stroke-linecap="round"/>'
+            )
+
+    def dot(self, x: float, y: float, colour: str = INK) -> None:
+        """Where a line branches."""
+        self.parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="3.2" fill="{colour}"/>')
+
+    def letters(
+        self,
+        x: float,
+        y: float,
+        tokens: Sequence[str],
+        colour: str,
+        *,
+        size: float = 30,
+        gap: float = 4,
+    ) -> list[float]:
+        """A row of letter tiles centred at (x, y); the middles of the tiles, from left to right."""
+        pitch = size + gap
+        left = x - pitch * (len(tokens) - 1) / 2
+        middles = [left + i * pitch for i in range(len(tokens))]
+        for middle, token in zip(middles, tokens):
+            special = len(token) > 1
+            self.box(
+                middle - size / 2, y - size / 2, size, size, colour=colour, fill=0.14, radius=5
+            )
+            self.text(
+                middle,
+                y,
+                token,
+                size=size * (0.3 if special else 0.55),
+                colour=INK,
+                bold=not special,
+            )
+        return middles
+
+    def cell(
+        self, x: float, y: float, size: float, colour: str, share: float, label: str = ""
+    ) -> None:
+        """One square of a matrix, the darker the larger `share` in [0, 1]."""
+        self.parts.append(
+            f'<rect x="{x:g}" y="{y:g}" width="{size:g}" height="{size:g}"'
+            f' fill="{tint(colour, share)}" stroke="#ffffff" stroke-width="1.5"/>'
+        )
+        if label:
+            self.text(
+                x + size / 2,
+                y + size / 2,
+                label,
+                size=size * 0.4,
+                colour="#ffffff" if share > 0.6 else INK,
+            )
+
+    def to_svg(self) -> str:
+        """The whole diagram, with its title and description inside."""
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}"'
+            f' width="{self.width}" height="{self.height}" role="img" aria-labelledby="title'
+            f' description" font-family="{FONT}">\n<title'
+            f' id="title">{escape(self.title)}</title>\n<desc'
+            f' id="description">{escape(self.description)}</desc>\n<rect x="0.5" y="0.5"'
+            f' width="{self.width - 1}" height="{self.height - 1}" rx="12" fill="#ffffff"'
+            ' stroke="#d9d9d9"/>\n' + "\n".join(self.parts) + "\n</svg>\n"
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the diagram as an SVG file."""
+        write_whole(path, self.to_svg().encode())
+
+    def _head(self, before: Point, tip: Point, colour: str) -> None:
+        (x, y), (bx, by) = tip, _towards(tip, before, 9)
+        across = ((by - y) / 9 * 4.5, (x - bx) / 9 * 4.5)
+        corners = (
+            f"{x:g},{y:g} {bx + across[0]:g},{by + across[1]:g}"
+            f" {bx - across[0]:g},{by - across[1]:g}"
+        )
+        self.parts.append(f'<polygon points="{corners}" fill="{colour}"/>')
+
+
+def _towards(start: Point, goal: Point, distance: float) -> Point:
+    """The point `distance` from `start` on the way to `goal`, at most half of the way."""
+    (x, y), (gx, gy) = start, goal
+    length = ((gx - x) ** 2 + (gy - y) ** 2) ** 0.5
+    share = min(distance / length, 0.5) if length else 0.0
+    return x + (gx - x) * share, y + (gy - y) * share

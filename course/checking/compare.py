@@ -1,0 +1,288 @@
+"""Where do two results part? Tensors, arrays, numbers, lists and words are compared part by part,
+index by index.
+
+Welcome as an answer: tensors of any kind of number with at least 32 bits, numpy arrays, numbers,
+and nested lists of them; a list for a tuple, and the other way round. Numbers agree where they are
+as close as the coarser of the two kinds of number allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Kind = Literal["nothing", "type", "parts", "shape", "not boolean", "not a number", "value"]
+TOLERANCE = {torch.float64: (1e-6, 1e-8), torch.complex128: (1e-6, 1e-8)}
+COARSE = (2e-4, 2e-5)  # float32
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first place where two results part. `where` reads like Python: "weights[0, 2]"."""
+
+    kind: Kind
+    where: str
+    yours: str
+    expected: str
+    yours_shape: tuple[int, ...] | None = None
+    expected_shape: tuple[int, ...] | None = None
+    differing: int = 0
+    total: int = 0
+
+    def sentence(self) -> str:
+        """The difference in words."""
+        if self.kind == "nothing":
+            return f"{self.where} is None: nothing came back."
+        if self.kind == "type":
+            return f"{self.where} is {self.yours}, where {self.expected} is expected."
+        if self.kind == "parts":
+            return f"{self.where} has {self.yours} parts, where {self.expected} are expected."
+        if self.kind == "shape":
+            return (
+                f"{self.where} has the shape {self.yours_shape}, where {self.expected_shape} is"
+                " expected."
+            )
+        if self.kind == "not boolean":
+            return f"{self.where} holds {self.yours}, where True and False are expected."
+        line = f"{self.where} is {self.yours}, where {self.expected} is expected"
+        if self.total > 1:
+            line += (
+                f"; {self.differing} of {self.total} entries differ. The shape is right:"
+                f" {self.expected_shape}"
+            )
+        return line + "."
+
+
+def first_difference(
+    expected: Any, yours: Any, where: str = "the result", parts: Sequence[str] = ()
+) -> Difference | None:
+    """The first difference between the right result and an answer's, or None where they agree.
+
+    Args:
+        expected: a tensor, number, string, None, or a tuple, list or mapping of such.
+        yours: what an answer returned, in any of the welcome forms.
+        where: what to call it in a sentence.
+        parts: names for the parts of a tuple.
+    """
+    if yours is None and expected is not None:
+        return Difference("nothing", where, "None", _kind(expected))
+    if isinstance(expected, Mapping):
+        return _in_mapping(expected, yours, where)
+    if isinstance(expected, Tensor):
+        return _in_numbers(expected, yours, where)
+    if isinstance(expected, (tuple, list)):
+        return _in_sequence(expected, yours, where, parts)
+    if isinstance(expected, (int, float, complex)):
+        return _in_numbers(
+            torch.tensor(expected, dtype=torch.float64 if isinstance(expected, float) else None),
+            yours,
+            where,
+        )
+    if expected is None and yours is not None:
+        return Difference("value", where, _short(yours), "None")
+    if type(expected) is not type(yours):
+        return Difference("type", where, _kind(yours), _kind(expected))
+    return (
+        None if expected == yours else Difference("value", where, _short(yours), _short(expected))
+    )
+
+
+def _in_mapping(expected: Mapping[str, Any], yours: Any, where: str) -> Difference | None:
+    if not isinstance(yours, Mapping):
+        return Difference("type", where, _kind(yours), _kind(expected))
+    for key, value in expected.items():
+        if found := first_difference(value, yours.get(key), f"{key}"):
+            return found
+    return None
+
+
+def _in_sequence(
+    expected: Sequence[Any], yours: Any, where: str, parts: Sequence[str]
+) -> Difference | None:
+    if (
+        isinstance(yours, (str, Mapping))
+        or not hasattr(yours, "__len__")
+        or (isinstance(yours, Tensor) and yours.ndim == 0)
+    ):
+        return Difference("type", where, _kind(yours), _kind(expected))
+    if isinstance(yours, (set, frozenset)):
+        return Difference("type", where, _kind(yours), _kind(expected))
+    if len(yours) != len(expected) or (parts and isinstance(yours, (Tensor, np.ndarray))):
+        if parts and isinstance(yours, (Tensor, np.ndarray)):
+            return Difference(
+                "type", where, _kind(yours), f"a tuple of {len(expected)}: {', '.join(parts)}"
+            )
+        return Difference("parts", where, str(len(yours)), str(len(expected)))
+    for place, (right, own) in enumerate(zip(expected, yours)):
+        name = parts[place] if place < len(parts) else f"{where}[{place}]"
+        if found := first_difference(right, own, name):
+            return found
+    return None
+
+
+def _in_numbers(expected: Tensor, yours: Any, where: str) -> Difference | None:
+    own = as_tensor(yours)
+    if own is None:
+        return Difference("type", where, _kind(yours), _kind(expected))
+    shapes = tuple(own.shape), tuple(expected.shape)
+    if own.shape != expected.shape:
+        return Difference("shape", where, _kind(yours), _kind(expected), *shapes)
+    if own.is_complex() and not expected.is_complex():
+        return Difference("type", where, "made of complex numbers", "real ones", *shapes)
+    if expected.dtype == torch.bool and own.dtype != torch.bool:
+        return Difference(
+            "not boolean",
+            where,
+            f"numbers of kind {str(own.dtype).removeprefix('torch.')}",
+            "bool",
+            *shapes,
+        )
+    apart = ~close(expected, own)
+    if not bool(apart.any()):
+        return None
+    index = tuple(apart.nonzero()[0].tolist())
+    value, right = own[index], expected[index]
+    lost = (
+        own.dtype.is_floating_point
+        and bool(own.isnan().any())
+        and not bool(torch.isnan(expected).any())
+    )
+    place = f"{where}[{', '.join(map(str, index))}]" if index else where
+    kind: Kind = "not a number" if lost else "value"
+    count = int(apart.sum())
+    return Difference(kind, place, _short(value), _short(right), *shapes, count, apart.numel())
+
+
+def close(expected: Tensor, yours: Tensor) -> Tensor:
+    """Entry by entry: do two tensors of one shape agree?"""
+    if not (
+        expected.is_floating_point()
+        or expected.is_complex()
+        or yours.is_floating_point()
+        or yours.is_complex()
+    ):
+        return expected == yours
+    kinds = [
+        tensor.dtype
+        for tensor in (expected, yours)
+        if tensor.is_floating_point() or tensor.is_complex()
+    ]
+    relative, absolute = max(TOLERANCE.get(kind, COARSE) for kind in kinds)
+    exact = torch.complex128 if expected.is_complex() or yours.is_complex() else torch.float64
+    return torch.isclose(
+        yours.to(exact), expected.to(exact), rtol=relative, atol=absolute, equal_nan=True
+    )
+
+
+def as_tensor(value: Any) -> Tensor | None:
+    """A tensor, array, number or nested list of numbers as a tensor without gradient; None for
+    anything else.
+    """
+    if isinstance(value, Tensor):
+        return value.detach().cpu()
+    try:
+        if isinstance(value, (list, tuple)) and value:
+            rows = [as_tensor(row) for row in value]
+            return (
+                torch.stack([row for row in rows if row is not None])
+                if all(row is not None for row in rows)
+                else None
+            )
+        if isinstance(value, (bool, int, float, complex, np.generic, np.ndarray)):
+            return torch.as_tensor(np.asarray(value))
+    except (
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ):  # ragged rows, arrays of objects, numbers beyond 64 bits
+        return None
+    return None
+
+
+def shape_clue(expected: Any, yours: Any) -> str:
+    """What a wrong tensor has to do with the right one, if it is something plain: axes exchanged, a
+    factor, a shift; else empty.
+    """
+    if (
+        isinstance(expected, (tuple, list))
+        and isinstance(yours, (tuple, list))
+        and len(expected) == len(yours)
+    ):
+        clues = (
+            shape_clue(right, own)
+            for right, own in zip(expected, yours)
+            if first_difference(right, own) is not None
+        )
+        return next(clues, "")
+    own = as_tensor(yours)
+    if not isinstance(expected, Tensor) or own is None:
+        return ""
+    if 2 <= expected.ndim <= 4 and sorted(own.shape) == sorted(expected.shape):
+        for order in permutations(range(expected.ndim)):
+            turned = own.permute(order)
+            if (
+                order != tuple(range(expected.ndim))
+                and turned.shape == expected.shape
+                and bool(close(expected, turned).all())
+            ):
+                return "axes exchanged"
+    if own.shape != expected.shape or not expected.numel():
+        return ""
+    if expected.dtype == torch.bool:
+        return "True and False exchanged" if torch.equal(own, ~expected) else ""
+    return _numeric_clue(expected, own)
+
+
+def _numeric_clue(expected: Tensor, own: Tensor) -> str:
+    if not (expected.is_floating_point() and own.is_floating_point()) or not bool(
+        own.isfinite().all()
+    ):
+        return ""
+    if not bool(own.any()):
+        return "all zero"
+    for axis in range(expected.ndim):
+        length = expected.shape[axis]
+        if length > 2:
+            early, late = expected.narrow(axis, 0, length - 1), own.narrow(axis, 1, length - 1)
+            if bool(close(early, late).all()) and bool(early.std() > 0):
+                return "shifted by one"
+    factor = (own.double() * expected.double()).sum() / expected.double().square().sum()
+    if (
+        abs(factor) > 1e-3
+        and abs(factor - 1) > 1e-2
+        and expected.numel() > 1
+        and bool(close(factor * expected.double(), own).all())
+    ):
+        return (
+            f"{factor:.4g} times too {'large' if factor > 1 else 'small'}"
+            if factor > 0
+            else "the other sign"
+        )
+    return ""
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Tensor):
+        value = value.item()
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "…"
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, (Tensor, np.ndarray)):
+        return (
+            f"a {'tensor' if isinstance(value, Tensor) else 'numpy array'} of shape"
+            f" {tuple(value.shape)}"
+        )
+    if isinstance(value, (tuple, list)):
+        return f"a {type(value).__name__} of {len(value)}"
+    name = type(value).__name__
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

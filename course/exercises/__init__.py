@@ -1,0 +1,35 @@
+"""Exercises in the notebooks: `@exercise("…")` above a stub, `check(stub)` below it, and a verdict
+that names the mistake.
+
+    from course.exercises import check, exercise, show_solution
+
+    @exercise("attention.causal-mask")
+    def causal(queries: int, keys: int) -> torch.Tensor: ...
+
+    check(causal)
+
+For programs: `judge(name, function)` gives the same verdict, and `exercises()` lists them all. One
+file a notebook holds its exercises with the mistakes that people make; the right answer is always
+nmt's own function.
+"""
+
+from course.checking.exercise import Case, Exercise
+from course.checking.verdict import Verdict
+from course.exercises.catalogue import exercises, find
+from course.exercises.guesses import guess, reveal
+from course.exercises.solutions import show_solution
+from course.exercises.stub import check, exercise, judge
+
+__all__ = [
+    "Case",
+    "Exercise",
+    "Verdict",
+    "check",
+    "exercise",
+    "exercises",
+    "find",
+    "guess",
+    "judge",
+    "reveal",
+    "show_solution",
+]

@@ -1,0 +1,83 @@
+"""The solution of an exercise is nmt's own code. It is shown when the reader says twice that it
+should be.
+"""
+
+from __future__ import annotations
+
+import html
+import inspect
+from typing import Any
+
+from ipywidgets import HTML, Button, Layout
+
+from course.checking.exercise import Exercise
+from course.exercises.catalogue import find
+from course.exercises.worded import Worded
+
+
+class Solution:
+    """The source of an exercise's solution: in a notebook coloured like any code, plain elsewhere."""
+
+    def __init__(self, exercise: Exercise) -> None:
+        self.names = [f"{each.__module__}.{each.__qualname__}" for each in exercise.solution]
+        self.source = "\n\n".join(inspect.getsource(each).rstrip() for each in exercise.solution)
+
+    def __repr__(self) -> str:
+        return f"# {', '.join(self.names)}\n{self.source}"
+
+    def _repr_markdown_(self) -> str:
+        names = " and ".join(f"`{name}`" for name in self.names)
+        return f"{names}\n\n```python\n{self.source}\n```"
+
+    def to_html(self) -> str:
+        """The source on a white card, for a widget."""
+        names = " and ".join(f"<code>{html.escape(name)}</code>" for name in self.names)
+        return (
+            '<div role="status" style="background:#fff;color:#1a1a1a;padding:6px'
+            f' 12px;border-radius:4px;overflow-x:auto;line-height:1.3">{names}<pre'
+            f' style="color:#1a1a1a">{html.escape(self.source)}</pre></div>'
+        )
+
+
+class Hidden(Worded):
+    """A question and a button; the solution appears below after a press. Its text form is the same
+    on every run.
+    """
+
+    def __init__(self, exercise: Exercise) -> None:
+        self.exercise = exercise
+        self.button = Button(
+            description=f"Yes, show the solution of {exercise.name}",
+            tooltip="Spoils the exercise",
+            layout=Layout(width="auto", align_self="flex-start"),
+        )
+        self.output = HTML(layout=Layout(width="100%"))
+        self.button.on_click(self._show)
+        super().__init__(
+            [
+                HTML("The solution spoils the exercise. Have you opened the last hint? Sure?"),
+                self.button,
+                self.output,
+            ]
+        )
+
+    def _show(self, _button: Any = None) -> None:
+        self.output.value = Solution(self.exercise).to_html()
+
+    def __repr__(self) -> str:
+        name = self.exercise.name
+        return (
+            f"The solution of {name} is hidden. Sure? Press the button, or run"
+            f' show_solution("{name}", sure=True).'
+        )
+
+
+def show_solution(name: str, sure: bool = False) -> Hidden | Solution:
+    """Ask whether to spoil the exercise `name`; with `sure=True`, or after a press of the button,
+    show nmt's own code for it.
+
+    Raises:
+        ValueError: if there is no such exercise.
+    """
+    exercise = find(name)
+    return Solution(exercise) if sure else Hidden(exercise)

@@ -1,0 +1,252 @@
+"""The process from which every answer's process is made: it has loaded torch and the course, and
+then only forks.
+
+Three generations. The zygote runs nothing of anybody. For each task it forks a keeper, which leaves
+the machine's namespaces, forks the caged process, ends it when it is told to or when its time is
+up, and says how it ended. Student code runs only in the last of the three.
+"""
+
+from __future__ import annotations
+
+import array
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from course.grading import sandbox as cage
+from nmt import ROOT
+
+COURSE = ROOT
+START = 120.0  # seconds for Python to load torch, on a busy machine
+
+
+class Zygote:
+    """The grader's handle on it; a context manager.
+
+    Args:
+        namespaces: False does without them where the machine would grant them, to try what else
+            holds.
+    """
+
+    def __init__(self, namespaces: bool = True) -> None:
+        self._home = tempfile.TemporaryDirectory(prefix="nmt-grading-", ignore_cleanup_errors=True)
+        ours, theirs = socket.socketpair()
+        # Nothing of the grader's surroundings, such as keys in variables, is handed on. Home is a
+        # folder that will be gone.
+        kept = {
+            name: os.environ[name]
+            for name in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT")
+            if name in os.environ
+        }
+        home = self._home.name
+        added = {
+            "PYTHONPATH": str(COURSE),
+            "HOME": home,
+            "TMPDIR": home,
+            "MPLCONFIGDIR": home,
+            "IPYTHONDIR": home,
+            "OMP_NUM_THREADS": "1",
+        }
+        code = (
+            "import socket, sys; from course.grading.fork_server import serve;"
+            " serve(socket.socket(fileno=int(sys.argv[1])), bool(sys.argv[2:]))"
+        )
+        command = [
+            sys.executable,
+            "-B",
+            "-c",
+            code,
+            str(theirs.fileno()),
+            *["namespaces"] * namespaces,
+        ]
+        with theirs:
+            self._process = subprocess.Popen(
+                command,
+                cwd=home,
+                env=kept | added,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+        self._control = ours
+        self._control.settimeout(START)
+        answer = self._line()
+        if not answer:
+            raise RuntimeError("grading needs a Python of its own, which could not be started")
+        self.strength = cage.Strength(**json.loads(answer))
+
+    def _line(self) -> bytes:
+        got = b""
+        with suppress(OSError):
+            while not got.endswith(b"\n"):
+                more = self._control.recv(4096)
+                if not more:
+                    return b""
+                got += more
+        return got
+
+    def fork(
+        self, task: str, seconds: float, memory: int
+    ) -> tuple[socket.socket, socket.socket, Path]:
+        """A fresh caged process for a task: the socket to talk with it, the one on which its keeper
+        says how it ended, and its folder.
+        """
+        scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=self._home.name))
+        work, caged = socket.socketpair()
+        keeper, kept = socket.socketpair()
+        order = {"task": task, "seconds": seconds, "memory": memory, "scratch": str(scratch)}
+        with caged, kept:
+            ends = array.array("i", [caged.fileno(), kept.fileno()])
+            self._control.sendmsg(
+                [json.dumps(order).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, ends)]
+            )
+            if not self._line():
+                raise RuntimeError("the process that starts the others has gone")
+        return work, keeper, scratch
+
+    def __enter__(self) -> Zygote:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._control.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._home.cleanup()
+
+
+def serve(control: socket.socket, namespaces: bool) -> None:
+    """The zygote's loop: one order, one fork, until the grader hangs up."""
+    import torch
+
+    torch.set_num_threads(1)
+    from course.exercises import exercises
+    from course.grading import worker
+
+    exercises()  # their modules are loaded here, once
+    strength = cage.strength(namespaces)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the grader decides
+    control.sendall(json.dumps(strength.__dict__).encode() + b"\n")
+    while True:
+        order, ends, _, _ = socket.recv_fds(control, 65536, 2)
+        if not order:
+            return
+        if os.fork() == 0:
+            control.close()
+            _keep(json.loads(order), strength, ends[0], ends[1], worker.TASKS)
+        for end in ends:
+            os.close(end)
+        control.sendall(b"forked\n")
+
+
+def _keep(
+    order: Mapping[str, Any],
+    strength: cage.Strength,
+    work: int,
+    keeper: int,
+    run: Mapping[str, Any],
+) -> None:
+    """The keeper: see the head of this file. Never returns."""
+    said: dict[str, Any] = {"failed": "the keeper"}
+    child = 0
+    with suppress(BaseException):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1, 2):
+            os.dup2(nothing, standard)
+        cage.become_reaper()
+        scratch = Path(order["scratch"])
+        if strength.namespaces:
+            cage.enter_namespaces(scratch)
+        child = os.fork()
+        if child == 0:
+            os.close(keeper)
+            _caged(order, strength, work, run[order["task"]])
+        os.close(work)
+        said = _watch(child, keeper, time.monotonic() + order["seconds"])
+        _end_all(child)
+        with suppress(OSError):
+            os.write(keeper, json.dumps(said).encode())
+    os._exit(0)
+
+
+def _watch(child: int, keeper: int, deadline: float) -> dict[str, Any]:
+    """Wait until the caged process ends, the grader hangs up, or time is up."""
+    while True:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            code = os.waitstatus_to_exitcode(status)
+            return {"signal": -code} if code < 0 else {"exit": code}
+        if select.select([keeper], [], [], 0.01)[0] or time.monotonic() > deadline:
+            return {"ended": True}
+
+
+def _end_all(child: int) -> None:
+    """End the caged process and all that came from it. In namespaces its end is theirs; else they
+    come to us as orphans, one by one.
+    """
+    with suppress(OSError):
+        os.kill(child, signal.SIGKILL)
+    with suppress(OSError):
+        os.killpg(child, signal.SIGKILL)
+    for _ in range(1000):
+        left: list[str] = []
+        with suppress(OSError):
+            left = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        for each in left:
+            with suppress(OSError):
+                os.kill(int(each), signal.SIGKILL)
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(0.002)
+        except ChildProcessError:
+            return
+
+
+def _caged(order: Mapping[str, Any], strength: cage.Strength, work: int, task: Any) -> None:
+    """The last of the three: locks itself in, then does its task. Never returns."""
+    scratch = Path(order["scratch"])
+    status = 70
+    with suppress(BaseException):
+        os.setsid()
+        os.dup2(work, 3)
+        os.closerange(
+            4, 65536 if os.sysconf("SC_OPEN_MAX") < 0 else min(os.sysconf("SC_OPEN_MAX"), 65536)
+        )
+        os.chdir(scratch)
+        for name in ("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR"):
+            os.environ[name] = str(scratch)
+        tempfile.tempdir = None
+        sys.stdin = open(os.devnull)  # noqa: SIM115, it lives as long as the process
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+        end = socket.socket(fileno=3)
+        if not strength.namespaces:
+            cage.close_network()
+        if strength.landlock:
+            cage.lock_files(
+                strength.landlock, cage.readable_paths(COURSE), [scratch, Path(os.devnull)]
+            )
+        cage.limit(order["seconds"], order["memory"], strength.namespaces)
+        task(end)
+        status = 0
+    os._exit(status)

@@ -1,0 +1,1 @@
+"""What measures heads, circuits, embeddings and states: notebook 07."""

@@ -1,0 +1,230 @@
+"""Causes, not pictures: what is lost when a head is switched off, or looks elsewhere? Measured in
+whole words, over any list of words.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from course.interpretability.alignment import rows_by_rule_class, true_places
+from nmt.attention import PatternHook
+from nmt.data import VOCABULARY
+from nmt.decoding import evaluating
+from nmt.interventions import look_at, replace_patterns, spread_evenly, switch_off
+from nmt.pig_latin import to_pig_latin
+from nmt.transformer import Transformer
+
+Change = Callable[
+    [Sequence[str]], Mapping[str, PatternHook]
+]  # from the words of a batch to what is done to named layers
+NOTHING: Change = lambda words: {}  # noqa: E731
+BATCH = 128
+
+
+def teacher_batches(
+    words: Sequence[str], answers: Sequence[str] | None = None
+) -> Iterator[tuple[list[int], Int[Tensor, "b s"], Int[Tensor, "b t"]]]:
+    """Rows, sources and targets of words of one length at a time; shorter targets end in more than
+    one `<EOS>`.
+
+    What stands behind the first `<EOS>` changes nothing before it, for the decoder looks back only.
+    Without `answers` the true ones.
+    """
+    answers = [to_pig_latin(word) for word in words] if answers is None else answers
+    by_length: dict[int, list[int]] = defaultdict(list)
+    for row, word in enumerate(words):
+        by_length[len(word)].append(row)
+    for length in sorted(by_length):
+        for begin in range(0, len(by_length[length]), BATCH):
+            rows = by_length[length][begin : begin + BATCH]
+            longest = max(len(answers[row]) for row in rows)
+            ends = [[VOCABULARY.eos] * (1 + longest - len(answers[row])) for row in rows]
+            source = torch.tensor(
+                [[*VOCABULARY.encode(words[row]), VOCABULARY.eos] for row in rows]
+            )
+            target = torch.tensor(
+                [
+                    [
+                        VOCABULARY.sos,
+                        *(VOCABULARY.encode(answers[row]) if answers[row] else ()),
+                        *end,
+                    ]
+                    for row, end in zip(rows, ends)
+                ]
+            )
+            yield rows, source, target
+
+
+def spelled_right(
+    model: Transformer, words: Sequence[str], change: Change = NOTHING
+) -> Bool[Tensor, " words"]:
+    """Which words the model spells right while its attention is changed.
+
+    The right letters are given, and each must be the most probable one: that is greedy decoding's
+    own answer (see `nmt.training.measure`).
+
+    Args:
+        model: a transformer.
+        words: to ask.
+        change: from the words of a batch, all of one length, to the patterns to replace.
+
+    Raises:
+        ValueError: if there is no word.
+    """
+    if not words:
+        raise ValueError("there are no words to ask")
+    right = torch.zeros(len(words), dtype=torch.bool)
+    with evaluating(model):
+        for rows, source, target in teacher_batches(words):
+            with replace_patterns(model, change([words[row] for row in rows])):
+                guesses = model(source, target[:, :-1]).argmax(dim=-1)
+            padding = (target[:, :-1] == VOCABULARY.eos).cumsum(
+                dim=1
+            ) > 0  # what comes after the end is not asked
+            right[rows] = ((guesses == target[:, 1:]) | padding).all(dim=1)
+    return right
+
+
+def letter_written(
+    model: Transformer,
+    words: Sequence[str],
+    queries: Sequence[int],
+    change: Change = NOTHING,
+    answers: Sequence[str] | None = None,
+) -> list[str]:
+    """The sign that the model would write next at one query of each word, with the letters of
+    `answers` before it.
+
+    Args:
+        model, words, change: as in `spelled_right`.
+        queries: for each word the number of letters that are already written.
+        answers: what is given as written; without it the truth.
+    """
+    found = [""] * len(words)
+    with evaluating(model):
+        for rows, source, target in teacher_batches(words, answers):
+            with replace_patterns(model, change([words[row] for row in rows])):
+                guesses = model(source, target).argmax(dim=-1)
+            for row, guess in zip(rows, guesses.tolist()):
+                found[row] = VOCABULARY.token(guess[queries[row]])
+    return found
+
+
+def accuracy_without(model: Transformer, words: Sequence[str], layer: str, *heads: int) -> float:
+    """Word accuracy with the named heads of a layer switched off; with all of them, where none is
+    named.
+
+    Args:
+        model: a transformer.
+        words: to ask.
+        layer: one of `model.attention_layers()`, such as "decoder.1.cross_attention".
+        heads: numbers of heads.
+
+    Raises:
+        ValueError: for an unknown layer or head, or if there is no word.
+    """
+    everything = range(model.config.num_heads)
+    return (
+        spelled_right(model, words, lambda batch: {layer: switch_off(*(heads or everything))})
+        .double()
+        .mean()
+        .item()
+    )
+
+
+def ideal_pattern(words: Sequence[str], shift: int = 0) -> Float[Tensor, "b t s"]:
+    """Cross-attention as the rule would have it: all weight on the letter that is copied, on
+    `<EOS>` when nothing is.
+
+    Args:
+        words: of one length.
+        shift: look so many letters to the right of the copied one instead, at most at `<EOS>` and
+            at least at the first letter.
+
+    Raises:
+        ValueError: if the words differ in length.
+    """
+    if len({len(word) for word in words}) != 1:
+        raise ValueError("one table holds words of one length only; make one for each length")
+    end = len(words[0])
+    places = [true_places(word, shift) for word in words]
+    longest = max(map(len, places))
+    pattern = torch.zeros(len(words), longest + 1, end + 1)
+    for row, wanted in enumerate(places):
+        for query in range(longest + 1):
+            key = wanted[query] if query < len(wanted) else None
+            pattern[row, query, end if key is None else min(max(key, 0), end)] = 1
+    return pattern
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What one change of one layer's attention does: which heads, changed how, and which words are
+    still spelled right.
+
+    `accuracy` and `by_class` are shares of words; `lost` is the accuracy of the untouched model
+    minus `accuracy`.
+    """
+
+    layer: str
+    heads: tuple[int, ...]
+    how: str
+    accuracy: float
+    lost: float
+    by_class: Mapping[str, float]
+
+
+def measure_loss(
+    model: Transformer,
+    words: Sequence[str],
+    layer: str,
+    heads: Sequence[int] = (),
+    how: str = "off",
+    *,
+    untouched: Tensor | None = None,
+) -> Loss:
+    """Change the attention of some heads of one layer and count the words that are lost.
+
+    Args:
+        model, words: as in `spelled_right`.
+        layer: one of `model.attention_layers()`.
+        heads: their numbers; all, where none is named.
+        how: "off" (no weight at all), "uniform" (the same weight on every key it may see), and for
+            cross-attention "ideal", or "ideal+1" and so on for the ideal of a shift.
+        untouched: `spelled_right(model, words)`, where it is known.
+
+    Raises:
+        ValueError: for an unknown layer, head or `how`, or if there is no word.
+    """
+    chosen = tuple(heads) or tuple(range(model.config.num_heads))
+    before = spelled_right(model, words) if untouched is None else untouched
+    after = spelled_right(model, words, _change(layer, chosen, how))
+    by_class = {
+        name: after[rows].double().mean().item() for name, rows in rows_by_rule_class(words).items()
+    }
+    accuracy = after.double().mean().item()
+    return Loss(layer, chosen, how, accuracy, before.double().mean().item() - accuracy, by_class)
+
+
+def _change(layer: str, heads: tuple[int, ...], how: str) -> Change:
+    if how == "off":
+        return lambda words: {layer: switch_off(*heads)}
+    if how == "uniform":
+        return lambda words: {
+            layer: spread_evenly(
+                *heads, causal=layer.startswith("decoder") and layer.endswith("self_attention")
+            )
+        }
+    if how.startswith("ideal") and layer.endswith("cross_attention"):
+        shift = int(how.removeprefix("ideal") or 0)
+        return lambda words: {layer: look_at(ideal_pattern(words, shift), *heads)}
+    raise ValueError(
+        f"cannot change {layer} by {how!r}; choose off, uniform, or, for cross-attention, ideal,"
+        " ideal+1, ideal-1"
+    )

@@ -1,0 +1,202 @@
+"""Does attention fall on the letter that is copied? Every copied letter has one known source, so a
+map can be marked like an exercise.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nmt.hidden_attention import hidden_attention
+from nmt.pig_latin import RULE_CLASSES, align, rule_class
+from nmt.selective_ssm import SSMTrace
+from nmt.trace import MambaTrace, Trace
+
+Places = Sequence[
+    int | None
+]  # for each query of a word the key that it should look at; None where nothing is asked
+Patterns = Sequence[
+    Float[Tensor, "layers h _ _"]
+]  # for each word who looks at whom: queries by keys
+SHIFTS = (-2, -1, 0, 1, 2)
+_class_of = lru_cache(maxsize=30_000)(rule_class)  # asked again for each of many measurements
+SIDE_BY_SIDE = 16  # words whose hidden attention is computed together
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """How well each head looks at the places that were named, over all words.
+
+    `share`: of the queries, those whose largest weight lies on the named key. `weight`: what the
+    named key gets on average. `chance`: what both would be if every key a query may look at were
+    alike. `queries`: how many were asked.
+    """
+
+    share: Float[Tensor, "layers h"]
+    weight: Float[Tensor, "layers h"]
+    chance: float
+    queries: int
+
+    def best(self) -> tuple[int, int]:
+        """Layer and number of the head with the largest mean weight on the named keys."""
+        layer, head = divmod(int(self.weight.argmax()), self.weight.shape[1])
+        return layer, head
+
+
+def score_looks(patterns: Patterns, places: Sequence[Places], *, causal: bool = False) -> Score:
+    """Mark each head: how often and how strongly does it look where it should?
+
+        share = mean over queries of [argmax_s w_{q,s} = place_q]        weight = mean over queries of w_{q, place_q}
+
+    Args:
+        patterns: for each word the weights of all layers and heads.
+        places: for each word and query the key to look at; None leaves the query out. A key outside
+            the word counts as missed.
+        causal: whether query q may see only the keys 0 … q, which decides `chance`.
+
+    Raises:
+        ValueError: if words and places do not fit together, or no query is left to ask.
+    """
+    if len(patterns) != len(places):
+        raise ValueError(f"{len(patterns)} words need as many lists of places, not {len(places)}")
+    share = weight = torch.zeros(patterns[0].shape[:2] if patterns else (0, 0), dtype=torch.float64)
+    chance, queries = 0.0, 0
+    for pattern, wanted in zip(patterns, places):
+        keys = pattern.shape[-1]
+        if len(wanted) > pattern.shape[-2]:
+            raise ValueError(
+                f"{len(wanted)} places do not fit a pattern of {pattern.shape[-2]} queries"
+            )
+        asked = [(query, key) for query, key in enumerate(wanted) if key is not None]
+        queries += len(asked)
+        inside = [(query, key) for query, key in asked if 0 <= key < keys]
+        chance += sum(1 / (min(query + 1, keys) if causal else keys) for query, _ in inside)
+        if inside:
+            at, to = torch.tensor(inside).T
+            share = share + (pattern[:, :, at].argmax(dim=-1) == to).sum(dim=-1)
+            weight = weight + pattern[:, :, at, to].double().sum(dim=-1)
+    if not queries:
+        raise ValueError("no query was asked: every place is None")
+    return Score(share / queries, weight / queries, chance / queries, queries)
+
+
+def cross_patterns(traces: Sequence[Trace]) -> list[Float[Tensor, "_ _ _ _"]]:
+    """For each word who, of the letters written, looks at whom of those read, from either model.
+
+    Of a transformer the cross-attention of every head. Of Mamba the hidden attention of each layer,
+    all channels together (one "head"): Σ_c |α_{c,t,s}| over the source, divided by the same sum
+    over everything read so far, as in `MambaTrace.attention(…, groups=1)`.
+    """
+    found: dict[int, Tensor] = {}
+    alike: dict[tuple[int, int], list[tuple[int, MambaTrace]]] = defaultdict(list)
+    for row, one in enumerate(traces):
+        if isinstance(one, MambaTrace):
+            alike[len(one.source), len(one.target)].append((row, one))
+        else:
+            found[row] = one.attention("cross")
+    for (length, _), rows in alike.items():
+        for begin in range(0, len(rows), SIDE_BY_SIDE):
+            part = rows[begin : begin + SIDE_BY_SIDE]
+            strength = torch.stack(
+                [_strength([one.ssm[name] for _, one in part]) for name in part[0][1].ssm], dim=1
+            )
+            weights = strength / strength.sum(dim=-1, keepdim=True).clamp(
+                min=torch.finfo(strength.dtype).tiny
+            )
+            found.update(zip((row for row, _ in part), weights[:, :, None, length:, :length]))
+    return [found[row] for row in range(len(traces))]
+
+
+def _strength(words: Sequence[SSMTrace]) -> Float[Tensor, "b l l"]:
+    """Σ_c |α_c| of one layer, for words of one length."""
+    joined: dict[str, Any] = {
+        name: torch.cat([getattr(word, name) for word in words])
+        for name in ("x", "delta", "B", "C")
+    }
+    return hidden_attention(replace(words[0], **joined)).abs().sum(dim=1)
+
+
+def true_places(word: str, shift: int = 0) -> list[int | None]:
+    """For each letter of the answer the source letter that it copies, or the letter `shift` places
+    behind that one.
+
+    Queries that copy nothing, such as those of "ay", have None.
+    """
+    return [None if place is None else place + shift for place in align(word)]
+
+
+def shuffled_places(word: str, seed: int = 0) -> list[int | None]:
+    """A control: the true places of the word, dealt out to its copied letters at random."""
+    truth = align(word)
+    copied = [place for place in truth if place is not None]
+    random.Random(f"{word}, {seed}").shuffle(copied)
+    return [None if place is None else copied.pop() for place in truth]
+
+
+def alignment_score(patterns: Patterns, words: Sequence[str], shift: int = 0) -> Score:
+    """The alignment accuracy of every head: how often its largest weight is on the true source of
+    the letter that is written.
+
+    Args:
+        patterns: of `cross_patterns`, for traces with the truth (`trace(model, words,
+            truth=True)`).
+        words: the same words.
+        shift: mark the heads as if they had to look so many letters further right: information may
+            have moved there.
+    """
+    return score_looks(patterns, [true_places(word, shift) for word in words])
+
+
+def best_shift(patterns: Patterns, words: Sequence[str], shifts: Sequence[int] = SHIFTS) -> Tensor:
+    """For each head the shift at which it scores best, as a table (layers, h) of whole numbers."""
+    weights = torch.stack([alignment_score(patterns, words, shift).weight for shift in shifts])
+    return torch.tensor(list(shifts))[weights.argmax(dim=0)]
+
+
+def places_without_reading(known: Sequence[str], words: Sequence[str]) -> list[list[int | None]]:
+    """Where a head would look that knows the word's length and how much is written, but no letter:
+    the usual place among `known` words.
+
+    None where nothing is copied; the letter with the same number where no known word is as long.
+    """
+    usual: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
+    for word in known:
+        for query, place in enumerate(align(word)):
+            if place is not None:
+                usual[len(word), query][place] += 1
+    return [
+        [None if place is None else max(usual[len(word), query], key=usual[len(word), query].get, default=query)  # type: ignore[arg-type]
+         for query, place in enumerate(align(word))]
+        for word in words
+    ]  # fmt: skip
+
+
+def agreement(places: Sequence[Places], words: Sequence[str]) -> float:
+    """The share of copied letters for which `places` names the true source."""
+    pairs = [
+        (got, true)
+        for word, row in zip(words, places)
+        for got, true in zip(row, align(word))
+        if true is not None
+    ]
+    return sum(got == true for got, true in pairs) / len(pairs)
+
+
+def rows_by_rule_class(words: Sequence[str]) -> dict[str, list[int]]:
+    """The rows of the words of each rule class, in the order of `RULE_CLASSES`, without classes
+    that have none.
+    """
+    classes = [_class_of(word) for word in words]
+    return {
+        name: rows
+        for name in RULE_CLASSES
+        if (rows := [row for row, own in enumerate(classes) if own == name])
+    }

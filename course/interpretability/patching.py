@@ -1,0 +1,246 @@
+"""Activation patching: give one word the vectors of another, and see where in the model a letter is
+kept.
+
+Two words that differ in one letter, brown and crown, are spelled alike but for that letter. While
+the model spells *brown*, one vector (one layer, one position) is replaced by the vector from
+*crown*. If it now writes c, the letter was in that vector.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from nmt.data import VOCABULARY
+from nmt.decoding import evaluating
+from nmt.interventions import replace_patterns, replace_vectors
+from nmt.pig_latin import align, to_pig_latin
+from nmt.transformer import Transformer
+
+CHUNK = 40  # pairs patched side by side
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two words that differ at one `place` only, and are spelled in the same order: brown and
+    crown.
+    """
+
+    word: str
+    other: str
+    place: int
+
+
+@dataclass(frozen=True, eq=False)
+class Patched:
+    """What patching did to one pair, for each layer (rows) and source position (columns, `<EOS>`
+    last).
+
+    `letter`: how far the answer went from the letter of `word` to that of `other`, 0 to 1, where
+    that letter is written. `finding`: how much cross-attention in the last layer the next letter
+    lost, when the model had to find it after the changed letter; None where the next letter written
+    is not the next one of the word. In units of attention weight, mean over heads.
+    """
+
+    pair: Pair
+    layers: tuple[str, ...]
+    letter: Float[Tensor, "layers s"]
+    finding: Float[Tensor, "layers s"] | None
+
+
+def minimal_pairs(words: Sequence[str], others: Sequence[str] | None = None) -> list[Pair]:
+    """Pairs of a word and another of `others` (or of `words`, each once) that differ in one letter
+    and are spelled in one order.
+    """
+    by_gap: dict[tuple[int, str, str], list[str]] = defaultdict(list)
+    for word in others if others is not None else words:
+        for place in range(len(word)):
+            by_gap[place, word[:place], word[place + 1 :]].append(word)
+    pairs = []
+    for word in words:
+        for place in range(len(word)):
+            for other in by_gap[place, word[:place], word[place + 1 :]]:
+                if (other != word if others is not None else other > word) and align(
+                    other
+                ) == align(word):
+                    pairs.append(Pair(word, other, place))
+    return pairs
+
+
+def patch_pairs(model: Transformer, pairs: Sequence[Pair]) -> list[Patched]:
+    """Patch every layer and position of the encoder, one at a time, in every pair.
+
+        letter = (d_patched − d_word) / (d_other − d_word),  d = logit of the letter of `other` − logit of the letter of `word`
+
+    Args:
+        model: a transformer.
+        pairs: of `minimal_pairs`.
+
+    Raises:
+        ValueError: if two words of a pair do not differ at their place alone, or are not spelled in
+            the same order.
+
+    Source: Meng et al. 2022, arXiv 2202.05262, §2.1; in both directions and as a share: Wang et al.
+    2022, arXiv 2211.00593, §3.
+    """
+    by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for row, pair in enumerate(pairs):
+        word, other, place = pair.word, pair.other, pair.place
+        if (
+            len(word) != len(other)
+            or [i for i in range(len(word)) if word[i] != other[i]] != [place]
+            or align(word) != align(other)
+        ):
+            raise ValueError(
+                f"{word} and {other} must differ at place {place} alone and be spelled in the same"
+                " order"
+            )
+        by_shape[len(word), len(align(word))].append(row)
+    found: dict[int, Patched] = {}
+    with evaluating(model):
+        for rows in by_shape.values():
+            for begin in range(0, len(rows), CHUNK):
+                part = rows[begin : begin + CHUNK]
+                found.update(zip(part, _patch(model, [pairs[row] for row in part])))
+    return [found[row] for row in range(len(pairs))]
+
+
+def _patch(model: Transformer, pairs: Sequence[Pair]) -> list[Patched]:
+    """Pairs of one shape. Each word is repeated once for each position that is patched."""
+    layers = ("embedding", *(f"encoder.{layer}" for layer in range(model.config.encoder_layers)))
+    source, theirs = (
+        _source([getattr(pair, name) for pair in pairs]) for name in ("word", "other")
+    )
+    target = torch.tensor(
+        [[VOCABULARY.sos, *VOCABULARY.encode(to_pig_latin(pair.word))] for pair in pairs]
+    )
+    positions = source.shape[1]
+    _, _, vectors = _run(model, theirs, target, layers)
+    clean, clean_cross, _ = _run(model, source, target, layers)
+    wished, _, _ = _run(model, theirs, target, layers)
+    rows, columns = (
+        torch.arange(len(pairs)).repeat_interleave(positions),
+        torch.arange(positions).repeat(len(pairs)),
+    )
+    patched = {}
+    for layer in layers:
+
+        def put(own: Tensor, new: Tensor = vectors[layer]) -> Tensor:
+            if own.shape[1] != positions:  # the decoder embeds its letters with the same table
+                return own
+            own = own.clone()
+            own[torch.arange(len(rows)), columns] = new[rows, columns]
+            return own
+
+        patched[layer] = _run(model, source[rows], target[rows], (), {layer: _first_call(put)})
+    results = []
+    for number, pair in enumerate(pairs):
+        order = align(pair.word)
+        query = order.index(pair.place)
+        mine, other = (
+            VOCABULARY.encode(pair.word[pair.place])[0],
+            VOCABULARY.encode(pair.other[pair.place])[0],
+        )
+        own = slice(number * positions, (number + 1) * positions)
+        before = (clean[number, query, other] - clean[number, query, mine]).item()
+        after = (wished[number, query, other] - wished[number, query, mine]).item()
+        moved = [
+            patched[layer][0][own, query, other] - patched[layer][0][own, query, mine]
+            for layer in layers
+        ]
+        letter = (torch.stack(moved) - before) / (after - before)
+        finding = None
+        if query + 1 < len(order) and order[query + 1] == pair.place + 1:
+            key = pair.place + 1
+            finding = clean_cross[number, query + 1, key] - torch.stack(
+                [patched[layer][1][own, query + 1, key] for layer in layers]
+            )
+        results.append(
+            Patched(pair, layers, letter.clone(), None if finding is None else finding.clone())
+        )
+    return results
+
+
+def _source(words: Sequence[str]) -> Int[Tensor, "b s"]:
+    return torch.tensor([[*VOCABULARY.encode(word), VOCABULARY.eos] for word in words])
+
+
+def _first_call(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The source is embedded first, the target after it, by the same module: only the first call is
+    changed.
+    """
+    calls: list[int] = []
+
+    def once(vectors: Tensor) -> Tensor:
+        calls.append(1)
+        return function(vectors) if len(calls) == 1 else vectors
+
+    return once
+
+
+def _run(
+    model: Transformer,
+    source: Tensor,
+    target: Tensor,
+    keep: Sequence[str],
+    change: dict[str, Callable[[Tensor], Tensor]] | None = None,
+) -> tuple[Float[Tensor, "b t v"], Float[Tensor, "b t s"], dict[str, Tensor]]:
+    """Logits, the last layer's cross-attention (mean over heads), and the vectors of the layers to
+    keep.
+    """
+    kept: dict[str, Tensor] = {}
+    cross: list[Tensor] = []
+    last = f"decoder.{model.config.decoder_layers - 1}.cross_attention"
+
+    def keeper(name: str) -> Callable[[Tensor], Tensor]:
+        return lambda vectors: kept.setdefault(name, vectors) if name not in kept else vectors
+
+    def look(weights: Tensor) -> Tensor:
+        cross.append(weights.mean(dim=1))
+        return weights
+
+    with ExitStack() as stack:
+        stack.enter_context(replace_vectors(model, {name: keeper(name) for name in keep}))
+        stack.enter_context(replace_vectors(model, change or {}))
+        stack.enter_context(replace_patterns(model, {last: look}))
+        logits = model(source, target)
+    return logits, cross[0], kept
+
+
+def around_the_letter(
+    patched: Sequence[Patched], offsets: Sequence[int], what: str = "letter"
+) -> Float[Tensor, "layers offsets"]:
+    """The mean effect over many pairs, by distance from the letter in which they differ. Positions
+    outside a word are left out.
+
+    Args:
+        patched: of `patch_pairs`.
+        offsets: 0 is the letter itself, 1 the position behind it.
+        what: "letter" or "finding".
+
+    Raises:
+        ValueError: for another `what`, or when no pair has it at some offset.
+    """
+    if what not in ("letter", "finding"):
+        raise ValueError(f"patching measured letter and finding, not {what!r}")
+    columns = []
+    for offset in offsets:
+        values = [
+            table[:, one.pair.place + offset]
+            for one in patched
+            if (table := getattr(one, what)) is not None
+            and 0 <= one.pair.place + offset < table.shape[1]
+        ]
+        if not values:
+            raise ValueError(
+                f"no pair has a position {offset} places from its letter; give more pairs or fewer"
+                " offsets"
+            )
+        columns.append(torch.stack(values).mean(dim=0))
+    return torch.stack(columns, dim=1)

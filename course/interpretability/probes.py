@@ -1,0 +1,184 @@
+"""Probes: what can a straight cut through a layer's vectors read off? With words held out, and a
+control for what it learns by heart.
+"""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from course.interpretability.heads import first_vowel
+from nmt.data import VOCABULARY
+from nmt.trace import trace
+
+Label = Callable[[str, int], str]  # the property of the letter at a place of a word
+VOWELS = "aeiou"
+FARTHEST = 7  # positions from here on count as one
+
+
+def position(word: str, place: int) -> str:
+    """How many letters stand before it; seven and more are one class."""
+    return str(min(place, FARTHEST))
+
+
+def inside_onset(word: str, place: int) -> str:
+    """Whether the letter moves to the end of the word: it stands before the letter that is written
+    first.
+    """
+    return "moves" if place < first_vowel(word) else "stays"
+
+
+def vowel_or_consonant(word: str, place: int) -> str:
+    """Vowel: a, e, i, o, u."""
+    return "vowel" if word[place] in VOWELS else "consonant"
+
+
+def previous_letter(word: str, place: int) -> str:
+    """The letter before, or "start" at the beginning."""
+    return word[place - 1] if place else "start"
+
+
+LABELS: Mapping[str, Label] = {
+    "position": position,
+    "inside the onset": inside_onset,
+    "vowel or consonant": vowel_or_consonant,
+    "previous letter": previous_letter,
+}
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How well one property is read from one layer's vectors: shares of held-out letters.
+
+    `control` is the accuracy on labels dealt at random to types; `usual` that of always naming the
+    most frequent label.
+    """
+
+    layer: str
+    label: str
+    accuracy: float
+    control: float
+    usual: float
+
+    @property
+    def selectivity(self) -> float:
+        """accuracy − control: what is read beyond what a probe of this kind learns by heart."""
+        return self.accuracy - self.control
+
+
+def letter_vectors(model: Any, words: Sequence[str]) -> dict[str, Float[np.ndarray, "letters d"]]:
+    """For the embedding and each layer that reads, the vectors of all letters of all words, word
+    after word; `<EOS>` left out.
+
+    Of a transformer the encoder's layers, of Mamba all.
+    """
+    found: dict[str, list[np.ndarray]] = {"embedding": []}
+    table = model.embedding.weight.detach().numpy()
+    for one in trace(model, words, written=["a"] * len(words)):
+        found["embedding"].append(table[VOCABULARY.encode(one.word)])
+        for name, vectors in one.vectors.items():
+            if not name.startswith("decoder"):
+                found.setdefault(name, []).append(vectors[: len(one.word)].numpy())
+    return {name: np.concatenate(vectors) for name, vectors in found.items()}
+
+
+def run_probes(
+    model: Any,
+    train_words: Sequence[str],
+    test_words: Sequence[str],
+    labels: Sequence[str] = tuple(LABELS),
+) -> list[Probe]:
+    """Train a logistic regression for each layer and property on some words, and test it on others,
+    beside its control task.
+
+    The control keeps the frequencies of the labels but deals them out at random, once for each
+    type: for "vowel or consonant" a type is a letter, for the others a letter at its position. A
+    probe does well on it by learning types by heart.
+
+    Args:
+        model: a transformer or Mamba.
+        train_words, test_words: without a word in common.
+        labels: names of `LABELS`.
+
+    Raises:
+        ValueError: for an unknown label, or words that are in both lists.
+
+    Source: Hewitt & Liang 2019, arXiv 1909.03368 (control tasks and selectivity).
+    """
+    if unknown := [name for name in labels if name not in LABELS]:
+        raise ValueError(f"no property is called {unknown[0]!r}; choose from {', '.join(LABELS)}")
+    if both := sorted(set(train_words) & set(test_words)):
+        raise ValueError(
+            f"{both[0]!r} is in both lists; a probe is tested on words that it has not seen"
+        )
+    seen, unseen = letter_vectors(model, train_words), letter_vectors(model, test_words)
+    probes = []
+    for name in labels:
+        train, test = _labels(LABELS[name], train_words), _labels(LABELS[name], test_words)
+        by_chance = _dealt_out(train, _types(name, train_words), _types(name, test_words))
+        values, counts = np.unique(train, return_counts=True)
+        usual = float((test == values[counts.argmax()]).mean())
+        for layer in seen:
+            accuracy = _fit(seen[layer], train, unseen[layer], test)
+            probes.append(
+                Probe(
+                    layer,
+                    name,
+                    accuracy,
+                    _fit(seen[layer], by_chance[0], unseen[layer], by_chance[1]),
+                    usual,
+                )
+            )
+    return probes
+
+
+def _labels(label: Label, words: Sequence[str]) -> np.ndarray:
+    return np.array([label(word, place) for word in words for place in range(len(word))])
+
+
+def _types(name: str, words: Sequence[str]) -> list[str]:
+    """What a control label is fixed for."""
+    alone = name == "vowel or consonant"
+    return [
+        word[place] if alone else f"{word[place]}{position(word, place)}"
+        for word in words
+        for place in range(len(word))
+    ]
+
+
+def _dealt_out(
+    labels: np.ndarray, train: Sequence[str], test: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each type a label drawn at random from all labels, the same in training and test words."""
+    deal = {
+        kind: random.Random(f"control {kind}").choice(labels.tolist())
+        for kind in sorted({*train, *test})
+    }
+    return np.array([deal[kind] for kind in train]), np.array([deal[kind] for kind in test])
+
+
+def _fit(
+    train: Float[np.ndarray, "n d"],
+    train_labels: np.ndarray,
+    test: Float[np.ndarray, "m d"],
+    test_labels: np.ndarray,
+) -> float:
+    """The accuracy on the test letters of a logistic regression fitted to the training letters."""
+    if len(set(train_labels)) == 1:
+        return float((test_labels == train_labels[0]).mean())
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=150, tol=1e-2))
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", ConvergenceWarning
+        )  # a few per mille are not worth the time
+        return float(probe.fit(train, train_labels).score(test, test_labels))

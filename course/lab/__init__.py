@@ -1,0 +1,1 @@
+"""The experiments behind the lab report: catalogue, records, statistics, sweeps and timing."""

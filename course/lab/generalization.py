@@ -1,0 +1,105 @@
+"""Beyond the data: invented words, words longer than any in training, words of one repeated letter,
+and words unlike all of training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from course.lab.invented_words import WUG_CLASSES, make_long_wugs, make_wugs
+from course.lab.mistakes import count_kinds, rates
+from course.lab.nearest_words import look_alikes
+from nmt.data import WordPair, load_pairs, training_words
+from nmt.decoding import MAX_WORD, Seq2Seq, greedy_decode
+from nmt.pig_latin import LETTERS, to_pig_latin
+
+WUGS = 100  # invented words a class
+LONG_WUGS = 50  # invented words a length
+LONGER_BY = (0, 2, 4, 6, 8, 12, 16)  # letters more than the longest training word
+REPEATS = range(1, 13)
+SHOWN = 8  # mistakes that are kept as examples
+FARTHEST = 4  # words at least so many letters from any training word are counted together
+
+
+def look_beyond(model: Seq2Seq, data: str, words: int = 0) -> dict[str, Any]:
+    """Everything of this file for one model, as plain data: for each group [wrong, asked], and some
+    of the mistakes.
+
+    Here, and nowhere else in the course, the test words are asked: once, of a model whose settings
+    were chosen on the validation words.
+
+    Args:
+        model: a trained model.
+        data: the data set that it was trained on, "small" or "large".
+        words: the number of its training words (0: all).
+    """
+    training = training_words(load_pairs(data, "train"), words)
+    held_out = load_pairs(data, "val")
+    answers = greedy_decode(model, [pair.source for pair in held_out])
+    mistakes = [
+        (p.source, p.target, a) for p, a in zip(held_out, answers, strict=True) if a != p.target
+    ]
+    wrong = {source for source, _, _ in mistakes}
+    test = load_pairs(data, "test")
+    missed = sum(
+        answer != pair.target
+        for pair, answer in zip(
+            test, greedy_decode(model, [pair.source for pair in test]), strict=True
+        )
+    )
+    longest = max(len(pair.source) for pair in training)
+    most = getattr(model, "longest_word", MAX_WORD)
+    return {
+        "data": data,
+        "validation": {
+            "wrong": [len(wrong), len(held_out)],
+            "kinds": count_kinds(mistakes),
+            "by_length": _as_lists(rates(held_out, wrong, lambda pair: len(pair.source))),
+            "by_class": _as_lists(rates(held_out, wrong, lambda pair: pair.rule_class)),
+            "by_distance": distance_rates(held_out, wrong, training),
+        },
+        "test": {"wrong": [missed, len(test)]},
+        "wugs": {kind: ask(model, make_wugs(kind, WUGS)) for kind in WUG_CLASSES},
+        "longest_in_training": longest,
+        "long": {
+            str(n): ask(model, make_long_wugs(n, LONG_WUGS))
+            for by in LONGER_BY
+            if (n := longest + by) <= most
+        },
+        "one_letter": {
+            str(times): ask(model, [letter * times for letter in LETTERS]) for times in REPEATS
+        },
+    }
+
+
+def ask(model: Seq2Seq, words: Sequence[str]) -> dict[str, Any]:
+    """How many of `words` the model spells wrong, as [wrong, asked], and the first mistakes, as
+    [word, right, answer].
+    """
+    answers = greedy_decode(model, words)
+    mistakes = [
+        [word, to_pig_latin(word), answer]
+        for word, answer in zip(words, answers, strict=True)
+        if answer != to_pig_latin(word)
+    ]
+    return {"wrong": [len(mistakes), len(words)], "mistakes": mistakes[:SHOWN]}
+
+
+def distance_rates(
+    held_out: Iterable[WordPair], wrong: set[str], training: Iterable[WordPair]
+) -> dict[str, list[int]]:
+    """[wrong, asked] by the distance to the nearest training word, in letters; the last group is "4
+    or more".
+    """
+    held_out = list(held_out)
+    near = look_alikes([pair.source for pair in held_out], [pair.source for pair in training])
+    distance = {found.word: min(found.distance, FARTHEST) for found in near}
+    found = _as_lists(rates(held_out, wrong, lambda pair: distance[pair.source]))
+    return {
+        f"{key} or more" if key == str(FARTHEST) else key: value for key, value in found.items()
+    }
+
+
+def _as_lists(counted: dict[Any, Any]) -> dict[str, list[int]]:
+    return {str(key): [rate.wrong, rate.words] for key, rate in counted.items()}

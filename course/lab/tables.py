@@ -1,0 +1,165 @@
+"""From records to tables: one row for each row of an experiment, mean and spread over its seeds,
+and nothing that no run has shown.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from statistics import mean, stdev
+from typing import Any
+
+from course.lab.grid import Experiment, Row
+from course.lab.significance import compare_rows, holm, number_of_words
+
+Records = Mapping[tuple[str, int], Mapping[str, Any]]
+NOT_RUN = "not run yet"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the runs of one row show. `records` are in the order of their seeds; none if the row is
+    not run yet.
+
+    `p` says how likely a difference to the best row of the same words at least as large would be if
+    it were luck of the words, adjusted for the number of rows (Holm); None for the best row itself,
+    and where there is nothing to compare.
+    """
+
+    row: Row
+    wanted: int
+    records: tuple[Mapping[str, Any], ...]
+    best: bool = False
+    p: float | None = None
+
+    @property
+    def state(self) -> str:
+        """How much of the row is there, in words."""
+        done = len(self.records)
+        if not done:
+            return NOT_RUN
+        diverged = sum("diverged" in record for record in self.records)
+        told = "all seeds" if done == self.wanted else f"{done} of {self.wanted} seeds"
+        return f"{told}, {diverged} diverged" if diverged else told
+
+    def values(self, key: str) -> list[float]:
+        """One number a seed: a key of the best epoch, such as "val_accuracy" or "train_loss"."""
+        found = [record["best"].get(key) for record in self.records]
+        return [value for value in found if value is not None]
+
+    @property
+    def accuracy(self) -> float | None:
+        """The mean word accuracy on validation, or None."""
+        accuracies = self.values("val_accuracy")
+        return mean(accuracies) if accuracies else None
+
+
+def outcomes(experiment: Experiment, records: Records) -> list[Outcome]:
+    """Every row of the experiment with the records that are there, in the order of the rows, the
+    best marked and the others compared.
+    """
+    return _compared(found_rows(experiment, records))
+
+
+def found_rows(experiment: Experiment, records: Records) -> list[Outcome]:
+    """The same without any comparison, which takes most of the time."""
+    found = []
+    for row in experiment.rows:
+        runs = experiment.runs(row)
+        found.append(
+            Outcome(row, len(runs), tuple(records[run.key] for run in runs if run.key in records))
+        )
+    return found
+
+
+def _compared(found: Sequence[Outcome]) -> list[Outcome]:
+    """Mark the best row on each set of validation words, and compare the others on the same words
+    with it.
+    """
+    groups: dict[tuple[str, int], list[int]] = {}
+    for place, outcome in enumerate(found):
+        if outcome.records:
+            record = outcome.records[0]
+            groups.setdefault((record["training"]["data"], number_of_words(record)), []).append(
+                place
+            )
+    result = list(found)
+    for places in groups.values():
+        best = max(places, key=lambda place: found[place].accuracy or 0.0)
+        others = [
+            p
+            for p in places
+            if p != best
+            and {r["seed"] for r in found[p].records} & {r["seed"] for r in found[best].records}
+        ]
+        ps = holm([compare_rows(found[best].records, found[place].records).p for place in others])
+        result[best] = replace(found[best], best=len(places) > 1)
+        for place, p in zip(others, ps):
+            result[place] = replace(found[place], p=p)
+    return result
+
+
+# What a table shows of each row: the column, what is averaged, digits behind the point.
+_COLUMNS = (
+    ("val_accuracy", "val_accuracy", 4),
+    ("val_loss", "val_loss", 4),
+    ("train_accuracy", "train_accuracy", 4),
+    ("train_loss", "train_loss", 4),
+)
+
+
+def table(experiment: Experiment, records: Records) -> list[dict[str, str]]:
+    """One row of text cells for each row of the experiment; empty cells where nothing was measured.
+
+    Accuracies are shares of words, losses nats per character; `_sd` is the standard deviation over
+    seeds, `_min` and `_max` their range. `cpu_seconds` is the processor's time for training (the
+    clock's, in records that do not know the other), `milliseconds_a_word` that for decoding one
+    validation word in a batch.
+    """
+    rows = []
+    for outcome in outcomes(experiment, records):
+        cells = {
+            "row": outcome.row.label,
+            "runs": outcome.state,
+            "seeds": str(len(outcome.records)),
+        }
+        for name, key, digits in _COLUMNS:
+            values = outcome.values(key)
+            cells[name] = _number(mean(values), digits) if values else ""
+            cells[f"{name}_sd"] = _number(stdev(values), digits) if len(values) > 1 else ""
+        accuracies = outcome.values("val_accuracy")
+        cells["val_accuracy_min"] = _number(min(accuracies), 4) if accuracies else ""
+        cells["val_accuracy_max"] = _number(max(accuracies), 4) if accuracies else ""
+        cells["parameters"] = str(outcome.records[0]["parameters"]) if outcome.records else ""
+        seconds = [record.get("cpu_seconds", record["seconds"]) for record in outcome.records]
+        cells["cpu_seconds"] = _number(mean(seconds), 0) if seconds else ""
+        latency = [
+            1000 * r["decode_cpu_seconds"] / r["words"]
+            for r in outcome.records
+            if "decode_cpu_seconds" in r
+        ]
+        cells["milliseconds_a_word"] = _number(mean(latency), 2) if latency else ""
+        cells["against_the_best"] = "best" if outcome.best else ""
+        cells["p"] = "" if outcome.p is None else _p(outcome.p)
+        reported = asdict(outcome.row.student) if outcome.row.student else {}
+        for key in ("val_accuracy", "val_loss", "train_accuracy", "train_loss"):
+            cells[f"student_{key}"] = _number(reported[key], 3) if reported else ""
+        rows.append(cells)
+    return rows
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}"
+
+
+def _p(p: float) -> str:
+    return "<0.0001" if p < 1e-4 else f"{p:.4f}"
+
+
+def as_csv(rows: Sequence[Mapping[str, str]]) -> str:
+    """The table as CSV, with one header line."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,159 @@
+"""Every figure of the course: pure functions from arrays to a `Picture` with alt text and a
+one-sentence reading.
+"""
+
+from course.plots.ablation import (
+    plot_losses,
+    plot_losses_by_class,
+    plot_patching,
+    plot_patching_average,
+    plot_swaps,
+)
+from course.plots.attention import (
+    plot_attention_map,
+    plot_attention_maps,
+    plot_cost,
+    plot_look_up,
+    plot_mask,
+    plot_scaling,
+)
+from course.plots.attention_grid import Pattern, plot_patterns
+from course.plots.attention_step import plot_attention_step
+from course.plots.costs import plot_costs, plot_wrong_groups
+from course.plots.data import (
+    plot_alignment,
+    plot_buckets,
+    plot_class_counts,
+    plot_lengths,
+    plot_letter_frequencies,
+    plot_padding,
+)
+from course.plots.discretization import (
+    plot_convergence,
+    plot_one_step,
+    plot_rescaling,
+    plot_small_steps,
+    plot_stability_regions,
+    plot_trajectory,
+    plot_write_strength,
+)
+from course.plots.embeddings import LetterMap, plot_letter_maps, plot_widths
+from course.plots.heads import (
+    plot_alignment_scores,
+    plot_head_roles,
+    plot_matching,
+    plot_roles_over_seeds,
+    plot_shifts,
+    plot_table_of_scores,
+)
+from course.plots.learned_positions import plot_frequencies, plot_learned_positions
+from course.plots.mamba import (
+    plot_copying,
+    plot_cost_per_letter,
+    plot_gate,
+    plot_memory,
+    plot_step_sizes,
+)
+from course.plots.mamba_memory import (
+    plot_channel,
+    plot_half_lives,
+    plot_letter_memory,
+    plot_survival,
+)
+from course.plots.positions import plot_looking_behind, plot_position_table, plot_score_by_distance
+from course.plots.probes import plot_probes
+from course.plots.scan_errors import (
+    plot_errors_by_length,
+    plot_errors_by_spread,
+    plot_log_space_difference,
+)
+from course.plots.scan_times import (
+    plot_compiled,
+    plot_scan_times,
+    plot_times_by_width,
+    plot_two_loops,
+)
+from course.plots.scans import plot_recurrence, plot_rounds, plot_work_and_depth
+from course.plots.style import Picture
+from course.plots.training import (
+    plot_comparison,
+    plot_learning_curves,
+    plot_loss_against_accuracy,
+    plot_mistakes,
+)
+from course.plots.translation import plot_next_letter, plot_spelling
+from course.plots.two_runs import plot_two_runs
+
+__all__ = [
+    "LetterMap",
+    "Pattern",
+    "Picture",
+    "plot_alignment",
+    "plot_alignment_scores",
+    "plot_attention_map",
+    "plot_attention_maps",
+    "plot_attention_step",
+    "plot_buckets",
+    "plot_channel",
+    "plot_class_counts",
+    "plot_comparison",
+    "plot_compiled",
+    "plot_convergence",
+    "plot_copying",
+    "plot_cost",
+    "plot_cost_per_letter",
+    "plot_costs",
+    "plot_errors_by_length",
+    "plot_errors_by_spread",
+    "plot_frequencies",
+    "plot_gate",
+    "plot_half_lives",
+    "plot_head_roles",
+    "plot_learned_positions",
+    "plot_learning_curves",
+    "plot_lengths",
+    "plot_letter_frequencies",
+    "plot_letter_maps",
+    "plot_letter_memory",
+    "plot_log_space_difference",
+    "plot_look_up",
+    "plot_looking_behind",
+    "plot_loss_against_accuracy",
+    "plot_losses",
+    "plot_losses_by_class",
+    "plot_mask",
+    "plot_matching",
+    "plot_memory",
+    "plot_mistakes",
+    "plot_next_letter",
+    "plot_one_step",
+    "plot_padding",
+    "plot_patching",
+    "plot_patching_average",
+    "plot_patterns",
+    "plot_position_table",
+    "plot_probes",
+    "plot_recurrence",
+    "plot_rescaling",
+    "plot_roles_over_seeds",
+    "plot_rounds",
+    "plot_scaling",
+    "plot_scan_times",
+    "plot_score_by_distance",
+    "plot_shifts",
+    "plot_small_steps",
+    "plot_spelling",
+    "plot_stability_regions",
+    "plot_step_sizes",
+    "plot_survival",
+    "plot_swaps",
+    "plot_table_of_scores",
+    "plot_times_by_width",
+    "plot_trajectory",
+    "plot_two_loops",
+    "plot_two_runs",
+    "plot_widths",
+    "plot_work_and_depth",
+    "plot_write_strength",
+    "plot_wrong_groups",
+]

@@ -1,0 +1,345 @@
+"""Figures of attention: maps with letters on both axes, the steps of a look-up, masks, and what
+scaling does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from course.plots.style import (
+    DIVERGING,
+    INK,
+    NEUTRAL,
+    SEQUENTIAL,
+    SERIES,
+    SOURCE,
+    TARGET,
+    TRUTH,
+    Picture,
+    finish,
+    label_letters,
+    new_figure,
+)
+
+# kind of attention: (colour of keys, label of the key axis, colour of queries, label of the query
+# axis)
+LABELS = {
+    "cross": (SOURCE, "source letter (key)", TARGET, "target letter (query)"),
+    "source": (SOURCE, "source letter (key)", SOURCE, "source letter (query)"),
+    "target": (TARGET, "target letter (key)", TARGET, "target letter (query)"),
+}
+LARGEST_WITH_NUMBERS = 8  # cells a side: maps up to this size show their numbers
+
+
+def plot_attention_map(
+    weights: Float[Tensor, "q s"],
+    queries: Sequence[str],
+    keys: Sequence[str],
+    *,
+    truth: Sequence[int | None] | None = None,
+    kind: str = "cross",
+    title: str = "",
+) -> Picture:
+    """One attention pattern: a row for each query, a column for each key, darker where the weight
+    is larger.
+
+    Args:
+        weights: between 0 and 1; row q says where query q looks.
+        queries, keys: the label of each row and column, a letter or a token.
+        truth: for each query the key that the rule copies, outlined in green; None for a letter
+            that the rule adds.
+        kind: "cross" (target asks source), "source" or "target" (self-attention): decides colours
+            and axis labels.
+
+    Raises:
+        ValueError: if labels, weights and truth do not fit together.
+    """
+    _check_map(weights, queries, keys, kind)
+    figure, axis = new_figure(max(3.6, 1.7 + 0.42 * len(keys)), max(2.4, 1.2 + 0.36 * len(queries)))
+    image = draw_attention(axis, weights, queries, keys, kind)
+    axis.set_title(title)
+    figure.colorbar(image, ax=axis, label="attention weight", shrink=0.8)
+    strongest = [
+        f"{query} to {keys[column]} ({row[column]:.2f})"
+        for query, row, column in zip(queries, weights, weights.argmax(-1).tolist())
+    ]
+    if truth is None:
+        reading = f"Each row sums to 1; the strongest weight is {weights.max():.2f}."
+    else:
+        on_truth = draw_truth(axis, weights, truth)
+        reading = (
+            f"Green frames mark the letter that the rule copies; on average it gets {on_truth:.0%}"
+            " of its query's weight."
+        )
+    alt = (
+        f"Heat map of attention weights, {len(queries)} queries by {len(keys)} keys. Strongest key"
+        f" of each query: {', '.join(strongest)}."
+    )
+    return finish(figure, alt=alt, reading=reading)
+
+
+def plot_attention_maps(
+    maps: Mapping[str, Float[Tensor, "q s"]],
+    queries: Sequence[str],
+    keys: Sequence[str],
+    *,
+    kind: str = "cross",
+    sums: bool = False,
+    reading: str = "",
+) -> Picture:
+    """Several patterns over the same letters in a grid, such as the heads of a layer; `maps` gives
+    each its title.
+
+    With `sums`, each row's sum stands at its right and each column's below, so that one sees which
+    axis was normalised.
+
+    Raises:
+        ValueError: if there is no map, or labels and weights do not fit together.
+    """
+    if not maps:
+        raise ValueError("there is no map to draw; give at least one")
+    columns = min(len(maps), 4)
+    rows = -(-len(maps) // columns)
+    width, height = (
+        max(2.2, 0.9 + 0.36 * (len(keys) + sums)),
+        max(2.0, 1.0 + 0.34 * (len(queries) + sums)),
+    )
+    figure, axes = new_figure(width * columns, height * rows, rows, columns, squeeze=False)
+    for axis, (title, weights) in zip(axes.flat, maps.items()):
+        _check_map(weights, queries, keys, kind)
+        draw_attention(axis, weights, queries, keys, kind, sums=sums)
+        axis.set_title(title, pad=18 if sums else 6)
+        axis.label_outer()
+    for axis in axes.flat[len(maps) :]:
+        axis.set_axis_off()
+    peaks = "; ".join(
+        f"{title}: strongest weight {weights.max():.2f}" for title, weights in maps.items()
+    )
+    alt = (
+        f"{len(maps)} heat maps of attention weights, {len(queries)} queries by {len(keys)} keys."
+        f" {peaks}."
+    )
+    return finish(
+        figure, alt=alt, reading=reading or f"The same letters, {len(maps)} patterns. {peaks}."
+    )
+
+
+def plot_look_up(
+    scores: Float[Tensor, "q s"],
+    weights: Float[Tensor, "q s"],
+    outputs: Float[Tensor, "q w"],
+    queries: Sequence[str],
+    keys: Sequence[str],
+    features: Sequence[str],
+) -> Picture:
+    """A look-up in three steps from left to right: scores, weights (their softmax), and outputs
+    (weights · values).
+
+    `features` names the coordinates of a value vector; a letter each where values are one-hot
+    letters.
+    """
+    figure, axes = new_figure(
+        9.0,
+        max(2.6, 1.3 + 0.36 * len(queries)),
+        1,
+        3,
+        width_ratios=[len(keys), len(keys), len(features)],
+    )
+    limit = max(1.0, scores.abs().max().item())
+    draw_attention(
+        axes[0], scores, queries, keys, "cross", colours=DIVERGING, limits=(-limit, limit)
+    )
+    draw_attention(axes[1], weights, queries, keys, "cross")
+    draw_attention(axes[2], outputs, queries, features, "cross")
+    axes[2].set_xlabel("coordinate of the output")
+    for axis, title in zip(
+        axes,
+        ("1. scores: query · key", "2. weights: softmax of a row", "3. outputs: weights · values"),
+    ):
+        axis.set_title(title)
+    for axis in axes[1:]:
+        axis.set_ylabel("")
+    got = [features[column] for column in outputs.argmax(-1).tolist()]
+    reading = f"Read off the strongest coordinate of each output row: {' '.join(got)}."
+    alt = (
+        f"Three heat maps: scores up to {scores.max():.3g}, weights up to {weights.max():.2f},"
+        f" outputs up to {outputs.max():.2f}. {reading}"
+    )
+    return finish(figure, alt=alt, reading=reading)
+
+
+def plot_mask(
+    mask: Bool[Tensor, "q s"], queries: Sequence[str], keys: Sequence[str], *, kind: str = "target"
+) -> Picture:
+    """Who may attend to whom: a tick where a query may attend to a key, a dark cell with a cross
+    where it may not.
+    """
+    _check_map(mask, queries, keys, kind)
+    figure, axis = new_figure(max(3.2, 1.0 + 0.42 * len(keys)), max(2.4, 1.0 + 0.36 * len(queries)))
+    axis.imshow(mask.float().numpy(), cmap="gray", vmin=-0.5, vmax=1.05, aspect="auto")
+    for (row, column), allowed in np.ndenumerate(mask.numpy()):
+        axis.text(
+            column,
+            row,
+            "✓" if allowed else "×",
+            ha="center",
+            va="center",
+            color=TRUTH if allowed else "white",
+            fontweight="bold",
+        )
+    _label(axis, queries, keys, kind)
+    seen = mask.sum(dim=-1).tolist()
+    reading = (
+        f"{sum(seen)} of {mask.numel()} pairs are allowed (✓); the first row may see {seen[0]}, the"
+        f" last {seen[-1]}."
+    )
+    rows = "; ".join(
+        f"{query}: {''.join('1' if cell else '0' for cell in row)}"
+        for query, row in zip(queries, mask.tolist())
+    )
+    return finish(
+        figure,
+        alt=f"A grid of ticks and crosses, 1 for a pair that is allowed. {rows}.",
+        reading=reading,
+    )
+
+
+def plot_scaling(
+    sizes: Sequence[int], measured: Mapping[str, Mapping[str, Sequence[float]]], *, reading: str
+) -> Picture:
+    """What dividing by √k changes as vectors grow: one panel for each quantity, one curve for each
+    way of scoring.
+
+    `measured` maps a panel's title to curves by name, each with one number for each of `sizes`.
+    """
+    figure, axes = new_figure(8.4, 3.0, 1, len(measured), squeeze=False)
+    for axis, (title, curves) in zip(axes.flat, measured.items()):
+        for (name, values), marker, colour in zip(
+            curves.items(), "os^", (NEUTRAL, SERIES[0], SERIES[1])
+        ):
+            axis.plot(sizes, values, marker=marker, color=colour, label=name)
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(sizes, [str(size) for size in sizes])
+        axis.set(title=title, xlabel="k, coordinates in a vector")
+        if (
+            min(min(values) for values in curves.values()) > 0
+            and max(max(values) for values in curves.values()) > 10
+        ):
+            axis.set_yscale("log")
+    axes.flat[0].legend()
+    ends = "; ".join(
+        f"{title}, {name}: {v[0]:.2g} to {v[-1]:.2g}"
+        for title, curves in measured.items()
+        for name, v in curves.items()
+    )
+    return finish(
+        figure,
+        alt=f"Curves against the vector size, from {sizes[0]} to {sizes[-1]}. {ends}.",
+        reading=reading,
+    )
+
+
+def plot_cost(lengths: Sequence[int], counts: Mapping[str, Sequence[int]]) -> Picture:
+    """How many numbers a layer computes as words grow, on logarithmic axes: a slope of 2 is a
+    square, of 1 a straight line.
+    """
+    figure, axis = new_figure(5.6, 3.2)
+    for (name, values), marker, colour in zip(counts.items(), "os^", SERIES):
+        axis.plot(lengths, values, marker=marker, color=colour, label=name)
+    axis.set_xscale("log", base=2)
+    axis.set_yscale("log")
+    axis.set_xticks(lengths, [str(length) for length in lengths])
+    axis.set(xlabel="letters in the sequence", ylabel="numbers computed")
+    axis.legend()
+    growth = [f"{name} by {values[-1] / values[0]:,.0f}" for name, values in counts.items()]
+    reading = (
+        f"From {lengths[0]} to {lengths[-1]} letters (a factor of {lengths[-1] // lengths[0]}) the"
+        f" count grows: {'; '.join(growth)}."
+    )
+    return finish(figure, alt=f"Rising lines on logarithmic axes. {reading}", reading=reading)
+
+
+def _check_map(weights: Tensor, queries: Sequence[str], keys: Sequence[str], kind: str) -> None:
+    if kind not in LABELS:
+        raise ValueError(f"unknown kind of attention {kind!r}; choose one of {', '.join(LABELS)}")
+    if tuple(weights.shape) != (len(queries), len(keys)):
+        raise ValueError(
+            f"{len(queries)} queries and {len(keys)} keys need a table of that shape, not"
+            f" {tuple(weights.shape)}"
+        )
+
+
+def draw_attention(
+    axis: Axes,
+    weights: Float[Tensor, "q s"],
+    queries: Sequence[str],
+    keys: Sequence[str],
+    kind: str,
+    *,
+    sums: bool = False,
+    colours: str = SEQUENTIAL,
+    limits: tuple[float, float] = (0.0, 1.0),
+) -> AxesImage:
+    """The map itself, with numbers in its cells where it is small enough to read them."""
+    table = weights.detach().float().numpy()
+    image = axis.imshow(table, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto")
+    if max(table.shape) <= LARGEST_WITH_NUMBERS:
+        for (row, column), weight in np.ndenumerate(table):
+            red, green, blue, _ = image.to_rgba(weight)
+            ink = INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else "white"
+            axis.text(
+                column, row, _short(float(weight)), ha="center", va="center", fontsize=8, color=ink
+            )
+    _label(axis, queries, keys, kind)
+    if sums:
+        for row, total in enumerate(table.sum(1)):
+            axis.text(
+                len(keys) - 0.3, row, f"={total:.2f}", ha="left", va="center", fontsize=8, color=INK
+            )
+        for column, total in enumerate(table.sum(0)):
+            axis.text(
+                column, -0.62, f"{total:.2f}", ha="center", va="bottom", fontsize=7, color=NEUTRAL
+            )
+    return image
+
+
+def _short(number: float) -> str:
+    """Two decimals, without what can be spared, and nothing but a dot for zero, so that a small
+    cell stays readable.
+    """
+    if abs(number) < 0.005:
+        return "·"
+    text = f"{number:.2f}".removesuffix(".00")
+    return text.replace("0.", ".", 1) if abs(number) < 1 else text
+
+
+def _label(axis: Axes, queries: Sequence[str], keys: Sequence[str], kind: str) -> None:
+    key_colour, key_label, query_colour, query_label = LABELS[kind]
+    label_letters(axis, "x", keys, key_colour)
+    label_letters(axis, "y", queries, query_colour)
+    axis.set_xlabel(key_label, color=key_colour)
+    axis.set_ylabel(query_label, color=query_colour)
+    axis.tick_params(length=0)
+
+
+def draw_truth(axis: Axes, weights: Tensor, truth: Sequence[int | None]) -> float:
+    """Frame the cells that the rule names; the mean weight in them."""
+    cells = [(row, column) for row, column in enumerate(truth) if column is not None]
+    if len(truth) != len(weights) or not cells:  # an average over nothing says nothing
+        raise ValueError(
+            f"truth must name a key (or None) for each of the {len(weights)} queries, and at least"
+            " one key"
+        )
+    for row, column in cells:
+        axis.add_patch(
+            Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=TRUTH, linewidth=2.5)
+        )
+    return torch.stack([weights[cell] for cell in cells]).mean().item()

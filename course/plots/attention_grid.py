@@ -1,0 +1,175 @@
+"""All heads of all layers in one picture: what a still page shows in place of an interactive view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from course.plots.attention import LABELS
+from course.plots.style import INK, NEUTRAL, SEQUENTIAL, Picture, finish, new_figure
+
+GAP = 1.5  # cells between two maps
+CELL = 0.17  # inches
+WIDEST = 10.0  # inches
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """The maps of one kind of attention, by layer and head, and the letters on their axes; `kind`
+    as in `plot_attention_map`.
+    """
+
+    title: str
+    kind: str
+    weights: Float[Tensor, "layers h q s"]
+    queries: Sequence[str]
+    keys: Sequence[str]
+
+
+def plot_patterns(
+    patterns: Sequence[Pattern], layers: Sequence[int], *, heads: str = "head", reading: str
+) -> Picture:
+    """Every head as a small map: a row of maps for each layer, a column for each head, one panel
+    for each kind of attention.
+
+    Args:
+        patterns: what to draw, panel by panel.
+        layers: the number of each layer in `weights`.
+        heads: what a column is called.
+        reading: one sentence that says what to see.
+
+    Raises:
+        ValueError: if there is nothing to draw, or letters, layers and weights do not fit together.
+    """
+    if not patterns:
+        raise ValueError("there is no pattern to draw; give at least one")
+    for pattern in patterns:
+        if tuple(pattern.weights.shape) != (
+            len(layers),
+            pattern.weights.shape[1],
+            len(pattern.queries),
+            len(pattern.keys),
+        ):
+            raise ValueError(
+                f"{pattern.title}: weights of shape {tuple(pattern.weights.shape)} do not fit"
+                f" {len(layers)} layers, {len(pattern.queries)} queries and {len(pattern.keys)}"
+                " keys"
+            )
+    rows = [len(layers) * (len(p.queries) + GAP) for p in patterns]
+    columns = [p.weights.shape[1] * (len(p.keys) + GAP) for p in patterns]
+    width, height = (
+        min(WIDEST, 1.6 + CELL * max(columns)),
+        0.4 + 0.9 * len(patterns) + CELL * sum(rows),
+    )
+    figure, axes = new_figure(width, height, len(patterns), 1, squeeze=False, height_ratios=rows)
+    for axis, pattern in zip(axes.flat, patterns):
+        _draw_maps(axis, pattern, layers, heads)
+    sharpest = [f"{p.title}: {', '.join(_sharpest(p, layers, heads))}" for p in patterns]
+    return finish(
+        figure,
+        alt=f"Small heat maps, one for each {heads}. Sharpest look of each. {'. '.join(sharpest)}.",
+        reading=reading,
+    )
+
+
+def _draw_maps(axis: Axes, pattern: Pattern, layers: Sequence[int], heads: str) -> None:
+    """One panel: the maps side by side on a single pair of axes, which is quicker than an axis for
+    each.
+    """
+    key_colour, key_label, query_colour, query_label = LABELS[pattern.kind]
+    tall, wide = len(pattern.queries) + GAP, len(pattern.keys) + GAP
+    for row, layer in enumerate(pattern.weights.double().numpy()):
+        for column, weights in enumerate(layer):
+            left, top = column * wide, row * tall
+            extent = (
+                left - 0.5,
+                left + len(pattern.keys) - 0.5,
+                top + len(pattern.queries) - 0.5,
+                top - 0.5,
+            )
+            axis.imshow(
+                weights,
+                cmap=SEQUENTIAL,
+                vmin=0,
+                vmax=1,
+                extent=extent,
+                aspect="auto",
+                interpolation="nearest",
+            )
+            axis.add_patch(
+                Rectangle(
+                    (left - 0.5, top - 0.5),
+                    wide - GAP,
+                    tall - GAP,
+                    fill=False,
+                    edgecolor=NEUTRAL,
+                    linewidth=0.5,
+                    clip_on=False,
+                )
+            )
+            if row == 0:
+                middle = left + (len(pattern.keys) - 1) / 2
+                axis.text(
+                    middle,
+                    -0.8,
+                    f"{heads} {column}",
+                    ha="center",
+                    va="bottom",
+                    fontsize=8,
+                    color=INK,
+                )
+        middle = row * tall + (len(pattern.queries) - 1) / 2
+        beside = -(10 + 4.5 * max(map(len, pattern.queries)))  # points: left of the letters
+        axis.annotate(
+            f"layer {layers[row]}",
+            (0, middle),
+            xycoords=("axes fraction", "data"),
+            xytext=(beside, 0),
+            textcoords="offset points",
+            rotation=90,
+            ha="center",
+            va="center",
+            fontsize=8,
+        )
+    across, down = pattern.weights.shape[1], len(layers)
+    axis.set_xlim(-0.5, across * wide - GAP - 0.5)
+    axis.set_ylim(down * tall - GAP - 0.5, -0.5)
+    size = min(7.0, 72 * 0.85 * WIDEST / max(1.0, across * wide))
+    axis.set_xticks(
+        np.ravel([np.arange(len(pattern.keys)) + i * wide for i in range(across)]),
+        [*pattern.keys] * across,
+        fontsize=size,
+    )
+    axis.set_yticks(
+        np.ravel([np.arange(len(pattern.queries)) + i * tall for i in range(down)]),
+        [*pattern.queries] * down,
+        fontsize=size,
+    )
+    for label in axis.get_xticklabels():
+        label.set(color=key_colour, rotation=90 if len(label.get_text()) > 1 else 0)
+    for label in axis.get_yticklabels():
+        label.set_color(query_colour)
+    axis.tick_params(length=0, pad=1)
+    axis.spines[:].set_visible(False)
+    axis.set_title(pattern.title, pad=16, loc="left")
+    axis.set_xlabel(key_label, color=key_colour)
+    axis.set_ylabel(query_label, color=query_colour, labelpad=14)
+
+
+def _sharpest(pattern: Pattern, layers: Sequence[int], heads: str) -> list[str]:
+    """For each head the query with the largest weight, where it looks, and how much."""
+    found = []
+    for number, layer in zip(layers, pattern.weights):
+        for head, weights in enumerate(layer):
+            query, key = divmod(int(weights.argmax()), len(pattern.keys))
+            found.append(
+                f"layer {number} {heads} {head} {pattern.queries[query]} to {pattern.keys[key]}"
+                f" {weights[query, key]:.2f}"
+            )
+    return found

@@ -1,0 +1,201 @@
+"""More figures of the lab report: what models cost, and which words they get wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from course.plots.style import INK, MAMBA, MODEL, NEUTRAL, TRANSFORMER, Picture, finish, new_figure
+
+Counts = Mapping[str, Sequence[int]]  # a group of words → [wrong, asked]
+COSTS = (
+    ("val_loss", "validation loss\n(nats per character)", "{:.2g}", "lowest loss"),
+    ("parameters", "parameters", "{:,.0f}", "fewest parameters"),
+    ("milliseconds_a_word", "decoding\n(milliseconds a word)", "{:.2g}", "quickest to decode"),
+)
+
+
+def plot_costs(rows: Sequence[Mapping[str, str]]) -> Picture:
+    """What each run costs beside what it reaches: validation loss, parameters, and the time to
+    spell one word, a panel each.
+
+    Args:
+        rows: of the experiment's table (`course.lab.tables.table`); empty cells are runs that are
+            missing.
+
+    Raises:
+        ValueError: if there is no row.
+    """
+    if not rows:
+        raise ValueError("a figure needs at least one row")
+    names = [row["row"] for row in rows]
+    figure, axes = new_figure(9.5, 1.1 + 0.34 * len(rows), columns=3, sharey=True)
+    told, low = [], []
+    for axis, (key, label, form, least_of) in zip(axes, COSTS):
+        values = [float(row[key]) if row[key] else None for row in rows]
+        for place, (name, value) in enumerate(zip(names, values)):
+            shown = "not run yet" if value is None else form.format(value)
+            axis.barh(place, value or 0, color=model_colour(name), height=0.7)
+            axis.annotate(
+                f" {shown}",
+                (value or 0, place),
+                va="center",
+                fontsize=8,
+                color=INK if value is not None else NEUTRAL,
+            )
+        axis.set_xlim(0, 1.35 * max([value for value in values if value is not None], default=1.0))
+        axis.set_xlabel(label)
+        axis.xaxis.set_major_locator(MaxNLocator(3))
+        axis.xaxis.set_major_formatter(lambda value, _place: f"{value:,.6g}")
+        known = {name: value for name, value in zip(names, values) if value is not None}
+        what = label.replace("\n", " ")
+        told.append(
+            f"{what}: "
+            + "; ".join(
+                f"{name} {form.format(known[name])}" if name in known else f"{name} not run yet"
+                for name in names
+            )
+        )
+        if known:
+            least = min(known, key=known.__getitem__)
+            low.append(f"{least_of}: {least}, {form.format(known[least])}")
+    axes[0].set_yticks(range(len(names)), names)
+    axes[0].set_ylim(len(names) - 0.5, -0.5)
+    missing = sum(not row["val_loss"] for row in rows)
+    reading = (
+        f"Of {len(rows) - missing} runs the {'; the '.join(low)}."
+        if low
+        else "No run is there yet."
+    )
+    if missing and low:
+        reading += f" {missing} of {len(rows)} are not run yet."
+    return finish(figure, alt=f"Three panels of bars. {'. '.join(told)}.", reading=reading)
+
+
+def model_colour(name: str) -> str:
+    """The colour of the model that a name contains, or that of any model."""
+    return (
+        TRANSFORMER
+        if "transformer" in name.lower()
+        else MAMBA
+        if "mamba" in name.lower()
+        else MODEL
+    )
+
+
+def plot_wrong_groups(
+    panels: Mapping[str, Mapping[str, Counts]], what: str = "spelled wrong"
+) -> Picture:
+    """The share of wrong words by group of words, for several models: a panel for each way to
+    group.
+
+    Groups that are whole numbers lie on an axis with a curve for each model, others are bars from
+    top to bottom.
+
+    Args:
+        panels: for each panel's axis label the models, for each model its groups, for each group
+            [wrong, asked].
+        what: the label of the shares.
+
+    Raises:
+        ValueError: if there is no panel, or one has no model.
+    """
+    if not panels or not all(panels.values()):
+        raise ValueError("each panel needs the counts of at least one model")
+    models = list(dict.fromkeys(name for found in panels.values() for name in found))
+    figure, axes = new_figure(max(6.5, 4.4 * len(panels)), 4.0, columns=len(panels), squeeze=False)
+    told, worst = [], []
+    for axis, (label, found) in zip(axes.flat, panels.items()):
+        groups = list(dict.fromkeys(group for counts in found.values() for group in counts))
+        numeric = _numeric(found)
+        for place, name in enumerate(models):
+            shares = {
+                group: wrong / asked
+                for group, (wrong, asked) in found.get(name, {}).items()
+                if asked
+            }
+            if numeric:
+                axis.plot(
+                    [int(group) for group in shares],
+                    list(shares.values()),
+                    _line_style(name),
+                    color=model_colour(name),
+                    ms=4,
+                )
+            else:
+                height = 0.8 / len(models)
+                places = [groups.index(group) - 0.4 + (place + 0.5) * height for group in shares]
+                axis.barh(
+                    places,
+                    list(shares.values()),
+                    height=0.9 * height,
+                    color=model_colour(name),
+                    hatch=_hatch(name),
+                    edgecolor="white",
+                )
+            if shares:
+                top = max(shares, key=shares.__getitem__)
+                if shares[top]:
+                    wrong, asked = found[name][top]
+                    worst.append(
+                        f"{name} fails most where {label.split(' (')[0]} is {top} ({wrong} of"
+                        f" {asked})"
+                    )
+            told.append(
+                f"{label}, {name}: "
+                + ", ".join(f"{group} {w} of {n}" for group, (w, n) in found.get(name, {}).items())
+            )
+        _label(axis, label, groups, numeric, what)
+    curves = all(_numeric(found) for found in panels.values())
+    handles = [_handle(name, curves) for name in models]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(models), fontsize=9)
+    reading = "; ".join(worst) or "No word of any group is wrong"
+    return finish(
+        figure,
+        alt=f"Shares of words {what}. {'. '.join(told)}.",
+        reading=f"{reading[:1].upper()}{reading[1:]}.",
+    )
+
+
+def _label(axis: Axes, label: str, groups: Sequence[str], numeric: bool, what: str) -> None:
+    shares = axis.yaxis if numeric else axis.xaxis
+    shares.set_major_formatter(PercentFormatter(1, decimals=None))
+    if numeric:
+        axis.set_xlabel(label)
+        axis.set_ylabel(what)
+        axis.set_ylim(bottom=0)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    else:
+        axis.set_yticks(range(len(groups)), list(groups))
+        axis.set_ylim(len(groups) - 0.5, -0.5)
+        axis.set_ylabel(label)
+        axis.set_xlabel(what)
+        axis.set_xlim(left=0)
+        axis.xaxis.set_major_locator(MaxNLocator(4))
+    axis.grid(axis="y" if numeric else "x", color="#dddddd", lw=0.6)
+    axis.set_axisbelow(True)
+
+
+def _hatch(name: str) -> str:
+    return "////" if "large" in name else ""
+
+
+def _line_style(name: str) -> str:
+    return "s--" if "large" in name else "o-"
+
+
+def _numeric(found: Mapping[str, Counts]) -> bool:
+    """Whether all groups of a panel are whole numbers."""
+    return all(group.isdigit() for counts in found.values() for group in counts)
+
+
+def _handle(name: str, curve: bool) -> Line2D | Patch:
+    """What stands for a model in the legend."""
+    if curve:
+        marker, line = _line_style(name)[0], _line_style(name)[1:]
+        return Line2D([], [], color=model_colour(name), ls=line, marker=marker, ms=4, label=name)
+    return Patch(facecolor=model_colour(name), hatch=_hatch(name), edgecolor="white", label=name)

@@ -1,0 +1,346 @@
+"""Figures of the task and its data: alignments, lengths, classes, letters, and how words are put
+into batches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.patches import FancyBboxPatch, Rectangle
+
+from course.plots.style import (
+    INK,
+    NEUTRAL,
+    SEQUENTIAL,
+    SOURCE,
+    TARGET,
+    TRUTH,
+    Picture,
+    finish,
+    label_letters,
+    new_figure,
+)
+from nmt.data import VOCABULARY, WordPair
+from nmt.pig_latin import RULE_CLASSES, align, rule_class, to_pig_latin
+
+LONGEST = 24  # letters that still fit into one row of an alignment
+
+
+def plot_alignment(word: str, *, move_qu: bool = True) -> Picture:
+    """A word above its Pig Latin, with a line from each letter to its copy.
+
+    Solid lines lead to letters that keep their order, dotted ones to letters that moved to the end.
+    Letters that the rule adds stand in grey boxes without a line.
+
+    Raises:
+        ValueError: for a word that the rule can't spell, or one that is longer than 24 characters.
+    """
+    target, alignment, name = (
+        to_pig_latin(word, move_qu=move_qu),
+        align(word, move_qu=move_qu),
+        rule_class(word),
+    )
+    if len(word) > LONGEST:
+        raise ValueError(f"{word!r} has {len(word)} characters; the picture has room for {LONGEST}")
+    figure, axis = new_figure(max(4.0, 1.3 + 0.42 * len(target)), 2.4)
+    for place, letter in enumerate(word):
+        _letter_box(axis, place, 1.0, letter, SOURCE)
+    moved = 0
+    furthest = -1
+    for place, (letter, position) in enumerate(zip(target, alignment, strict=True)):
+        _letter_box(
+            axis,
+            place,
+            0.0,
+            letter,
+            TARGET if position is not None else NEUTRAL,
+            filled=position is None,
+        )
+        if position is not None:
+            behind = position < furthest  # a letter of a later place stands in front of it already
+            moved += behind
+            furthest = max(furthest, position)
+            axis.plot(
+                [position, place],
+                [0.82, 0.18],
+                color=TRUTH,
+                linewidth=2,
+                linestyle=":" if behind else "-",
+            )
+    axis.set(
+        xlim=(-0.7, len(target) - 0.3),
+        ylim=(-0.35, 1.35),
+        yticks=[0, 1],
+        yticklabels=["target", "source"],
+        xticks=[],
+    )
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=0)
+    axis.set_title(f"{word} → {target}   class: {name}")
+    added = alignment.count(None)
+    reading = (
+        f"{word} → {target}, class {name}: {len(word) - moved} characters keep their order, {moved}"
+        f" moved (dotted), {added} added (grey)."
+    )
+    pairs = ", ".join(
+        f"{letter} from place {position + 1}" if position is not None else f"{letter} added"
+        for letter, position in zip(target, alignment)
+    )
+    return finish(
+        figure,
+        alt=(
+            f"The letters of {word} above those of {target}, joined by lines. Target letters in"
+            f" order: {pairs}."
+        ),
+        reading=reading,
+    )
+
+
+def _letter_box(
+    axis: Axes, x: float, y: float, letter: str, colour: str, filled: bool = False
+) -> None:
+    box = FancyBboxPatch(
+        (x - 0.32, y - 0.16),
+        0.64,
+        0.32,
+        boxstyle="round,pad=0.02",
+        edgecolor=colour,
+        facecolor=colour if filled else "white",
+    )
+    axis.add_patch(box)
+    axis.text(
+        x,
+        y,
+        letter,
+        ha="center",
+        va="center",
+        color="white" if filled else colour,
+        fontsize=13,
+        family="DejaVu Sans Mono",
+    )
+
+
+def plot_lengths(pairs: Sequence[WordPair]) -> Picture:
+    """How many words have how many characters, in English and in Pig Latin. Raises ValueError
+    without pairs.
+    """
+    _check_pairs(pairs)
+    source, target = ([len(word) for word in words] for words in _words(pairs))
+    places = range(1, max(target) + 1)
+    figure, axis = new_figure(7.0, 3.0)
+    for lengths, colour, label, offset in (
+        (source, SOURCE, "source", -0.2),
+        (target, TARGET, "target", 0.2),
+    ):
+        counts = Counter(lengths)
+        axis.bar(
+            [place + offset for place in places],
+            [counts[place] for place in places],
+            width=0.4,
+            color=colour,
+            label=label,
+        )
+    axis.set(xlabel="length (characters)", ylabel="number of words", xticks=places)
+    axis.legend()
+    longer = np.mean(target) - np.mean(source)
+    reading = (
+        f"A target is {longer:.1f} characters longer on average; "
+        f"the longest source has {max(source)} characters, the longest target {max(target)}."
+    )
+    peaks = f"sources peak at {_commonest(source)} characters, targets at {_commonest(target)}"
+    alt = f"Bar chart of the lengths of {len(pairs):,} words: {peaks}."
+    return finish(figure, alt=alt, reading=reading)
+
+
+def plot_class_counts(pairs: Sequence[WordPair]) -> Picture:
+    """How many words fall under each line of the rule. Raises ValueError without pairs."""
+    _check_pairs(pairs)
+    counts = Counter(pair.rule_class for pair in pairs)
+    names = [name for name in sorted(RULE_CLASSES, key=lambda name: counts[name]) if counts[name]]
+    figure, axis = new_figure(7.0, 0.9 + 0.3 * len(names))
+    bars = axis.barh(names, [counts[name] for name in names], color=TRUTH)
+    axis.bar_label(
+        bars, [f"{counts[name]:,} ({counts[name] / len(pairs):.1%})" for name in names], padding=4
+    )
+    axis.set(xlabel="number of words", xlim=(0, 1.2 * max(counts.values())))
+    axis.tick_params(axis="y", length=0)
+    rare = [name for name in names if counts[name] < 0.01 * len(pairs)]
+    share = counts[names[-1]] / len(pairs)
+    reading = (
+        f"The commonest class is {names[-1]}, with {share:.0%} of the words; under 1% have:"
+        f" {', '.join(rare) or 'none'}."
+    )
+    alt = (
+        "Bar chart of words by class:"
+        f" {', '.join(f'{name} {counts[name]:,}' for name in reversed(names))}."
+    )
+    return finish(figure, alt=alt, reading=reading)
+
+
+def plot_letter_frequencies(pairs: Sequence[WordPair]) -> Picture:
+    """The share of each token in sources and in targets, where each word counts with its `<EOS>`.
+
+    The dashed line is the share 1/29 that each token would have if all were equally common. The
+    reading gives the entropy of the target's shares, −Σ p log p in nats: the loss of a model that
+    knows these shares and nothing else. Raises ValueError without pairs.
+    """
+    _check_pairs(pairs)
+    tokens = [token for token in VOCABULARY.tokens if token != "<SOS>"]  # never asked for
+    shares = {}
+    for label, words in zip(("source", "target"), _words(pairs), strict=True):
+        counts = Counter("".join(words)) + Counter({"<EOS>": len(words)})
+        shares[label] = np.array([counts[token] for token in tokens]) / counts.total()
+    order = np.argsort(-shares["target"], kind="stable")
+    entropy = -sum(share * math.log(share) for share in shares["target"] if share)
+    figure, axis = new_figure(8.0, 3.2)
+    for label, colour, offset in (("source", SOURCE, -0.2), ("target", TARGET, 0.2)):
+        axis.bar(
+            np.arange(len(tokens)) + offset,
+            100 * shares[label][order],
+            width=0.4,
+            color=colour,
+            label=label,
+        )
+    axis.axhline(100 / VOCABULARY.size, color=NEUTRAL, linestyle="--", label="all tokens alike")
+    label_letters(axis, "x", [tokens[number] for number in order], INK)
+    axis.get_xticklabels()[order.tolist().index(len(tokens) - 1)].set_rotation(90)
+    axis.set(xlabel="token", ylabel="share of tokens (%)", xlim=(-0.7, len(tokens) - 0.3))
+    axis.legend()
+    top = [tokens[number] for number in order[:3]]
+    reading = (
+        f"The commonest target tokens are {', '.join(top)}; knowing the targets' shares alone costs"
+        f" {entropy:.2f} nats a token, against log {VOCABULARY.size} ="
+        f" {math.log(VOCABULARY.size):.2f} without."
+    )
+    listed = ", ".join(f"{tokens[number]} {shares['target'][number]:.1%}" for number in order[:6])
+    return finish(
+        figure,
+        alt=(
+            f"Bar chart of token shares in sources and targets. In targets: {listed}, then falling."
+        ),
+        reading=reading,
+    )
+
+
+def plot_buckets(pairs: Sequence[WordPair]) -> Picture:
+    """Each bucket, a pair of source and target length, as a square that is darker the more words it
+    holds.
+
+    Raises ValueError without pairs.
+    """
+    _check_pairs(pairs)
+    counts = Counter((len(pair.source), len(pair.target)) for pair in pairs)
+    longest_source, longest_target = (max(lengths) for lengths in zip(*counts, strict=True))
+    table = np.full((longest_target + 1, longest_source + 1), np.nan)
+    for (source, target), count in counts.items():
+        table[target, source] = count
+    figure, axis = new_figure(6.0, 4.6)
+    image = axis.imshow(
+        table,
+        origin="lower",
+        cmap=SEQUENTIAL,
+        norm=LogNorm(0.3, max(2, max(counts.values()))),
+        aspect="auto",
+    )
+    figure.colorbar(image, ax=axis, label="words in the bucket")
+    axis.set(xlabel="source length (characters)", ylabel="target length (characters)")
+    axis.set(
+        xlim=(0.5, longest_source + 0.5),
+        ylim=(0.5, longest_target + 0.5),
+        xticks=range(1, longest_source + 1, 2),
+        yticks=range(1, longest_target + 1, 2),
+    )
+    (source, target), most = counts.most_common(1)[0]
+    alone = sum(1 for count in counts.values() if count == 1)
+    reading = (
+        f"{len(counts)} buckets hold {len(pairs):,} words; the fullest ({source} to {target}"
+        f" characters) has {most}, and {alone} hold a single word."
+    )
+    near = sum(
+        count for (source, target), count in counts.items() if target - source in (2, 3)
+    ) / len(pairs)
+    alt = (
+        f"Heat map of words by source and target length, {len(counts)} filled squares. {near:.0%}"
+        " of the words grow by 2 or 3 characters."
+    )
+    return finish(figure, alt=alt, reading=reading)
+
+
+def plot_padding(mixed: Sequence[str], alike: Sequence[str]) -> Picture:
+    """Two batches of words as grids of tokens: one of mixed lengths, filled up with padding, and
+    one of a single length.
+
+    Raises:
+        ValueError: a batch is empty.
+    """
+    if not mixed or not alike:
+        raise ValueError("each of the two batches needs at least one word")
+    width = max(len(word) for word in (*mixed, *alike)) + 1
+    figure, axes = new_figure(8.0, 0.9 + 0.27 * max(len(mixed), len(alike)), columns=2, sharex=True)
+    wasted = [_draw_grid(axis, words) for axis, words in zip(axes, (mixed, alike), strict=True)]
+    for axis, title, share in zip(axes, ("as they come", "from one bucket"), wasted, strict=True):
+        axis.set_title(f"{title}: {share:.0%} padding")
+        axis.set(
+            xlim=(-0.6, width - 0.4),
+            xlabel="source position",
+            ylabel="word of the batch",
+            xticks=range(0, width, 2),
+        )
+    reading = (
+        f"Left, {wasted[0]:.0%} of the cells are padding (hatched) that costs time and has to be"
+        f" masked; right, {wasted[1]:.0%}. E stands for <EOS>."
+    )
+    alt = (
+        f"Two grids of letters. The left one holds {', '.join(mixed)}, filled up to one length; the"
+        f" right one {', '.join(alike)}."
+    )
+    return finish(figure, alt=alt, reading=reading)
+
+
+def _draw_grid(axis: Axes, words: Sequence[str]) -> float:
+    """One word a row, `<EOS>` as a dark cell, padding hatched; gives the share of padding."""
+    width = max(len(word) for word in words) + 1
+    for row, word in enumerate(words):
+        for place in range(width):
+            end, padding = place == len(word), place > len(word)
+            cell = Rectangle(
+                (place - 0.5, row - 0.5),
+                1,
+                1,
+                facecolor=SOURCE if end else "white",
+                edgecolor=NEUTRAL,
+                linewidth=0.6,
+            )
+            cell.set_hatch("////" if padding else "")
+            axis.add_patch(cell)
+            text = "" if padding else "E" if end else word[place]
+            axis.text(
+                place,
+                row,
+                text,
+                ha="center",
+                va="center",
+                color="white" if end else SOURCE,
+                fontsize=9,
+            )
+    axis.set(ylim=(len(words) - 0.4, -0.6), yticks=[])
+    axis.spines[:].set_visible(False)
+    return 1 - sum(len(word) + 1 for word in words) / (width * len(words))
+
+
+def _words(pairs: Iterable[WordPair]) -> tuple[list[str], list[str]]:
+    return [pair.source for pair in pairs], [pair.target for pair in pairs]
+
+
+def _commonest(lengths: Sequence[int]) -> int:
+    return Counter(lengths).most_common(1)[0][0]
+
+
+def _check_pairs(pairs: Sequence[WordPair]) -> None:
+    if not pairs:
+        raise ValueError("there are no word pairs to count")

@@ -1,0 +1,200 @@
+"""Figures of embeddings: flat maps of the letters, and what a table's width does to angles and to
+the grouping of vowels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from course.interpretability.embeddings import Angles, Grouping, kind_of_sign
+from course.plots.style import CONSONANT, INK, NEUTRAL, VOWEL, Picture, finish, new_figure
+from nmt.data import VOCABULARY
+
+_DISCS = {  # kind of sign: (face, edge, ink)
+    "vowel": (VOWEL, VOWEL, "white"),
+    "consonant": (CONSONANT, CONSONANT, INK),
+    "y": ("white", VOWEL, INK),
+    "sign": (NEUTRAL, NEUTRAL, "white"),
+}
+_SHORT = {"<SOS>": "SOS", "<EOS>": "EOS"}
+
+
+@dataclass(frozen=True, eq=False)
+class LetterMap:
+    """A flat map of the 29 tokens: its title, two coordinates for each, and what its axes are
+    called (empty: they have no meaning).
+    """
+
+    title: str
+    coordinates: Float[Tensor, "n c"] = field(repr=False)
+    axes: tuple[str, str] = ("", "")
+
+
+def plot_letter_maps(maps: Sequence[LetterMap], *, reading: str, columns: int = 3) -> Picture:
+    """Flat maps of an embedding side by side, a disc for each letter: vowels dark, consonants
+    light, y between, other signs grey.
+
+    Discs that would hide each other are moved apart, by a disc's width at most or so.
+
+    Args:
+        maps: one to nine, drawn row by row.
+        reading: one sentence that says what to see.
+        columns: maps in a row.
+
+    Raises:
+        ValueError: without a map, or if one has not two coordinates for each of the 29 tokens.
+    """
+    if not maps:
+        raise ValueError("there is no map to draw; give at least one")
+    for letter_map in maps:
+        if tuple(letter_map.coordinates.shape) != (VOCABULARY.size, 2):
+            raise ValueError(
+                f"{letter_map.title}: a map needs {VOCABULARY.size} rows of two, not"
+                f" {tuple(letter_map.coordinates.shape)}"
+            )
+    columns = min(columns, len(maps))
+    rows = -(-len(maps) // columns)
+    size = 5.2 if columns == 1 else 3.4
+    figure, axes = new_figure(size * columns, size * rows, rows, columns, squeeze=False)
+    for axis, letter_map in zip(axes.flat, maps):
+        _draw_letters(axis, letter_map, 0.2 / size)
+    for axis in axes.flat[len(maps) :]:
+        axis.set_axis_off()
+    told = " ".join(f"{letter_map.title}: {_neighbours(letter_map)}." for letter_map in maps)
+    alt = (
+        "Maps of the 29 tokens as discs, vowels dark, consonants light. The vowel nearest to each"
+        f" vowel, and its rank among all. {told}"
+    )
+    return finish(figure, alt=alt, reading=reading)
+
+
+def _draw_letters(axis: Axes, letter_map: LetterMap, disc: float) -> None:
+    points = _apart(letter_map.coordinates.double(), disc)
+    for token, (x, y) in zip(VOCABULARY.tokens, points.tolist()):
+        face, edge, ink = _DISCS[kind_of_sign(token)]
+        short = _SHORT.get(token, token)
+        axis.text(
+            x, y, short, color=ink, ha="center", va="center", fontsize=8.5 if len(short) == 1 else 5.5, zorder=2 + (face == VOWEL),
+            bbox={"boxstyle": "circle,pad=0.16", "facecolor": face, "edgecolor": edge, "linewidth": 1.2},
+        )  # fmt: skip
+    low, high = points.amin(0), points.amax(0)
+    margin = torch.where(high > low, 0.1 * (high - low), 1.0)
+    axis.set_xlim(float(low[0] - margin[0]), float(high[0] + margin[0]))
+    axis.set_ylim(float(low[1] - margin[1]), float(high[1] + margin[1]))
+    axis.set(title=letter_map.title, xlabel=letter_map.axes[0], ylabel=letter_map.axes[1])
+    if not any(letter_map.axes):
+        axis.set_xticks([])
+        axis.set_yticks([])
+        axis.spines[["top", "right"]].set_visible(True)
+
+
+def _apart(points: Float[Tensor, "n 2"], disc: float) -> Float[Tensor, "n 2"]:
+    """The points, those that would hide each other moved apart until their discs, `disc` times the
+    width of the map, touch.
+    """
+    low, high = points.amin(0), points.amax(0)
+    width = (high - low).clamp(min=1e-9)
+    placed = (points - low) / width
+    for _ in range(60):
+        way = placed[:, None] - placed  # from each other disc to this one
+        distance = way.norm(dim=-1).fill_diagonal_(1)
+        overlap = (disc - distance).clamp(min=0)
+        if not bool(overlap.any()):
+            break
+        placed = placed + (overlap[..., None] / 2 * way / distance.clamp(min=1e-9)[..., None]).sum(
+            dim=1
+        )
+    return low + placed * width
+
+
+def _neighbours(letter_map: LetterMap) -> str:
+    """For each vowel which other vowel is nearest on the map, and the how-manieth of all tokens it
+    is.
+    """
+    points = letter_map.coordinates.double()
+    vowels = [
+        number for number, token in enumerate(VOCABULARY.tokens) if kind_of_sign(token) == "vowel"
+    ]
+    told = []
+    for vowel in vowels:
+        order = (points - points[vowel]).norm(dim=1).argsort(stable=True).tolist()
+        order.remove(vowel)
+        rank, nearest = next(
+            (rank, other) for rank, other in enumerate(order, start=1) if other in vowels
+        )
+        told.append(f"{VOCABULARY.token(vowel)} {VOCABULARY.token(nearest)} ({rank})")
+    return ", ".join(told)
+
+
+def plot_widths(
+    groupings: Mapping[str, Sequence[Grouping]],
+    measured: Mapping[str, Sequence[Angles]],
+    *,
+    reading: str,
+) -> Picture:
+    """What becomes of an embedding at each width: do vowels keep together, and how nearly at right
+    angles do the tokens stand?
+
+    Left: the silhouette of vowels against consonants, a disc for each run; below the grey bar lie
+    95 % of all other labellings. Right: the typical |cosine| between two tokens, beside that of
+    random directions (grey bar).
+
+    Args:
+        groupings, measured: for each model's name one value for each run, in the order to draw.
+        reading: one sentence that says what to see.
+
+    Raises:
+        ValueError: if the two do not name the same models, or a model has no run.
+    """
+    if (
+        list(groupings) != list(measured)
+        or not all(groupings.values())
+        or not all(measured.values())
+    ):
+        raise ValueError(
+            "both panels need the same models in the same order, each with at least one run"
+        )
+    names = list(groupings)
+    figure, (left, right) = new_figure(10.0, 0.9 + 0.42 * len(names), 1, 2, sharey=True)
+    for row, name in enumerate(names):
+        runs, turns = groupings[name], measured[name]
+        left.plot(
+            [run.silhouette for run in runs], [row] * len(runs), "o", color=VOWEL, mec="white", ms=9
+        )
+        high = sum(run.high for run in runs) / len(runs)
+        right.plot(
+            [turn.typical for turn in turns], [row] * len(turns), "o", color=INK, mec="white", ms=9
+        )
+        for axis, bar in ((left, high), (right, turns[0].chance)):
+            axis.plot(
+                [bar, bar],
+                [row - 0.35, row + 0.35],
+                color=NEUTRAL,
+                lw=3,
+                solid_capstyle="butt",
+                zorder=1,
+            )
+    left.axvline(0, color=NEUTRAL, lw=0.6)
+    left.set_yticks(range(len(names)), names)
+    left.invert_yaxis()
+    left.set(xlabel="silhouette of vowels against consonants", title="do vowels keep together?")
+    right.set(xlabel="typical |cosine| between two tokens", title="are tokens at right angles?")
+    right.set_xlim(0, None)
+    told = "; ".join(
+        f"{name}: silhouettes {', '.join(f'{run.silhouette:.2f}' for run in groupings[name])} (bar"
+        f" {groupings[name][0].high:.2f}), cosines"
+        f" {', '.join(f'{turn.typical:.2f}' for turn in measured[name])} (bar"
+        f" {measured[name][0].chance:.2f})"
+        for name in names
+    )
+    return finish(
+        figure,
+        alt=f"Two panels with a row for each model, a disc for each run. {told}.",
+        reading=reading,
+    )

@@ -1,0 +1,305 @@
+"""Figures of Mamba's memory: what is left of each letter in each channel, where states forget, and
+how long they remember.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from torch import Tensor
+
+from course.interpretability.mamba_memory import Survival, letter_weights, sorted_channels
+from course.plots.style import (
+    INK,
+    MAMBA,
+    NEUTRAL,
+    SEQUENTIAL,
+    SOURCE,
+    TARGET,
+    Picture,
+    finish,
+    new_figure,
+)
+from nmt.trace import MambaTrace
+
+
+def plot_letter_memory(
+    trace: MambaTrace, at: int | None = None, layers: Sequence[int] | None = None
+) -> Picture:
+    """Δ at each sign, and what is left at place `at` of what each sign wrote: a row of maps for
+    each layer, a line for each channel.
+
+    Channels are sorted by their memory of this word, the shortest on top; a light cell on the right
+    is a letter forgotten.
+
+    Args:
+        trace: of one word.
+        at: a place in the sequence; None takes the last.
+        layers: which to draw; None takes all.
+
+    Raises:
+        ValueError: for a layer or place that is not there.
+    """
+    weights, order = letter_weights(trace, at), sorted_channels(trace)
+    chosen = list(range(len(weights))) if layers is None else list(layers)
+    if not chosen or not all(0 <= layer < len(weights) for layer in chosen):
+        raise ValueError(
+            f"the model has layers 0 to {len(weights) - 1}; choose at least one, not {chosen}"
+        )
+    labels = trace.source + trace.target
+    at = len(labels) - 1 if at is None else at
+    figure, axes = new_figure(
+        10.0, 0.9 + 1.5 * len(chosen), len(chosen), 2, squeeze=False, sharex=True
+    )
+    low, high = (float(bound) for bound in torch.stack(list(trace.delta)).clamp(min=1e-6).aminmax())
+    for (left, right), layer in zip(axes, chosen):
+        delta = trace.delta[layer][:, order[layer]].T.clamp(min=1e-6).numpy()
+        steps = left.imshow(
+            delta, cmap="cividis", aspect="auto", norm=LogNorm(low, high), interpolation="nearest"
+        )
+        shares = right.imshow(
+            weights[layer][:, order[layer]].T.numpy(),
+            cmap=SEQUENTIAL,
+            aspect="auto",
+            vmin=0,
+            vmax=1,
+            interpolation="nearest",
+        )
+        left.set_ylabel(f"layer {layer}\nchannels")
+        for axis in (left, right):
+            axis.set_yticks([])
+            axis.axvline(len(trace.source) - 0.5, color=INK, lw=0.8)
+        right.axvline(at, color=MAMBA, lw=1.5)
+    axes[0, 0].set_title("step size Δ, shortest memory on top")
+    axes[0, 1].set_title(f"left of each sign when {labels[at]} (place {at}) is read")
+    for axis in axes[-1]:
+        _label_signs(axis, trace)
+    figure.colorbar(steps, ax=axes[:, 0].tolist(), label="Δ", shrink=0.9)
+    figure.colorbar(shares, ax=axes[:, 1].tolist(), label="share left", shrink=0.9)
+    first = [f"layer {layer} {weights[layer, 0].median():.0%}" for layer in chosen]
+    gone = [f"layer {layer} {(weights[layer, 0] < 0.05).double().mean():.0%}" for layer in chosen]
+    reading = (
+        f"{trace.word} → {trace.written}: of the first letter, {labels[0]}, the median channel has"
+        f" kept {', '.join(first)}; channels with less than 5% of it left: {', '.join(gone)}."
+    )
+    alt = (
+        "Heat maps, a row for each layer, a line for each channel, a column for each of"
+        f" {len(labels)} signs: Δ, what is left. {reading}"
+    )
+    return finish(figure, alt=alt, reading=reading)
+
+
+def _label_signs(axis: Axes, trace: MambaTrace) -> None:
+    labels = trace.source + trace.target
+    axis.set_xticks(
+        range(len(labels)),
+        [label.strip("<>") for label in labels],
+        fontsize=9 if len(labels) < 32 else 7,
+    )
+    axis.tick_params(axis="x", length=0)
+    for place, tick in enumerate(axis.get_xticklabels()):
+        tick.set(
+            color=SOURCE if place < len(trace.source) else TARGET,
+            rotation=90 if len(tick.get_text()) > 1 else 0,
+        )
+    axis.set_xlabel("sign that is read (source, then target)")
+
+
+def plot_channel(
+    trace: MambaTrace, layer: int, rank: int, at: int | None = None, *, title: str = ""
+) -> Picture:
+    """One channel while it reads a word: its step sizes, and what is left of each sign at place
+    `at`; behind it all channels of its layer.
+
+    Args:
+        trace: of one word.
+        layer: its number.
+        rank: of the channel among those of its layer, 1 for the shortest memory of this word.
+        at: a place in the sequence; None takes the last.
+        title: stands above the figure.
+
+    Raises:
+        ValueError: for a layer, rank or place that is not there.
+    """
+    count, channels = trace.delta.shape[0], trace.delta.shape[2]
+    if not 0 <= layer < count:
+        raise ValueError(f"the model has layers 0 to {count - 1}, not {layer}")
+    if not 1 <= rank <= channels:
+        raise ValueError(f"a layer has channels 1 to {channels}, not {rank}")
+    weights, channel = letter_weights(trace, at)[layer], sorted_channels(trace)[layer][rank - 1]
+    labels = trace.source + trace.target
+    at = len(labels) - 1 if at is None else at
+    delta, own = trace.delta[layer, :, channel].double(), weights[:, channel]
+    figure, (top, bottom) = new_figure(
+        max(5.5, 1.4 + 0.33 * len(labels)), 4.2, 2, 1, sharex=True, height_ratios=(1, 1.7)
+    )
+    colours = [SOURCE if place < len(trace.source) else TARGET for place in range(len(labels))]
+    top.bar(range(len(labels)), delta.tolist(), color=colours)
+    top.set(ylabel="step size Δ", title=title)
+    bounds = torch.tensor([0.1, 0.9], dtype=weights.dtype)
+    low, high = weights.quantile(bounds, dim=1)
+    bottom.fill_between(
+        range(at + 1),
+        low[: at + 1],
+        high[: at + 1],
+        color=NEUTRAL,
+        alpha=0.25,
+        lw=0,
+        label="8 of 10 channels of this layer",
+    )
+    bottom.plot(
+        range(at + 1), own[: at + 1], color=MAMBA, marker="o", lw=2, label=f"channel {channel}"
+    )
+    bottom.axvline(len(trace.word), color=INK, lw=0.8, ls=":", label="<EOS>")
+    bottom.set(ylabel=f"left at place {at}", ylim=(-0.03, 1.05))
+    bottom.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3)
+    _label_signs(bottom, trace)
+    rate = -own[0].clamp(min=1e-300).log() / max(1, at)
+    half = float(np.log(2) / rate) if float(rate) > 0 else float("inf")
+    reading = (
+        f"{trace.word} → {trace.written}. Channel {channel} (memory {rank} of {channels}): when"
+        f" {labels[at]} (place {at}) is read, {own[0]:.0%} of the first letter is left, half is"
+        f" lost in about {_signs(half)} signs; its largest step, {delta.max():.2g}, is at"
+        f" {labels[int(delta.argmax())]}."
+    )
+    told = ", ".join(f"{label} {share:.2f}" for label, share in zip(labels[: at + 1], own.tolist()))
+    return finish(
+        figure,
+        alt=f"Above, bars: Δ at each sign. Below, a curve, what is left of each: {told}.",
+        reading=reading,
+    )
+
+
+def _signs(number: float) -> str:
+    return (
+        f"{number:.1f}"
+        if number < 10
+        else f"{number:,.0f}"
+        if number < 1e5
+        else "more than 100,000"
+    )
+
+
+def plot_survival(survivals: Mapping[str, Survival], *, title: str = "") -> Picture:
+    """How much a channel keeps across a given sign, against what it keeps elsewhere: on the dashed
+    line the sign makes no difference.
+
+    Args:
+        survivals: for each panel's title what was measured; a colour for each layer, a dot for each
+            channel.
+        title: stands above the figure.
+
+    Raises:
+        ValueError: without a panel.
+    """
+    if not survivals:
+        raise ValueError("there is nothing to draw; give at least one sign")
+    figure, axes = new_figure(4.4 * len(survivals) + 0.6, 4.2, 1, len(survivals), squeeze=False)
+    told = []
+    for axis, (name, survival) in zip(axes.flat, survivals.items()):
+        axis.plot([0, 1], [0, 1], color=NEUTRAL, ls="--", lw=1)
+        axis.fill_between([0, 1], [0, 0.5], color=NEUTRAL, alpha=0.15, lw=0)
+        axis.text(
+            0.98,
+            0.03,
+            "reset: keeps less than\nhalf as much as elsewhere",
+            ha="right",
+            va="bottom",
+            fontsize=8,
+            color=INK,
+        )
+        shades = np.linspace(0.35, 0.95, len(survival.at_sign))
+        for layer, (shade, marker) in enumerate(zip(shades, "os^Dv<>p*hXP")):
+            axis.plot(
+                survival.elsewhere[layer],
+                survival.at_sign[layer],
+                marker,
+                color=_shade(shade),
+                ms=4,
+                alpha=0.7,
+                label=f"layer {layer}",
+            )
+        axis.set(
+            xlim=(-0.02, 1.02),
+            ylim=(-0.02, 1.02),
+            title=name,
+            xlabel=f"kept over {survival.steps} signs elsewhere",
+        )
+        axis.set_ylabel(f"kept over {survival.steps} signs from {survival.sign} on")
+        reset = sum(survival.reset) / len(survival.reset)
+        told.append(
+            f"{name} ({survival.windows} places): {survival.at_sign.mean():.0%} kept there,"
+            f" {survival.elsewhere.mean():.0%} elsewhere, {reset:.0%} of channels reset"
+        )
+    axes.flat[0].legend(fontsize=8, loc="upper left")
+    if title:
+        figure.suptitle(title)
+    reading = f"{'; '.join(told)}."
+    return finish(figure, alt=f"Scatter plots, a dot for each channel. {reading}", reading=reading)
+
+
+def _shade(value: float) -> tuple[float, float, float, float]:
+    from matplotlib import colormaps
+
+    return colormaps["YlOrBr"](value)
+
+
+def plot_half_lives(models: Mapping[str, Float[Tensor, "layers e n"]], longest: int) -> Picture:
+    """How many signs until half of a state is gone: for each layer of each model the median, the
+    middle half and nine tenths.
+
+    Args:
+        models: half-lives by the model's name.
+        longest: signs in the longest word with its answer, drawn as a line.
+
+    Raises:
+        ValueError: without a model.
+    """
+    if not models:
+        raise ValueError("there is nothing to draw; give at least one model")
+    rows = [
+        (name, layer, half.flatten().double())
+        for name, layers in models.items()
+        for layer, half in enumerate(layers)
+    ]
+    figure, axis = new_figure(8.4, 0.9 + 0.32 * len(rows))
+    points = torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95], dtype=torch.float64)
+    middle = []
+    for row, (_, _, half) in enumerate(rows):
+        ends = half.quantile(points).tolist()
+        axis.plot(ends[::4], [row, row], color=NEUTRAL, lw=1.2)
+        axis.plot(ends[1:4:2], [row, row], color=MAMBA, lw=7, solid_capstyle="butt")
+        axis.plot(ends[2], row, "|", color=INK, ms=13, mew=2)
+        middle.append(ends[2])
+    axis.axvline(longest, color=SOURCE, ls=":", lw=1.5)
+    axis.annotate(
+        f"longest word\nand answer: {longest}",
+        (longest, -0.7),
+        xytext=(4, 0),
+        textcoords="offset points",
+        fontsize=8,
+        color=SOURCE,
+    )
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(lambda value, _place: f"{value:g}")
+    axis.set_yticks(range(len(rows)), [f"{name}, layer {layer}" for name, layer, _ in rows])
+    axis.set_ylim(len(rows) - 0.4, -1.5)
+    axis.set_xlabel("half-life of a state (signs)")
+    told = []
+    for name in models:
+        own = [half for other, _, half in rows if other == name]
+        longer = float((torch.cat(own) > longest).double().mean())
+        told.append(
+            f"{name}: median {_signs(float(torch.cat(own).median()))} signs, {longer:.0%} of states"
+            f" above {longest}"
+        )
+    reading = f"Half-lives of states – {'; '.join(told)}."
+    medians = ", ".join(
+        f"{name} layer {layer} {_signs(value)}" for (name, layer, _), value in zip(rows, middle)
+    )
+    return finish(figure, alt=f"Boxes on a logarithmic axis. Medians: {medians}.", reading=reading)

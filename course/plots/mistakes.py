@@ -1,0 +1,135 @@
+"""Tables of words: every mistake of a run with its kind and the nearest word of training, and what
+shipped models make of test words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import mean, stdev
+from typing import Any
+
+from course.lab.mistakes import kind_of_mistake
+from course.lab.nearest_words import look_alikes
+from course.lab.tables import Outcome
+from course.plots.tables import Table
+from nmt.data import load_pairs, training_words
+from nmt.pig_latin import rule_class
+
+MOST = 12  # mistakes that are shown of one run
+
+
+def mistake_table(runs: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Every wrong validation word of each run (the first 12), with the kind of mistake, the word's
+    class, and its nearest training word.
+
+    Args:
+        runs: by the name to show, their records.
+
+    Raises:
+        ValueError: if there is no run.
+    """
+    rows: list[tuple[str, ...]] = []
+    told = []
+    for name, record in runs.items():
+        mistakes = record["mistakes"]
+        training = training_words(
+            load_pairs(record["training"]["data"], "train"), record["training"].get("words", 0)
+        )
+        near = look_alikes(
+            [source for source, _, _ in mistakes[:MOST]], [pair.source for pair in training]
+        )
+        for (source, right, answer), found in zip(mistakes, near):
+            kind = kind_of_mistake(source, answer)
+            rows.append(
+                (
+                    source,
+                    right,
+                    answer or "(nothing)",
+                    kind,
+                    rule_class(source),
+                    f"{found.nearest}, {found.distance}",
+                    name,
+                )
+            )
+        told.append(
+            f"{name}: {len(mistakes)} of {len(load_pairs(record['training']['data'], 'val')):,}"
+            " words wrong"
+        )
+        if not mistakes:
+            rows.append(("none", "", "", "", "", "", name))
+        if len(mistakes) > MOST:
+            rows.append((f"{len(mistakes) - MOST} more", "", "", "", "", "", name))
+    columns = (
+        "word",
+        "right answer",
+        "its answer",
+        "kind of mistake",
+        "class",
+        "nearest training word, letters to change",
+        "run",
+    )
+    return Table(
+        "Wrong validation words, all of them up to a dozen a run.",
+        columns,
+        tuple(rows),
+        reading="; ".join(told) + ".",
+    )
+
+
+def shipped_table(shipped: Mapping[str, Mapping[str, Any]], best: Mapping[str, Outcome]) -> Table:
+    """Each best model on validation words, mean over seeds, and the shipped one of them on the test
+    words, which are read only here.
+
+    Args:
+        shipped: for each model that is shipped, its part of assets/results/beyond.json.
+        best: for each model, shipped or not, the outcome of its row.
+
+    Raises:
+        ValueError: if there is no model.
+    """
+    rows = []
+    for name, outcome in best.items():
+        accuracies = outcome.values("val_accuracy")
+        over_seeds = f"{mean(accuracies):.2%}" if accuracies else "not run yet"
+        if len(accuracies) > 1:
+            over_seeds += f" ± {stdev(accuracies):.2%}"
+        own = shipped.get(name)
+        cells = (
+            ("not shipped yet", "", "")
+            if own is None
+            else (_right(own["validation"]), _right(own["test"]), str(own["seed"]))
+        )
+        size = f"{outcome.records[0]['parameters']:,}" if outcome.records else ""
+        student = f"{outcome.row.student.val_accuracy:.1%}" if outcome.row.student else ""
+        rows.append((outcome.row.label, size, over_seeds, str(len(accuracies)), *cells, student))
+    columns = (
+        "",
+        "parameters",
+        "validation words right",
+        "seeds",
+        "shipped: validation",
+        "shipped: test",
+        "its seed",
+        "the student: validation",
+    )
+    done = [
+        f"{best[name].row.label} {own['test']['wrong'][0]} of {own['test']['wrong'][1]:,}"
+        for name, own in shipped.items()
+    ]
+    reading = (
+        f"Wrong test words of the shipped models: {'; '.join(done)}."
+        if done
+        else "No model is shipped yet."
+    )
+    return Table(
+        "The best models, and the only look at the test words.",
+        columns,
+        tuple(rows),
+        frozenset(range(1, 8)),
+        reading=reading,
+    )
+
+
+def _right(found: Mapping[str, Any]) -> str:
+    wrong, asked = found["wrong"]
+    return f"{1 - wrong / asked:.2%} ({asked - wrong:,} of {asked:,})"

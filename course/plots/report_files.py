@@ -1,0 +1,92 @@
+"""The lab report on disk: a table as CSV and a figure as SVG for each experiment, from the records
+alone, always the same bytes.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from course.lab.catalogue import EXPERIMENTS
+from course.lab.grid import Experiment
+from course.lab.records import RECORDS, find_records
+from course.lab.tables import Records, as_csv, outcomes, table
+from course.lab.verdicts.readings import crossing_of
+from course.plots.experiments import Measured, plot_lines, plot_loss_curves, plot_rows
+from course.plots.style import Picture
+from nmt.checkpoints import write_whole
+
+RESULTS = RECORDS.parent
+
+
+def picture(experiment: Experiment, records: Records) -> Picture:
+    """The experiment's figure: curves where what varies is a number, else rows side by side."""
+    rows = [
+        Measured(
+            outcome.row.label,
+            tuple(outcome.values("val_accuracy")),
+            outcome.row.student.val_accuracy if outcome.row.student else None,
+            outcome.row.x,
+            outcome.row.line,
+        )
+        for outcome in outcomes(experiment, records)
+    ]
+    if all(row.x is not None for row in rows) and experiment.name != "eight-runs":
+        crossing = crossing_of(experiment, records) if experiment.name == "data-size" else None
+        marks, note = crossing if crossing else ((), "")
+        return plot_lines(rows, experiment.axis, log=experiment.log, marks=marks, note=note)
+    return plot_rows(rows, experiment.axis)
+
+
+def loss_curves(experiment: Experiment, records: Records) -> Picture | None:
+    """The losses over the epochs of each row that is run, one panel a row; None if none is."""
+    runs: dict[str, list[list[Mapping[str, Any]]]] = {
+        outcome.row.label: [record["epochs"] for record in outcome.records if record["epochs"]]
+        for outcome in outcomes(experiment, records)
+    }
+    runs = {label: seeds for label, seeds in runs.items() if seeds}
+    return plot_loss_curves(runs) if runs else None
+
+
+def files(records: Records) -> Iterator[tuple[str, str]]:
+    """Every file of the report: its place below assets/results/, and its content."""
+    for experiment in EXPERIMENTS.values():
+        yield f"tables/{experiment.name}.csv", as_csv(table(experiment, records))
+        yield f"figures/{experiment.name}.svg", described(picture(experiment, records))
+    curves = loss_curves(EXPERIMENTS["eight-runs"], records)
+    if curves is not None:
+        yield "figures/eight-runs-losses.svg", described(curves)
+
+
+def described(figure: Picture) -> str:
+    """The figure as SVG that tells its words to whoever can't see it: the reading as its title, the
+    alt text as its description.
+    """
+    start = figure.svg.index("<svg")
+    end = figure.svg.index(">", start) + 1
+    words = (
+        f"\n <title>{html.escape(figure.reading)}</title>\n <desc>{html.escape(figure.alt)}</desc>"
+    )
+    lines = (figure.svg[:end] + words + figure.svg[end:]).splitlines()
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def write_report(records: Path = RECORDS, results: Path = RESULTS) -> list[Path]:
+    """Write all tables and figures, each whole, and only where something changed.
+
+    Args:
+        records: the folder with the records.
+        results: the folder that gets `tables/` and `figures/`.
+
+    Returns:
+        The files that changed.
+    """
+    changed = []
+    for name, content in files(find_records(records)):
+        path = results / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != content:
+            write_whole(path, content.encode())
+            changed.append(path)
+    return changed

@@ -1,0 +1,195 @@
+"""Figures of how long scans take: against length, against width, for the two ways to write the
+loop, and compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+from course.plots.scans import SCAN_COLOURS, SCAN_NAMES, scan_style
+from course.plots.style import INK, NEUTRAL, Picture, finish, new_figure
+
+Row = Mapping[
+    str, Any
+    # one measurement: "method", "length", "numbers", and "forward" and "both" with "median" and
+    # "fastest" seconds
+]
+PARTS = {"forward": "forward", "both": "forward + backward"}
+
+
+def plot_scan_times(rows: Sequence[Row], title: str = "") -> Picture:
+    """Milliseconds against length, forward and forward + backward, one line a method (the median of
+    several runs).
+
+    Raises ValueError without any measurement.
+    """
+    if not rows:
+        raise ValueError(
+            "there is no measurement to draw; choose another width or number of threads"
+        )
+    figure, axes = new_figure(9, 3.5, columns=2, sharey=True)
+    for axis, (part, name) in zip(axes, PARTS.items(), strict=True):
+        _draw_lines(axis, rows, "length", part)
+        axis.set(xlabel="length L", title=name)
+    axes[0].set_ylabel("milliseconds")
+    axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    if title:
+        figure.suptitle(title, fontsize=11)
+    winners = "; ".join(
+        f"L = {length:,}: {_winner(rows, length)}"
+        for length in sorted({row["length"] for row in rows})
+    )
+    return finish(
+        figure,
+        alt=(
+            "Two log-log plots of milliseconds against length, forward alone and forward with"
+            " backward, one line for each way to scan."
+        ),
+        reading=f"Quickest forward and backward at {winners}.",
+    )
+
+
+def plot_two_loops(rows: Sequence[Row]) -> Picture:
+    """Forward + backward of the loop written a[:, t], written with `unbind`, and as one step for
+    autograd, against length.
+    """
+    loops = [row for row in rows if row["method"] in ("sequential_indexed", "sequential", "fast")]
+    figure, axis = new_figure(7, 3.6)
+    _draw_lines(axis, loops, "length", "both")
+    axis.set(
+        xlabel="length L",
+        ylabel="milliseconds",
+        title="One loop, written three ways: forward + backward",
+    )
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    longest = max(row["length"] for row in loops if row["method"] == "sequential_indexed")
+    seconds = {row["method"]: row["both"]["median"] for row in loops if row["length"] == longest}
+    against_unbind, against_fast = (
+        seconds["sequential_indexed"] / seconds[other] for other in ("sequential", "fast")
+    )
+    return finish(
+        figure,
+        alt=(
+            "A log-log plot of milliseconds against length with three lines: the indexed loop bends"
+            " upwards and leaves the other two."
+        ),
+        reading=(
+            f"At L = {longest:,} the indexed loop takes {against_unbind:.0f} times as long as the"
+            f" same loop over unbind, and {against_fast:.0f} times as long as the fast one."
+        ),
+    )
+
+
+def plot_times_by_width(rows: Sequence[Row]) -> Picture:
+    """Microseconds for each position of the sequence against the numbers in one state, at one
+    length: where the tree loses to the loop.
+    """
+    length = rows[0]["length"]
+    figure, axis = new_figure(7, 3.6)
+    _draw_lines(axis, rows, "numbers", "both", scale=1e6 / length)
+    axis.set(
+        xlabel="numbers in one state h",
+        ylabel="microseconds a position",
+        title=f"Forward + backward at L = {length:,}",
+    )
+    widths = sorted({row["numbers"] for row in rows})
+    winners = {
+        width: _winner([row for row in rows if row["numbers"] == width], length) for width in widths
+    }
+    crossing = next((width for width in widths if winners[width] == SCAN_NAMES["fast"]), None)
+    if crossing is not None:
+        axis.axvline(crossing, color=NEUTRAL, linewidth=0.8)
+    axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    reading = (
+        f"With {widths[0]} numbers in a state the quickest is {winners[widths[0]]}, with"
+        f" {widths[-1]:,} it is {winners[widths[-1]]}"
+    )
+    return finish(
+        figure,
+        alt=(
+            "A log-log plot of microseconds a position against the size of the state. The fast loop"
+            " is flat and rises late; the trees start far below it, rise early and cross it."
+        ),
+        reading=reading + (f"; the fast loop wins from {crossing:,} on." if crossing else "."),
+    )
+
+
+def plot_compiled(rows: Sequence[Row]) -> Picture:
+    """Plain and compiled milliseconds (forward + backward), and the seconds that compiling takes,
+    against length.
+    """
+    figure, (left, right) = new_figure(9, 3.4, columns=2)
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    for method in methods:
+        mine = [row for row in rows if row["method"] == method]
+        lengths = [row["length"] for row in mine]
+        colour = SCAN_COLOURS[method]
+        for kind, style in (("plain", "-"), ("compiled", ":")):
+            label = SCAN_NAMES[method] + (", compiled" if kind == "compiled" else "")
+            times = [1e3 * row[kind]["both"]["median"] for row in mine]
+            left.loglog(
+                lengths, times, color=colour, linestyle=style, marker="o", markersize=4, label=label
+            )
+        right.loglog(
+            lengths,
+            [row["compile_seconds"] for row in mine],
+            color=colour,
+            marker="s",
+            markersize=4,
+        )
+    for axis in (left, right):
+        label_places(axis, [row["length"] for row in rows])
+    left.set(xlabel="length L", ylabel="milliseconds", title="One run, forward + backward")
+    right.set(xlabel="length L", ylabel="seconds", title="Compiling, once for each length")
+    left.set_ylim(bottom=0.1)
+    right.set_ylim(bottom=1)
+    figure.legend(loc="outside right center", frameon=False)
+    longest = max(row["length"] for row in rows)
+    gains = [
+        f"{SCAN_NAMES[row['method']]}"
+        f" {row['plain']['both']['median'] / row['compiled']['both']['median']:.1f} times as quick"
+        f" after {row['compile_seconds']:.0f} s"
+        for row in rows
+        if row["length"] == longest
+    ]
+    return finish(
+        figure,
+        alt=(
+            "Left, milliseconds against length for each scan, plain as full and compiled as dotted"
+            " lines; right, the seconds of compiling."
+        ),
+        reading=f"At L = {longest} compiling makes {'; '.join(gains)}.",
+    )
+
+
+def _draw_lines(axis: Axes, rows: Iterable[Row], x: str, part: str, scale: float = 1e3) -> None:
+    rows = list(rows)
+    for method in dict.fromkeys(row["method"] for row in rows):
+        mine = sorted((row for row in rows if row["method"] == method), key=lambda row: row[x])
+        style = scan_style(method) | ({"linewidth": 3.0} if method == "fast" else {})
+        axis.loglog(
+            [row[x] for row in mine], [scale * row[part]["median"] for row in mine], **style
+        )
+    label_places(axis, [row[x] for row in rows])
+    axis.grid(axis="y", color=INK, alpha=0.1)
+
+
+def label_places(axis: Axes, places: Iterable[float]) -> None:
+    """Write each measured place at the logarithmic x axis, and plain numbers at both axes: 1,000
+    instead of 10³.
+    """
+    ticks = sorted(set(places))
+    axis.set_xticks(ticks, [f"{place:,}" for place in ticks], rotation=45, fontsize=8)
+    axis.minorticks_off()
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+
+
+def _winner(rows: Iterable[Row], length: int) -> str:
+    best = min(
+        (row for row in rows if row["length"] == length), key=lambda row: row["both"]["median"]
+    )
+    return SCAN_NAMES[best["method"]]

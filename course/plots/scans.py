@@ -1,0 +1,240 @@
+"""Figures of scans: what a recurrence remembers, how neighbours are joined round by round, and what
+that costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from matplotlib.axes import Axes
+
+from course.lab.scan_steps import Cost, Join, Span, watch
+from course.plots.style import (
+    INK,
+    MAMBA,
+    MODEL,
+    NEUTRAL,
+    SOURCE,
+    TARGET,
+    TRANSFORMER,
+    TRUTH,
+    Picture,
+    finish,
+    new_figure,
+)
+from nmt.parallel_scan import Prefix, blelloch, chunked, hillis_steele, one_by_one, sklansky
+from nmt.scan import scan
+
+SCAN_NAMES = {
+    "sequential": "loop, unbind",
+    "sequential_indexed": "loop, a[:, t]",
+    "fast": "fast loop",
+    "chunked": "chunked",
+    "hillis_steele": "Hillis–Steele",
+    "sklansky": "Sklansky",
+    "blelloch": "Blelloch",
+    "heinsen": "Heinsen, log space",
+    "log_pairs": "log pairs",
+    "one_by_one": "one by one",
+}
+SCAN_COLOURS = {
+    "sequential": NEUTRAL,
+    "sequential_indexed": TARGET,
+    "fast": TRUTH,
+    "chunked": MAMBA,
+    "hillis_steele": SOURCE,
+    "sklansky": TRANSFORMER,
+    "blelloch": MODEL,
+    "heinsen": INK,
+    "log_pairs": INK,
+    "one_by_one": NEUTRAL,
+}
+SCAN_LINES = dict.fromkeys(SCAN_NAMES, "-") | {"hillis_steele": "--", "log_pairs": "--"}
+SCAN_MARKERS = dict(zip(SCAN_NAMES, "osD^v<>xPo", strict=True))
+PREFIXES: dict[str, Prefix] = {
+    "one_by_one": one_by_one,
+    "chunked": chunked,
+    "hillis_steele": hillis_steele,
+    "sklansky": sklansky,
+    "blelloch": blelloch,
+}
+
+
+def scan_style(method: str) -> dict[str, Any]:
+    """How the line of a scan looks in every figure: colour, dash, marker and name."""
+    return {
+        "color": SCAN_COLOURS[method],
+        "linestyle": SCAN_LINES[method],
+        "marker": SCAN_MARKERS[method],
+        "markersize": 4,
+        "label": SCAN_NAMES[method],
+    }
+
+
+def plot_recurrence(decays: Sequence[float], inputs: Sequence[float]) -> Picture:
+    """The states of h_t = a h_{t−1} + b_t for the same inputs b and several constant decays a."""
+    figure, (above, below) = new_figure(6.5, 3.4, rows=2, sharex=True, height_ratios=[1, 2])
+    positions = range(1, len(inputs) + 1)
+    above.bar(positions, inputs, width=0.4, color=SOURCE)
+    above.set(ylabel="input b", title="The same inputs, three decays a")
+    b = torch.tensor([list(inputs)], dtype=torch.float64)
+    last = {}
+    for decay, colour, marker in zip(decays, (TARGET, MODEL, TRUTH), "v^o", strict=True):
+        h = scan(torch.full_like(b, decay), b)[0].tolist()
+        below.plot(positions, h, color=colour, marker=marker, markersize=4, label=f"a = {decay:g}")
+        last[decay] = h[-1] / sum(inputs)
+    below.set(xlabel="position t", ylabel="state h", xticks=range(1, len(inputs) + 1))
+    below.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    kept = ", ".join(f"{share:.0%} with a = {decay:g}" for decay, share in last.items())
+    return finish(
+        figure,
+        alt=(
+            "Bars of a few inputs above; below, three curves that jump at each input and decay"
+            " after it, quickly, slowly and hardly."
+        ),
+        reading=f"At the end the state still holds this share of all that came in: {kept}.",
+    )
+
+
+def plot_rounds(method: str, length: int, round_shown: int | None = None) -> Picture:
+    """Who joins whom: `method` (a key of `PREFIXES`) on `length` positions, drawn up to
+    `round_shown` (all rounds without it).
+
+    Every node names the steps it holds joined; up to 8 positions it shows their pair (a, b), for a
+    = ½ and b = 1, 2, 3 … . Raises ValueError for an unknown method, fewer than 2 or more than 16
+    positions, or a round that does not exist.
+    """
+    if method not in PREFIXES:
+        raise ValueError(f"unknown scan {method!r}; choose one of {', '.join(PREFIXES)}")
+    if not 2 <= length <= 16:
+        raise ValueError(f"a legible drawing has 2 to 16 positions, not {length}")
+    rounds = watch(PREFIXES[method], length)
+    shown = len(rounds) if round_shown is None else round_shown
+    if not 0 <= shown <= len(rounds):
+        raise ValueError(
+            f"{SCAN_NAMES[method]} on {length} positions has rounds 0 (the inputs) to"
+            f" {len(rounds)}, not {shown}"
+        )
+    figure, axis = new_figure(min(10.0, 0.9 + 0.9 * length), 0.9 + 0.56 * (len(rounds) + 1))
+    place = {(t, t): 0 for t in range(1, length + 1)}  # span → the round that made it last
+    for span in place:
+        _draw_node(axis, span, 0, length, fresh=shown == 0)
+    for number, joins in enumerate(rounds[:shown], start=1):
+        for join in joins:
+            _draw_join(axis, join, place, number, fresh=number == shown)
+        for join in joins:
+            _draw_node(axis, join.whole, number, length, fresh=number == shown)
+            place[join.whole] = number
+    axis.set(
+        xlim=(0.4, length + 0.6),
+        ylim=(len(rounds) + 0.5, -0.5),
+        xlabel="position t",
+        ylabel="round",
+    )
+    axis.set_xticks(range(1, length + 1))
+    axis.set_yticks(range(len(rounds) + 1), ["inputs", *map(str, range(1, len(rounds) + 1))])
+    axis.tick_params(length=0)
+    known = sum((1, t) in place for t in range(1, length + 1))
+    done = "The inputs, each a step (a, b)." if shown == 0 else _joins(len(rounds[shown - 1]))
+    return finish(
+        figure,
+        alt=(
+            f"A drawing of the {SCAN_NAMES[method]} scan on {length} positions: nodes in rows, one"
+            " row a round, lines from the two nodes that each new node joins."
+        ),
+        reading=(
+            f"{SCAN_NAMES[method]}, round {shown} of {len(rounds)}: {done} {known} of {length}"
+            " positions know their state (green)."
+        ),
+    )
+
+
+def _draw_join(axis: Axes, join: Join, place: Mapping[Span, int], number: int, fresh: bool) -> None:
+    for part in join:
+        column = part[1]  # the value waits in its column until the row above, then crosses over
+        axis.plot(
+            [column, column, join.whole[1]],
+            [place[part], number - 1, number],
+            color=INK if fresh else NEUTRAL,
+            linewidth=1.8 if fresh else 0.7,
+            alpha=1.0 if fresh else 0.6,
+            zorder=1,
+        )
+
+
+def _draw_node(axis: Axes, span: Span, number: int, length: int, fresh: bool) -> None:
+    first, last = span
+    colour = TRUTH if first == 1 else SOURCE if first == last else MODEL
+    label = f"{first}–{last}" if first != last else f"{first}"
+    if length <= 8:
+        a, b = _joined(span)
+        label += f"\n({a:.2g}, {b:.3g})"
+    axis.text(
+        last,
+        number,
+        label,
+        ha="center",
+        va="center",
+        fontsize=8,
+        color=INK,
+        zorder=2,
+        bbox={
+            "boxstyle": "round,pad=0.25",
+            "facecolor": "white",
+            "edgecolor": colour,
+            "linewidth": 2.6 if fresh else 1.3,
+        },
+    )
+
+
+def _joined(span: Span) -> tuple[float, float]:
+    """The pair of the steps first … last joined, for a = ½ and b = 1, 2, 3 … ."""
+    a, b = 1.0, 0.0
+    for t in range(span[0], span[1] + 1):
+        a, b = 0.5 * a, 0.5 * b + t
+    return a, b
+
+
+def _joins(number: int) -> str:
+    if number == 0:
+        return "No joins in this round: what is handed on here has nothing before it."
+    return f"{number} {'join' if number == 1 else 'joins, side by side'}."
+
+
+def plot_work_and_depth(costs: Mapping[str, Mapping[int, Cost]]) -> Picture:
+    """Compositions in all (work) and rounds that wait for each other (depth) against length;
+    `costs` maps a method to {length: Cost}.
+    """
+    figure, (left, right) = new_figure(9, 3.4, columns=2)
+    for method, by_length in costs.items():
+        left.loglog(
+            list(by_length), [cost.work for cost in by_length.values()], **scan_style(method)
+        )
+        right.loglog(
+            list(by_length), [cost.depth for cost in by_length.values()], **scan_style(method)
+        )
+    left.set(xlabel="length L", ylabel="compositions in all", title="Work")
+    right.set(xlabel="length L", ylabel="rounds, one after the other", title="Depth")
+    right.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    longest = max(next(iter(costs.values())))
+    loop = costs["one_by_one"][longest]
+    parts = [
+        f"{SCAN_NAMES[method]} {by_length[longest].work / loop.work:.1f} times the work in"
+        f" {by_length[longest].depth} rounds"
+        for method, by_length in costs.items()
+        if method != "one_by_one"
+    ]
+    return finish(
+        figure,
+        alt=(
+            "Two log-log plots against length. Work: all lines rise at least like the loop's,"
+            " Hillis–Steele and Sklansky steeper. Depth: the loop rises like the length, chunks"
+            " like its root, the trees hardly."
+        ),
+        reading=(
+            f"At L = {longest:,} the loop needs {loop.depth:,} rounds. Against it:"
+            f" {'; '.join(parts)}."
+        ),
+    )

@@ -1,0 +1,171 @@
+"""The one figure style of the course: colours with fixed meanings, and a `Picture` that carries its
+own words.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nmt.files import write_whole
+
+# Okabe & Ito's palette (2008): eight colours that stay apart for colour-blind readers. Each keeps
+# one meaning.
+SOURCE = "#0072B2"  # blue: letters and positions of the English word
+TARGET = "#D55E00"  # vermilion: letters and positions of the Pig Latin word
+TRUTH = "#009E73"  # green: what the rule says
+MODEL = "#CC79A7"  # purple: what any model says, where it is not named
+TRANSFORMER = "#56B4E9"  # sky blue
+MAMBA = "#E69F00"  # orange
+NEUTRAL = "#595959"  # grey: axes, baselines, chance
+INK = "#1a1a1a"
+SERIES = [
+    SOURCE,
+    TARGET,
+    TRUTH,
+    MODEL,
+    MAMBA,
+    TRANSFORMER,
+    NEUTRAL,
+]  # for curves without a fixed meaning, in this order
+
+# Discs that carry a letter (Tol's muted palette, 2021): vowels dark, consonants light, so that they
+# also differ without colour.
+VOWEL = "#882255"  # wine
+# sand; y, which the rule takes for either, is white with a rim of wine; other signs are grey
+CONSONANT = "#ddcc77"
+
+SEQUENTIAL = (  # weights in [0, 1]: white is none, dark is all; no hue of a source, target or truth
+    "Purples"
+)
+DIVERGING = "PuOr"  # signed values, centred on zero
+
+_STYLE: Any = {
+    "figure.facecolor": (
+        "white"
+    ),  # an opaque card: the same contrast in JupyterLab's light and dark theme
+    "axes.facecolor": "white",
+    "axes.edgecolor": NEUTRAL,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.labelsize": 10,
+    "font.family": "DejaVu Sans",  # shipped with matplotlib, so figures look alike everywhere
+    "font.size": 10,
+    "legend.frameon": False,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "nmt",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A finished figure with the words that belong to it.
+
+    `reading` is one sentence that says what to see, computed from the plotted numbers where
+    possible. `alt` describes the figure to a reader who does not see it. Notebooks show the image
+    with both; `str(picture)` is the reading, so that stored text outputs can be compared from run
+    to run.
+    """
+
+    png: bytes
+    draw_svg: Callable[[], str] = field(
+        repr=False, compare=False
+    )  # done when first asked for: explorers only show the PNG
+    width: int
+    alt: str
+    reading: str
+
+    def __repr__(self) -> str:
+        return f"Figure. {self.reading}"
+
+    @cached_property
+    def svg(self) -> str:
+        """The figure as SVG, for files."""
+        return self.draw_svg()
+
+    def to_html(self) -> str:
+        """An `<img>` with alt text and a visible caption, self-contained, for outputs and for
+        `ipywidgets.HTML`.
+        """
+        data = base64.b64encode(self.png).decode()
+        return (
+            f'<figure style="margin:0"><img alt="{html.escape(self.alt, quote=True)}"'
+            f' width="{self.width}" '
+            'style="max-width:100%;height:auto;background:#fff;border-radius:6px"'
+            f' src="data:image/png;base64,{data}">'
+            f"<figcaption>{html.escape(self.reading)}</figcaption></figure>"
+        )
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def save(self, path: str | Path) -> None:
+        """Write the figure as `.svg` or `.png`, by the ending of `path`."""
+        path = Path(path)
+        if path.suffix == ".svg":
+            write_whole(path, self.svg.encode())
+        elif path.suffix == ".png":
+            write_whole(path, self.png)
+        else:
+            raise ValueError(
+                f"{path.name}: a picture is saved as .svg or .png, not"
+                f" {path.suffix or 'without an ending'}"
+            )
+
+
+def new_figure(
+    width: float = 7.0, height: float = 3.5, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[Figure, Any]:
+    """A figure of `width` × `height` inches in the course's style, with its axes (one, or an array
+    as in `subplots`).
+
+    It belongs to no global state (no pyplot), so nothing leaks between cells.
+    """
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, figure.subplots(rows, columns, **options)
+
+
+def finish(figure: Figure, *, alt: str, reading: str) -> Picture:
+    """Render `figure` as PNG for notebooks (and, when asked for, as SVG for files), and bind it to
+    its words.
+    """
+    if not alt.strip() or not reading.strip():
+        raise ValueError("a picture needs alt text and a one-sentence reading")
+
+    def draw_svg() -> str:
+        svg = io.StringIO()
+        with rc_context(_STYLE):
+            figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        return svg.getvalue()
+
+    png = io.BytesIO()
+    with rc_context(_STYLE):
+        figure.savefig(png, format="png", dpi=144, metadata={"Software": None})
+    return Picture(png.getvalue(), draw_svg, round(figure.get_figwidth() * 72), alt, reading)
+
+
+def label_letters(axis: Axes, which: str, letters: Sequence[str], colour: str = "") -> None:
+    """Put one letter at every tick of the `which` ("x" or "y") axis, in `colour`, or that of source
+    (x) or target (y).
+    """
+    colour = colour or (SOURCE if which == "x" else TARGET)
+    set_ticks = axis.set_xticks if which == "x" else axis.set_yticks
+    set_ticks(range(len(letters)), list(letters))
+    for label in axis.get_xticklabels() if which == "x" else axis.get_yticklabels():
+        label.set_color(colour)

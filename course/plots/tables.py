@@ -1,0 +1,202 @@
+"""Tables of results as a reader sees them: rounded, with a caption, in the colours of the page, and
+the same as plain text.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from course.lab.grid import Experiment
+from course.lab.tables import NOT_RUN, Records, table
+from course.lab.verdicts import FAILS, HOLDS, IN_PART, OPEN, Verdict
+from course.lab.verdicts.readings import read_rows
+
+SIGNS = {HOLDS: "✓", IN_PART: "◐", FAILS: "✗", OPEN: "…"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its caption: the first cell of each row names the row, `numbers` are the columns
+    that are set flush right.
+
+    A cell that is a pair is a link: what it says, and where it leads. `strong` are rows to be set
+    in bold type. `reading` says below the table what to see in it, a line for each sentence or two.
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | tuple[str, str], ...], ...]
+    numbers: frozenset[int] = frozenset()
+    strong: frozenset[int] = frozenset()
+    reading: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.rows or any(len(row) != len(self.columns) for row in self.rows):
+            raise ValueError(
+                f"a table of {len(self.columns)} columns needs at least one row, and so many cells"
+                " in each"
+            )
+
+    def __repr__(self) -> str:
+        cells = [self.columns, *([_text(cell) for cell in row] for row in self.rows)]
+        widths = [max(len(row[place]) for row in cells) for place in range(len(self.columns))]
+        lines = []
+        for row in cells:
+            padded = [
+                cell.rjust(w) if place in self.numbers else cell.ljust(w)
+                for place, (cell, w) in enumerate(zip(row, widths))
+            ]
+            lines.append("  ".join(padded).rstrip())
+        return "\n".join([f"Table. {self.caption}", *lines, *self.reading.splitlines()])
+
+    def to_html(self) -> str:
+        """The table; it takes its colours from the page, so that it reads in the light and the dark
+        theme.
+        """
+
+        def cell(
+            kind: str, content: str | tuple[str, str], place: int, scope: str = "", style: str = ""
+        ) -> str:
+            text = html.escape(_text(content))
+            inner = (
+                text
+                if isinstance(content, str)
+                else f'<a href="{html.escape(content[1])}">{text}</a>'
+            )
+            align = "right" if place in self.numbers else "left"
+            scope = f' scope="{scope}"' if scope else ""
+            return (
+                f'<{kind}{scope} style="text-align:{align};vertical-align:top;padding:4px'
+                f' 8px{style}">{inner}</{kind}>'
+            )
+
+        head = "".join(cell("th", name, place, "col") for place, name in enumerate(self.columns))
+        body = []
+        for number, row in enumerate(self.rows):
+            weight = f";font-weight:{'bold' if number in self.strong else 'normal'}"
+            cells = [
+                cell("th", row[0], 0, "row", weight),
+                *(cell("td", c, p, style=weight) for p, c in enumerate(row[1:], 1)),
+            ]
+            body.append(f"<tr>{''.join(cells)}</tr>")
+        caption = (
+            '<caption style="caption-side:top;text-align:left;padding:4px'
+            f' 0">{html.escape(self.caption)}</caption>'
+        )
+        said = "".join(f"<p>{html.escape(line)}</p>" for line in self.reading.splitlines())
+        table = (
+            f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+        )
+        return f'<div style="overflow-x:auto">{table}</div>{said}'
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def _text(cell: str | tuple[str, str]) -> str:
+    return cell if isinstance(cell, str) else cell[0]
+
+
+COLUMNS = (
+    "",
+    "words right, ± spread",
+    "p",
+    "loss: validation, training",
+    "training words right",
+    "parameters",
+    "seconds",
+    "the student: right, loss",
+    "runs",
+)
+
+
+def experiment_table(experiment: Experiment, records: Records) -> Table:
+    """The experiment's table, from the same cells as its CSV file: means over seeds, ± their
+    standard deviation.
+
+    p is that of the paired test over words against the best row on the same words, "best" that row
+    itself.
+    """
+    found = table(experiment, records)
+    rows = tuple(_row(cells) for cells in found)
+    strong = frozenset(place for place, cells in enumerate(found) if cells["against_the_best"])
+    caption = f"{experiment.question} Bold: the highest mean on its set of validation words."
+    return Table(
+        caption, COLUMNS, rows, frozenset(range(1, 8)), strong, read_rows(experiment, records)
+    )
+
+
+def _row(cells: Mapping[str, str]) -> tuple[str, ...]:
+    if cells["seeds"] == "0":
+        return (cells["row"], NOT_RUN, "", "", "", "", "", _student(cells), "none")
+    return (
+        cells["row"],
+        _percent(cells["val_accuracy"], cells["val_accuracy_sd"]),
+        cells["against_the_best"] or cells["p"],
+        ", ".join(
+            f"{float(cells[key]):.3f}" if cells[key] else "not finite"
+            for key in ("val_loss", "train_loss")
+        ),
+        _percent(cells["train_accuracy"]),
+        f"{int(cells['parameters']):,}",
+        f"{int(cells['cpu_seconds']):,}",
+        _student(cells),
+        cells["runs"],
+    )
+
+
+def _student(cells: Mapping[str, str]) -> str:
+    return (
+        f"{_percent(cells['student_val_accuracy'])}, {cells['student_val_loss']}"
+        if cells["student_val_accuracy"]
+        else ""
+    )
+
+
+def _percent(share: str, spread: str = "") -> str:
+    """A cell of the CSV file in percent, with one digit behind the point."""
+    if not share:
+        return ""
+    return f"{100 * float(share):.1f}" + (f" ± {100 * float(spread):.1f}" if spread else "") + "%"
+
+
+def verdict_table(
+    verdicts: Sequence[Verdict],
+    *numbers: str,
+    caption: str = "What the student claimed, and what our runs say.",
+) -> Table:
+    """Claims and their verdicts, each with its reason and where the course looks at it.
+
+    Args:
+        verdicts: of which to choose.
+        numbers: which claims, such as "4a", or the beginning of a claim's words; all, where none is
+            given.
+        caption: above the table.
+
+    Raises:
+        ValueError: if a number names no claim.
+    """
+    chosen = []
+    for number in numbers:
+        found = [one for one in verdicts if one.number == number] or [
+            one for one in verdicts if one.claim.startswith(number)
+        ]
+        if not found:
+            raise ValueError(
+                f"no claim {number!r}; there are"
+                f" {', '.join(dict.fromkeys(one.number for one in verdicts))}"
+            )
+        chosen += found
+    rows = tuple(
+        (
+            one.number,
+            one.claim,
+            f"{SIGNS[one.verdict]} {one.verdict}",
+            one.reason,
+            (one.place, f"{one.place.split(',')[0]}.ipynb"),
+        )
+        for one in (chosen if numbers else verdicts)
+    )
+    return Table(caption, ("claim", "what it says", "verdict", "because", "where"), rows)

@@ -1,0 +1,273 @@
+"""Figures of training and of its result: learning curves, mistakes by group, runs side by side,
+accuracy against loss.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
+
+from course.plots.style import INK, MODEL, NEUTRAL, Picture, finish, new_figure
+from nmt.data import VOCABULARY, WordPair
+from nmt.pig_latin import RULE_CLASSES
+
+GUESSING = math.log(
+    VOCABULARY.size
+)  # nats per character of whoever holds all 29 tokens for equally likely
+_KINDS = {"rule class": "rule class", "word length": "length of the English word (letters)"}
+
+
+def plot_learning_curves(rows: Sequence[Mapping[str, Any]], *, epochs: int = 0) -> Picture:
+    """How a run went: loss and word accuracy after each epoch, on the training and on the
+    validation words.
+
+    Args:
+        rows: one mapping an epoch with "epoch", "train_loss", "val_loss" (nats per character),
+            "train_accuracy" and "val_accuracy" (shares of words): `state.progress.epochs`, or the
+            "epochs" of a record.
+        epochs: room to leave on the axis for a run that is still going on, in epochs.
+
+    Raises:
+        ValueError: if there is no row yet.
+    """
+    if not rows:
+        raise ValueError("no epoch is finished yet, so there is no curve to draw")
+    done, last = [row["epoch"] for row in rows], rows[-1]
+    figure, (left, right) = new_figure(8.5, 3.2, 1, 2)
+    for axis, what in ((left, "loss"), (right, "accuracy")):
+        marker = "o" if len(rows) < 4 else ""
+        axis.plot(
+            done,
+            [row[f"train_{what}"] for row in rows],
+            "--",
+            color=NEUTRAL,
+            marker=marker,
+            label="training words",
+        )
+        axis.plot(
+            done,
+            [row[f"val_{what}"] for row in rows],
+            color=MODEL,
+            marker=marker,
+            lw=2,
+            label="validation words",
+        )
+        axis.set_xlabel("epoch")
+        axis.set_xlim(0.5, max(epochs, last["epoch"]) + 0.5)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    left.axhline(GUESSING, color=NEUTRAL, lw=1, ls=":")
+    left.annotate(f"guessing: log {VOCABULARY.size} = {GUESSING:.2f}", (0.98, GUESSING), xycoords=("axes fraction", "data"), ha="right",
+                  va="bottom", fontsize=9, color=NEUTRAL)  # fmt: skip
+    left.set_yscale("log")
+    smallest = min(min(row["train_loss"], row["val_loss"]) for row in rows)
+    left.set_ylim(min(0.1, 0.8 * smallest), 6)
+    left.yaxis.set_major_formatter(lambda value, _place: f"{value:g}")
+    left.yaxis.set_minor_formatter(NullFormatter())
+    left.set_ylabel("loss (nats per character)")
+    _percent_axis(right, "words spelled right")
+    right.legend(
+        loc="lower right" if last["train_accuracy"] > 0.5 else "upper right", frameon=False
+    )
+    reading = (
+        f"After epoch {last['epoch']} the loss on validation words is {last['val_loss']:.2g} nats"
+        f" per character (guessing: {GUESSING:.2f}), and {last['val_accuracy']:.1%} of them are"
+        " spelled right."
+    )
+    alt = (
+        f"Two panels, after each of {len(rows)} epochs. Left, on a logarithmic axis: the loss on"
+        f" validation words goes from {rows[0]['val_loss']:.2g} to {last['val_loss']:.2g} nats per"
+        f" character, on training words from {rows[0]['train_loss']:.2g} to"
+        f" {last['train_loss']:.2g}; a dotted line marks guessing. Right: word accuracy goes from"
+        f" {rows[0]['val_accuracy']:.0%} to {last['val_accuracy']:.0%} on validation words and"
+        f" reaches {last['train_accuracy']:.0%} on training words."
+    )
+    return finish(figure, alt=alt, reading=reading)
+
+
+def plot_mistakes(
+    pairs: Sequence[WordPair], wrong: Collection[str], by: str = "rule class"
+) -> Picture:
+    """Which words a model fails on: the share of mistakes in each group of words.
+
+    Args:
+        pairs: all words that were asked.
+        wrong: the English words that were answered wrong.
+        by: how to group: "rule class" or "word length" (in letters).
+
+    Raises:
+        ValueError: if there is no pair, a wrong word is not among the pairs, or for another `by`.
+    """
+    if by not in _KINDS:
+        raise ValueError(f"words are grouped by {' or by '.join(_KINDS)}, not by {by!r}")
+    if not pairs:
+        raise ValueError("there are no words to count mistakes in")
+    if strangers := set(wrong) - {pair.source for pair in pairs}:
+        raise ValueError(
+            f"{min(strangers)!r} is not among the words that were asked; count mistakes on the"
+            " words they were made on"
+        )
+    keys = [pair.rule_class if by == "rule class" else len(pair.source) for pair in pairs]
+    groups = [
+        key
+        for key in (RULE_CLASSES if by == "rule class" else sorted(set(keys), key=int))
+        if key in keys
+    ]
+    totals = [keys.count(group) for group in groups]
+    missed = [
+        sum(key == group and pair.source in wrong for key, pair in zip(keys, pairs))
+        for group in groups
+    ]
+    shares = [count / total for count, total in zip(missed, totals)]
+    figure, axis = new_figure(8.5, 3.0)
+    axis.bar(range(len(groups)), shares, color=MODEL)
+    for place, (share, count, total) in enumerate(zip(shares, missed, totals)):
+        axis.annotate(f"{count}/{total}", (place, share), ha="center", va="bottom", fontsize=8)
+    axis.set_xticks(range(len(groups)), [str(group) for group in groups])
+    axis.set_xlabel(_KINDS[by])
+    _percent_axis(axis, "words spelled wrong")
+    axis.set_ylim(0, min(1.1, max(*shares, 0.01) * 1.2))
+    reading = f"{sum(missed)} of {len(pairs)} words are wrong"
+    if sum(missed):
+        worst = max(range(len(shares)), key=shares.__getitem__)
+        among = (
+            f"of class “{groups[worst]}”" if by == "rule class" else f"of {groups[worst]} letters"
+        )
+        reading += f"; the largest share is {missed[worst]} of {totals[worst]}, among words {among}"
+    counts = ", ".join(
+        f"{group}: {count} of {total}" for group, count, total in zip(groups, missed, totals)
+    )
+    return finish(
+        figure, alt=f"Bars: words spelled wrong by {by}. {counts}.", reading=reading + "."
+    )
+
+
+def plot_comparison(
+    values: Mapping[str, Sequence[float]],
+    *,
+    label: str = "words spelled right",
+    percent: bool = True,
+    dot: str = "one run",
+    baseline: Mapping[str, float] | None = None,
+) -> Picture:
+    """Several variants side by side: each run (seed) a dot, their mean a line, the best mean on
+    top.
+
+    Args:
+        values: for each variant, one number a run.
+        label: what the numbers are, with their unit.
+        percent: whether they are shares, to be shown in percent.
+        dot: what one number belongs to, for the legend.
+        baseline: numbers from elsewhere to compare with, drawn as hollow diamonds.
+
+    Raises:
+        ValueError: if a variant has no run.
+    """
+    if not values or not all(values.values()):
+        raise ValueError("each variant needs at least one run to compare")
+    means = {name: sum(runs) / len(runs) for name, runs in values.items()}
+    order = sorted(means, key=means.__getitem__)  # the best is drawn last, on top
+    figure, axis = new_figure(8.5, 1.1 + 0.45 * len(order))
+    for row, name in enumerate(order):
+        axis.plot(
+            [means[name]] * 2,
+            [row - 0.3, row + 0.3],
+            color=INK,
+            lw=2,
+            label="mean" if not row else None,
+        )
+        axis.plot(
+            values[name],
+            [row] * len(values[name]),
+            "o",
+            color=MODEL,
+            alpha=0.8,
+            label=dot if not row else None,
+        )
+        if baseline and name in baseline:
+            axis.plot([baseline[name]], [row], "D", mfc="none", color=NEUTRAL)
+    if baseline:
+        axis.plot([], [], "D", mfc="none", color=NEUTRAL, label="reported elsewhere")
+    axis.set_yticks(range(len(order)), order)
+    axis.set_ylim(-0.6, len(order) - 0.4)
+    axis.set_xlabel(label)
+    axis.grid(axis="x", color="#dddddd", lw=0.6)
+    axis.set_axisbelow(True)
+    if percent:
+        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axis.legend(loc="best", fontsize=9, frameon=False)
+    show = (lambda value: f"{value:.1%}") if percent else (lambda value: f"{value:.3g}")
+    best, worst = order[-1], order[0]
+    counts = sorted({len(runs) for runs in values.values()})
+    reading = f"{label.capitalize()}: {best} is best with {show(means[best])} on average"
+    reading += f", {worst} last with {show(means[worst])}." if best != worst else "."
+    rows = "; ".join(
+        f"{name} {show(means[name])} (from {show(min(values[name]))} to {show(max(values[name]))})"
+        for name in reversed(order)
+    )
+    if baseline:
+        rows += ". Reported elsewhere: " + "; ".join(
+            f"{name} {show(value)}" for name, value in baseline.items() if name in means
+        )
+    number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    alt = (
+        f"Dots: {label}, {number} for each of {len(values)} variants, with their mean as a line."
+        f" {rows}."
+    )
+    return finish(figure, alt=alt, reading=reading)
+
+
+def plot_loss_against_accuracy(points: Sequence[tuple[float, float]], length: float) -> Picture:
+    """Measured word accuracy against loss, beside exp(−loss · length), which would hold if mistakes
+    came evenly.
+
+    Args:
+        points: (loss in nats per character, share of words right), one for each measurement.
+        length: mean number of target characters of a word, `<EOS>` counted.
+
+    Raises:
+        ValueError: if there are no points, or the length is not positive.
+    """
+    if not points or not length > 0:
+        raise ValueError("needs at least one (loss, accuracy) point and a positive length")
+    losses, accuracies = zip(*points)
+    grid = [
+        0.001 * 1.1**step for step in range(1 + math.ceil(math.log(max(4.0, *losses) / 0.001, 1.1)))
+    ]
+    figure, axis = new_figure(7.0, 3.4)
+    axis.plot(
+        grid,
+        [math.exp(-loss * length) for loss in grid],
+        color=INK,
+        label=f"exp(−loss · {length:.1f})",
+    )
+    axis.plot(
+        losses, accuracies, "o", ms=4, color=MODEL, alpha=0.7, label="measured, one dot an epoch"
+    )
+    axis.axvline(GUESSING, color=NEUTRAL, lw=1, ls=":")
+    axis.annotate("guessing", (GUESSING, 1.02), ha="right", fontsize=9, color=NEUTRAL)
+    axis.set_xscale("log")
+    axis.set_xlabel("loss (nats per character)")
+    _percent_axis(axis, "words spelled right")
+    axis.legend(loc="lower left", frameon=False)
+    low = min(points)
+    above = sum(accuracy > math.exp(-loss * length) for loss, accuracy in points)
+    reading = (
+        f"At a loss of {low[0]:.2g} the formula promises {math.exp(-low[0] * length):.0%} of the"
+        f" words, and {low[1]:.0%} are right; {above} of {len(points)} measurements lie above the"
+        " curve."
+    )
+    alt = (
+        f"Word accuracy against loss on a logarithmic axis. The curve exp(−loss · {length:.1f})"
+        f" falls from 100% to 0%; {len(points)} measured dots follow it, {above} of them above."
+    )
+    return finish(figure, alt=alt, reading=reading)
+
+
+def _percent_axis(axis: Axes, label: str) -> None:
+    axis.set_ylabel(label)
+    axis.set_ylim(-0.02, 1.05)
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -1,0 +1,96 @@
+"""Two recorded runs side by side: their losses, and their mistakes by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.ticker import MaxNLocator
+
+from course.plots.style import NEUTRAL, SERIES, Picture, finish, new_figure
+
+
+def plot_two_runs(
+    runs: Mapping[str, Mapping[str, Any]],
+    kinds: Mapping[str, Mapping[str, int]],
+    apart: Sequence[int],
+) -> Picture:
+    """Two recorded runs together: their losses over the epochs, and their mistakes by kind.
+
+    Args:
+        runs: two records, by the names to show.
+        kinds: for each of them, how many of its mistakes are of each kind.
+        apart: how many words only the first has right, and only the second.
+
+    Raises:
+        ValueError: if there are not two runs.
+    """
+    if len(runs) != 2 or set(runs) != set(kinds):
+        raise ValueError("this figure shows two runs, each with its mistakes by kind")
+    figure, (left, right) = new_figure(9.5, 3.8, columns=2)
+    colours = dict(zip(runs, (SERIES[0], SERIES[1])))
+    for name, record in runs.items():
+        rows = record["epochs"]
+        left.plot(
+            [row["epoch"] for row in rows],
+            [row["val_loss"] for row in rows],
+            color=colours[name],
+            lw=2,
+            label=name,
+        )
+        left.plot(
+            [row["epoch"] for row in rows],
+            [row["train_loss"] for row in rows],
+            "--",
+            color=colours[name],
+            lw=1,
+        )
+    left.plot([], [], "--", color=NEUTRAL, label="training words")
+    left.set_yscale("log")
+    left.yaxis.set_major_formatter(lambda value, _place: f"{value:g}")
+    left.set_xlabel("epoch")
+    left.set_ylabel("loss (nats per character)")
+    names = [
+        kind
+        for kind in next(iter(kinds.values()))
+        if any(found.get(kind) for found in kinds.values())
+    ] or ["none"]
+    for place, (name, found) in enumerate(kinds.items()):
+        at = [row - 0.2 + 0.4 * place for row in range(len(names))]
+        counts = [found.get(kind, 0) for kind in names]
+        right.barh(at, counts, height=0.36, color=colours[name])
+        for y, count in zip(at, counts):
+            right.annotate(f" {count}", (count, y), va="center", fontsize=8)
+    right.set_yticks(range(len(names)), names)
+    right.set_ylim(len(names) - 0.5, -0.5)
+    right.set_xlabel("mistakes (words)")
+    right.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    figure.legend(
+        *left.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9
+    )
+    accuracies = {name: record["best"]["val_accuracy"] for name, record in runs.items()}
+    told = ", ".join(f"{name} {accuracy:.1%}" for name, accuracy in accuracies.items())
+    first, second = runs
+    reading = (
+        f"Validation words right: {told}. {apart[0]} words only {first} has right, {apart[1]} only"
+        f" {second}."
+    )
+    ends = "; ".join(f"{name} from {_ends(record)}" for name, record in runs.items())
+    listed = "; ".join(
+        f"{name}: " + (", ".join(f"{k} {c}" for k, c in found.items() if c) or "none")
+        for name, found in kinds.items()
+    )
+    return finish(
+        figure,
+        alt=f"Left, validation losses over epochs: {ends}. Right, mistakes by kind. {listed}.",
+        reading=reading,
+    )
+
+
+def _ends(record: Mapping[str, Any]) -> str:
+    rows = record["epochs"]
+    return (
+        f"{rows[0]['val_loss']:.2g} to {rows[-1]['val_loss']:.2g} nats per character"
+        if rows
+        else "nothing recorded"
+    )

@@ -1,0 +1,198 @@
+"""Explorers of attention: what mask and temperature do to a look-up, and what each position scheme
+can ask for.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from einops import rearrange
+from ipywidgets import BoundedFloatText, BoundedIntText, Dropdown, Text
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from course.plots.attention import plot_attention_map
+from course.plots.positions import plot_looking_behind
+from course.plots.style import Picture
+from course.widgets.common import Explorer, explorer
+from nmt.attention import attention_weights
+from nmt.pig_latin import align, check_word, to_pig_latin
+from nmt.positions import RotaryPositions, sinusoidal_table
+
+LONGEST = 20  # letters that a map shows without crowding
+SIZE = 32  # coordinates of the vectors that the explorers build
+SHARPNESS = 8.0  # by how much the position head's queries are stretched
+
+
+def look_up_weights(
+    word: str, mask: str = "none", temperature: float = 0.2, positions: str = "one-hot"
+) -> Float[Tensor, "t s"]:
+    """The look-up that spells `word` in Pig Latin: each target letter asks for the source position
+    that the rule copies.
+
+    weights = softmax(query · key / temperature), with one vector of length 1 for each position. A
+    letter that the rule adds asks for the `<EOS>` that ends the source.
+
+    Args:
+        word: letters a–z and dashes, at most 20.
+        mask: "none", or "causal" (target place t sees source places 0 … t only: a mistake in
+            cross-attention, to be looked at).
+        temperature: above 0; small is sharp, large is even.
+        positions: "one-hot", or "sinusoidal" for rows of the sinusoidal table.
+
+    Raises:
+        ValueError: for a word that the rule can't spell or that is too long, an unknown choice, or
+            a temperature that is not above 0.
+    """
+    _check_length(word)
+    if not temperature > 0:
+        raise ValueError(f"the temperature must be above 0, not {temperature}")
+    wanted = [len(word) if place is None else place for place in align(word)]
+    table = _look_up_table(positions, len(word) + 1)
+    query = (
+        table[wanted] * math.sqrt(table.shape[1]) / temperature
+    )  # the root undoes that of `attention_weights`
+    return attention_weights(query, table, _look_up_mask(mask, len(wanted), len(table)))
+
+
+def show_look_up(
+    word: str, mask: str = "none", temperature: float = 0.2, positions: str = "one-hot"
+) -> Picture:
+    """The map of `look_up_weights`, with the rule's letters in green frames."""
+    word = word.strip()
+    weights = look_up_weights(word, mask, temperature, positions)
+    title = f"temperature {temperature:g}, mask: {mask}"
+    return plot_attention_map(
+        weights, list(to_pig_latin(word)), [*word, "<EOS>"], truth=align(word), title=title
+    )
+
+
+def _look_up_table(positions: str, length: int) -> Float[Tensor, "l k"]:
+    """Vectors of length 1, one for each position."""
+    if positions == "one-hot":
+        return torch.eye(length)
+    if positions == "sinusoidal":
+        return sinusoidal_table(length, SIZE, base=30.0) / math.sqrt(SIZE / 2)
+    raise ValueError(f"unknown position vectors {positions!r}; choose one-hot or sinusoidal")
+
+
+def _look_up_mask(mask: str, queries: int, keys: int) -> Bool[Tensor, "q s"] | None:
+    if mask == "none":
+        return None
+    if mask == "causal":
+        return torch.ones(queries, keys, dtype=torch.bool).tril()
+    raise ValueError(f"unknown mask {mask!r}; choose none or causal")
+
+
+def explore_attention(word: str = "team") -> Explorer:
+    """Change word, mask, temperature and position vectors of `show_look_up`, and watch the weights."""
+    controls: dict[str, Any] = {
+        "word": Text(word, description="Word:"),
+        "mask": Dropdown(options=["none", "causal"], value="none", description="Mask:"),
+        "temperature": BoundedFloatText(
+            0.2, min=0.01, max=100.0, step=0.1, description="Temperature:"
+        ),
+        "positions": Dropdown(
+            options=["one-hot", "sinusoidal"], value="one-hot", description="Position vectors:"
+        ),
+    }
+    return explorer(controls, show_look_up)
+
+
+def looking_behind_scores(
+    word: str, scheme: str = "rotary", distance: int = 1, base: float = 10.0
+) -> Float[Tensor, "l l"]:
+    """Scores of a head built by hand to find the letter `distance` places behind: every letter as a
+    query with every letter as a key.
+
+    Each letter is a random vector e(letter) plus what its scheme adds: nothing, a row of the table
+    for its position, or (rotary) the same row 0 for all. A query is its letter's vector, turned by
+    `distance` letters: the same turn W at every place of the word.
+
+        score(p, q) = (W x_p) · x_q · sharpness / √k,  and with rotary positions W x_p and x_q are turned by their places p and q first.
+
+    Args:
+        word: letters a–z and dashes, at most 20.
+        scheme: "none", "sinusoidal", "learned" (as it starts, before training) or "rotary".
+        distance: how far behind the wanted letter stands; negative is ahead.
+        base: of the angles θ_i = base^(−2i/k): small turns fast.
+
+    Raises:
+        ValueError: for a word that can't be spelled or is too long, an unknown scheme, or a base
+            not above 1.
+    """
+    _check_length(word)
+    check_word(word)
+    if not base > 1:
+        raise ValueError(f"the base must be above 1, not {base}")
+    own = 0.15 * torch.randn(
+        128, SIZE, generator=torch.Generator().manual_seed(0)
+    )  # one random vector for each character
+    vectors = own[[ord(letter) for letter in word]] + _added(scheme, len(word), base)
+    rotary = RotaryPositions(SIZE, base)
+    # (sin, cos) of the table runs against the turn of rotary positions, so the way back has the
+    # other sign.
+    turn = distance if scheme == "sinusoidal" else -distance
+    queries, keys = (
+        rotary(rearrange(vectors, "l k -> l 1 1 k"), start=turn),
+        rearrange(vectors, "l k -> 1 1 l k"),
+    )
+    queries = rearrange(queries, "l 1 1 k -> 1 1 l k")
+    if scheme == "rotary":
+        queries, keys = rotary(queries), rotary(keys)
+    return SHARPNESS * (queries @ keys.mT)[0, 0] / math.sqrt(SIZE)
+
+
+def show_looking_behind(
+    word: str, scheme: str = "rotary", distance: int = 1, base: float = 10.0
+) -> Picture:
+    """`looking_behind_scores` against distance for twelve equal letters, and the pattern that they
+    make on `word`.
+    """
+    word = word.strip()
+    weights = looking_behind_scores(word, scheme, distance, base).softmax(dim=-1)
+    alike = looking_behind_scores("a" * 12, scheme, distance, base)  # nothing but position speaks
+    return plot_looking_behind(
+        alike, weights, list(word), distance, title=f"{scheme} positions, base {base:g}"
+    )
+
+
+def _added(scheme: str, length: int, base: float) -> Float[Tensor, "l k"]:
+    """What a scheme adds to the letters."""
+    if scheme == "none":
+        return torch.zeros(length, SIZE)
+    if scheme == "sinusoidal":
+        return sinusoidal_table(length, SIZE, base)
+    if scheme == "learned":
+        return 0.02 * torch.randn(
+            length, SIZE, generator=torch.Generator().manual_seed(1)
+        )  # as `PositionEmbedding` starts
+    if scheme == "rotary":
+        return sinusoidal_table(1, SIZE).expand(length, SIZE)
+    raise ValueError(f"unknown scheme {scheme!r}; choose none, sinusoidal, learned or rotary")
+
+
+def explore_looking_behind(word: str = "strengthening") -> Explorer:
+    """Change word, scheme, distance and base of `show_looking_behind`, and see which schemes can
+    ask for "the letter before".
+    """
+    controls: dict[str, Any] = {
+        "word": Text(word, description="Word:"),
+        "scheme": Dropdown(
+            options=["none", "sinusoidal", "learned", "rotary"],
+            value="rotary",
+            description="Position scheme:",
+        ),
+        "distance": BoundedIntText(1, min=-8, max=8, description="Letters behind:"),
+        "base": BoundedFloatText(10.0, min=2.0, max=10_000.0, step=10.0, description="Base:"),
+    }
+    return explorer(controls, show_looking_behind)
+
+
+def _check_length(word: str) -> None:
+    if len(word) > LONGEST:
+        raise ValueError(
+            f"{len(word)} letters are more than the map can show; give at most {LONGEST}"
+        )

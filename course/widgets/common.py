@@ -1,0 +1,121 @@
+"""The wiring that all explorers share: named controls → one pure function → one HTML area."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ipywidgets import HTML, HBox, Layout, VBox, Widget
+
+from course.plots.style import Picture
+
+# JupyterLab takes arrows and letters that are pressed on a dropdown as its own commands: "c", then
+# "v" pastes a cell. This leaves them to the dropdown, from the moment it has the focus. A page that
+# runs no such script keeps Alt+Down, which opens the list anywhere.
+_KEYS = """<style onload="this.closest('.nmt-operated')?.addEventListener('focusin', event => {
+    if (event.target.matches('select')) event.target.setAttribute('data-lm-suppress-shortcuts', 'true') })"></style>"""
+
+
+class Explorer(VBox):
+    """Controls above the figure that they change.
+
+    `controls` maps each argument of the drawing function to its widget, `output` is the HTML area.
+    The text form is the same on every run, so that a stored notebook says what belongs here instead
+    of showing a widget whose state is gone: which controls, and the reading of the figure that it
+    starts with. A figure with that reading stands above it (a test of notebooks holds that), and
+    the static site shows it.
+    """
+
+    def __init__(self, controls: Mapping[str, Widget], output: HTML) -> None:
+        row = HBox(
+            list(controls.values()),
+            layout=Layout(flex_flow="row wrap", grid_gap="4px 16px", margin="0 0 8px 0"),
+        )
+        super().__init__([row, output, own_keys()])
+        self.add_class("nmt-operated").add_class("nmt-explorer")
+        self.controls = dict(controls)
+        self.output = output
+        self._start = [
+            html.unescape(caption)
+            for caption in re.findall(r"<figcaption>(.*?)</figcaption>", output.value, re.DOTALL)
+        ]
+
+    def __repr__(self) -> str:
+        names = ", ".join(
+            _small_first_letter(control.description.rstrip(":"))
+            for control in self.controls.values()
+        )
+        return "\n".join(
+            [
+                f"Explorer ({names}): run this cell to use it.",
+                *(f"It starts with: {reading}" for reading in self._start),
+            ]
+        )
+
+    def _repr_mimebundle_(self, **arguments: Any) -> dict[str, Any]:
+        return {
+            **super()._repr_mimebundle_(**arguments),
+            "text/plain": repr(self),
+        }  # ipywidgets cuts it after 110 characters
+
+
+def own_keys() -> HTML:
+    """An invisible part of a box of the class "nmt-operated": it leaves to the box's dropdowns the
+    keys that are pressed on them.
+    """
+    return HTML(_KEYS, layout=Layout(height="0", margin="0"))
+
+
+def explorer(controls: Mapping[str, Widget], draw: Callable[..., Picture | str]) -> Explorer:
+    """Show `draw(**values)` below `controls`, now and after every change.
+
+    `controls` maps each keyword argument of `draw` to a widget with a `description`, which names it
+    for eyes and screen readers. `draw` returns a `Picture`, or HTML of its own. What it raises
+    becomes one line in the figure's place, never a traceback. Raises `ValueError` where a control
+    has no name.
+    """
+    for name, control in controls.items():
+        if not getattr(control, "description", "").strip():
+            raise ValueError(f"the control {name!r} needs a description: a screen reader speaks it")
+        control.style.description_width = "initial"
+    output = HTML(layout=Layout(width="100%"))
+
+    def redraw(_change: Any = None) -> None:
+        output.value = render(draw, {name: control.value for name, control in controls.items()})
+
+    for control in controls.values():
+        control.observe(redraw, names="value")
+    redraw()
+    return Explorer(controls, output)
+
+
+def render(draw: Callable[..., Picture | str], values: Mapping[str, Any]) -> str:
+    """The HTML of `draw(**values)` in a live region that screen readers speak, or the error's first
+    line in its place.
+    """
+    try:
+        result = draw(**values)
+    except (
+        ValueError
+    ) as error:  # what the course raises for bad input says what was wrong and what to do
+        return _message(str(error))
+    except Exception as error:  # a student's own change must not fill the page with a traceback
+        return _message(f"{type(error).__name__}: {error}")
+    content = result.to_html() if isinstance(result, Picture) else result
+    return f'<div role="status" aria-live="polite" style="line-height:1.4">{content}</div>'
+
+
+def _small_first_letter(name: str) -> str:
+    return (
+        name[:1].lower() + name[1:] if name[1:2].islower() else name
+    )  # "Word" → "word", but "A, real part" keeps its symbol
+
+
+def _message(text: str) -> str:
+    line = next(iter(text.strip().splitlines()), "") or "this setting cannot be drawn"
+    return (
+        '<div role="alert" style="padding:6px 10px;border-left:4px solid'
+        f' #D55E00;background:#fff;color:#1a1a1a;border-radius:4px">{html.escape(line)}</div>'
+    )

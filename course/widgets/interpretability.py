@@ -1,0 +1,272 @@
+"""The explorers of notebook 07: a head at any step of any word, the map of an embedding, and one
+channel of Mamba's memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from typing import Any
+
+from ipywidgets import BoundedIntText, Dropdown, Text
+from jaxtyping import Float
+from torch import Tensor
+
+from course.interpretability.embeddings import (
+    STARTS,
+    largest_perplexity,
+    neighbours_kept,
+    principal_components,
+    tsne,
+    vowel_grouping,
+)
+from course.plots.attention_step import plot_attention_step
+from course.plots.embeddings import LetterMap, plot_letter_maps
+from course.plots.mamba_memory import plot_channel
+from course.plots.style import Picture
+from course.widgets.common import Explorer, explorer
+from nmt.data import VOCABULARY
+from nmt.mamba import Mamba
+from nmt.pig_latin import align, check_word, to_pig_latin
+from nmt.trace import GROUPS, MambaTrace, Trace, trace
+
+LONGEST = 20  # letters that a figure shows without crowding
+MOST_STEPS = 64
+FLAT = ("PCA", "t-SNE")
+FROM = ("the end of the answer", "<EOS>")
+TSNE_STEPS = 500  # half of the usual: quick enough to answer a key
+
+
+def _checked(word: str) -> str:
+    """The word in small letters, or a `ValueError` with one sentence for the reader."""
+    word = word.strip().lower()
+    if not word:
+        raise ValueError("Nothing typed yet: type an English word, such as street.")
+    if len(word) > LONGEST:
+        raise ValueError(
+            f"{len(word)} letters are more than the {LONGEST} that the figure can show; type a"
+            " shorter word."
+        )
+    if " " in word:
+        raise ValueError("One word at a time, please: letters a–z and dashes.")
+    check_word(word)
+    return word
+
+
+@lru_cache(maxsize=32)
+def _traced(model: Any, word: str) -> Trace:
+    """A model's own answer to one word; the next control that changes on the same word does not ask
+    again.
+    """
+    found: Trace = trace(model, word)
+    return found
+
+
+@lru_cache(maxsize=32)
+def _patterns(model: Any, word: str) -> Float[Tensor, "layers h t s"]:
+    """Cross-attention, or Mamba's hidden attention by channel groups in its place."""
+    found = _traced(model, word)
+    return found.attention("cross", GROUPS if isinstance(found, MambaTrace) else None)
+
+
+def _layer_choices(models: Mapping[str, Any]) -> list[tuple[str, tuple[str, int]]]:
+    """Every layer of every model that writes: what the list shows, and (name, layer)."""
+    if not models:
+        raise ValueError("give at least one model, by name")
+    counts = {
+        name: model.config.num_layers if isinstance(model, Mamba) else model.config.decoder_layers
+        for name, model in models.items()
+    }
+    return [
+        (f"{name}, layer {layer}", (name, layer))
+        for name, count in counts.items()
+        for layer in range(count)
+    ]
+
+
+def _last_layer_of_first(choices: list[tuple[str, tuple[str, int]]]) -> tuple[str, int]:
+    """Where an explorer begins: the layer next to the output."""
+    return [value for _, value in choices if value[0] == choices[0][1][0]][-1]
+
+
+def show_attention(
+    model: Any, word: str, layer: int, head: int, step: int, name: str = "model"
+) -> Picture:
+    """One head, or group of channels, while the model spells `word` in its own way; a step beyond
+    the last shows the last.
+
+    Raises:
+        ValueError: for a word that can't be shown, or a layer, head or step that is not there.
+    """
+    word = _checked(word)
+    found, patterns = _traced(model, word), _patterns(model, word)
+    layers, heads = patterns.shape[:2]
+    what = "channel groups" if isinstance(found, MambaTrace) else "heads"
+    if not 0 <= layer < layers:
+        raise ValueError(f"{name} has layers 0 to {layers - 1}, not {layer}")
+    if not 0 <= head < heads:
+        raise ValueError(f"{name} has {what} 0 to {heads - 1}, not {head}")
+    if step < 1:
+        raise ValueError(f"steps are counted from 1, so there is no step {step}")
+    rule = [*to_pig_latin(word), VOCABULARY.token(VOCABULARY.eos)]
+    copied = [*align(word), None]
+    asked = found.asked
+    wrong = next(
+        (row for row, (own, right) in enumerate(zip(asked, rule)) if own != right),
+        min(len(asked), len(rule)),
+    )
+    row = min(step, len(asked)) - 1
+    right = rule[row] if row <= wrong and row < len(rule) else None
+    truth = [
+        copied[place] if place <= wrong and place < len(rule) else None
+        for place in range(len(asked))
+    ]
+    title = f"{name}, layer {layer}, {what[:-1]} {head}: {word} → {found.written}"
+    return plot_attention_step(
+        patterns[layer, head], found.source, asked, truth, found.logits[row].softmax(dim=-1), right, row, title=title
+    )  # fmt: skip
+
+
+def explore_attention(models: Mapping[str, Any], word: str = "street", step: int = 1) -> Explorer:
+    """Type a word, choose model and layer, head and step: the map, the next letter's probabilities,
+    the rule's own letter in green.
+
+    Args:
+        models: by the name to show, such as {"transformer": …, "Mamba": …}.
+        word, step: where to begin.
+    """
+    choices = _layer_choices(models)
+    heads = max(
+        GROUPS if isinstance(model, Mamba) else model.config.num_heads for model in models.values()
+    )
+    controls = {
+        "word": Text(value=word, description="Word:", placeholder="an English word"),
+        "layer": Dropdown(
+            options=choices, value=_last_layer_of_first(choices), description="Model and layer:"
+        ),
+        "head": BoundedIntText(value=0, min=0, max=heads - 1, description="Head or channel group:"),
+        "step": BoundedIntText(value=step, min=1, max=MOST_STEPS, description="Step:"),
+    }
+    return explorer(
+        controls, lambda word, layer, head, step: show_attention(models[layer[0]], word, layer[1], head, step, layer[0])
+    )  # fmt: skip
+
+
+def show_embedding(
+    table: Float[Tensor, "29 d"],
+    flat: str = "PCA",
+    perplexity: int = 5,
+    seed: int = 0,
+    start: str = "pca",
+    name: str = "",
+) -> Picture:
+    """The map of one embedding, by PCA or t-SNE, with the numbers that tell how far to trust it.
+
+    Raises:
+        ValueError: for an unknown kind of map or start, or a perplexity out of range.
+    """
+    if flat not in FLAT:
+        raise ValueError(f"unknown kind of map {flat!r}; choose one of {', '.join(FLAT)}")
+    grouping = vowel_grouping(table)
+    if flat == "PCA":
+        found = principal_components(table)
+        axes = (
+            f"first axis ({found.shares[0]:.0%} of variance)",
+            f"second axis ({found.shares[1]:.0%})",
+        )
+        letter_map = LetterMap(f"{name}: PCA".removeprefix(": "), found.coordinates, axes)
+        caution = f"The two axes show {sum(found.shares):.0%} of the variance."
+    else:
+        coordinates = tsne(table, perplexity, seed, start, steps=TSNE_STEPS)
+        letter_map = LetterMap(
+            f"{name}: t-SNE, perplexity {perplexity}, start {start}, seed {seed}".removeprefix(
+                ": "
+            ),
+            coordinates,
+        )
+        caution = "In t-SNE, sizes of groups and distances between them mean nothing."
+    kept = neighbours_kept(table, letter_map.coordinates)
+    reading = (
+        f"{kept:.0%} of the tokens have on the map the nearest neighbour that they have in all"
+        f" {table.shape[1]} coordinates. {caution} In all coordinates the silhouette of vowels is"
+        f" {grouping.silhouette:.2f} (p = {grouping.p_value:.2g})."
+    )
+    return plot_letter_maps([letter_map], reading=reading, columns=1)
+
+
+def explore_embedding(tables: Mapping[str, Float[Tensor, "29 d"]]) -> Explorer:
+    """Choose an embedding, PCA or t-SNE and its settings.
+
+    Args:
+        tables: a row for each of the 29 tokens, by the name to show.
+
+    Raises:
+        ValueError: without a table.
+    """
+    if not tables:
+        raise ValueError("give at least one table, by name")
+    controls = {
+        "table": Dropdown(options=list(tables), description="Embedding:"),
+        "flat": Dropdown(options=FLAT, description="Map:"),
+        "perplexity": BoundedIntText(
+            value=5,
+            min=2,
+            max=largest_perplexity(VOCABULARY.size),
+            description="Perplexity (t-SNE):",
+        ),
+        "seed": BoundedIntText(value=0, min=0, max=99, description="Seed (t-SNE):"),
+        "start": Dropdown(options=STARTS, description="Start (t-SNE):"),
+    }
+    drawn = cache(lambda table, **settings: show_embedding(tables[table], name=table, **settings))
+    return explorer(controls, lambda **settings: drawn(**settings))
+
+
+def show_state(
+    model: Mamba, word: str, layer: int, rank: int, since: str = FROM[0], name: str = "Mamba"
+) -> Picture:
+    """What one channel keeps of a word; channels are counted from the shortest memory of this word.
+
+    Raises:
+        ValueError: for a word that can't be shown, or a layer, channel or place that is not there.
+    """
+    word = _checked(word)
+    if since not in FROM:
+        raise ValueError(f"unknown place {since!r}; choose one of {', '.join(FROM)}")
+    found = _traced(model, word)
+    assert isinstance(found, MambaTrace)
+    at = len(word) if since == FROM[1] else None
+    return plot_channel(found, layer, rank, at, title=f"{name}, layer {layer}")
+
+
+def explore_state(models: Mapping[str, Mamba], word: str = "street") -> Explorer:
+    """Type a word, choose model and layer (such as A learned, or −1) and a channel: its steps, and
+    what it keeps of each sign.
+
+    Args:
+        models: Mamba models by the name to show, such as {"A = −1": …, "A learned": …}.
+        word: where to begin.
+
+    Raises:
+        ValueError: without a model, or for one that has no states.
+    """
+    strangers = [name for name, model in models.items() if not isinstance(model, Mamba)]
+    if strangers:
+        raise ValueError(f"{strangers[0]} is not a Mamba model and has no states to look into")
+    choices = _layer_choices(models)
+    channels = max(model.config.expanded_size for model in models.values())
+    controls = {
+        "word": Text(value=word, description="Word:", placeholder="an English word"),
+        "layer": Dropdown(
+            options=choices, value=_last_layer_of_first(choices), description="Model and layer:"
+        ),
+        "rank": BoundedIntText(
+            value=1, min=1, max=channels, description="Channel, by length of memory:"
+        ),
+        "since": Dropdown(options=FROM, description="Looking back from:"),
+    }
+    return explorer(
+        controls,
+        lambda word, layer, rank, since: show_state(
+            models[layer[0]], word, layer[1], rank, since, layer[0]
+        ),
+    )

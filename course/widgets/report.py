@@ -1,0 +1,178 @@
+"""The explorer of notebook 08: any two recorded runs, their curves, their mistakes, and the words
+that only one of them has right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from ipywidgets import Dropdown
+
+from course.lab.catalogue import EXPERIMENTS
+from course.lab.mistakes import count_kinds
+from course.lab.records import find_records, wrong_words
+from course.lab.tables import Records, found_rows
+from course.plots.style import Picture
+from course.plots.tables import Table
+from course.plots.two_runs import plot_two_runs
+from course.widgets.common import Explorer, explorer
+from nmt.data import load_pairs
+from nmt.pig_latin import to_pig_latin
+
+Runs = Mapping[str, Mapping[int, Mapping[str, Any]]]  # a row's name → seed → record
+START = (("best: transformer, small", 0), ("best: Mamba, small", 0))
+SHOWN = 8  # words in a list
+
+
+def recorded_runs(records: Records) -> dict[str, dict[int, Mapping[str, Any]]]:
+    """Every row of every experiment of which a run is there, "experiment: row", with its records by
+    seed.
+
+    A row that several experiments share, such as their base, stands under each of their names.
+    """
+    found = {}
+    for experiment in EXPERIMENTS.values():
+        for outcome in found_rows(experiment, records):
+            if outcome.records:
+                found[f"{experiment.name}: {outcome.row.label}"] = {
+                    record["seed"]: record for record in outcome.records
+                }
+    return found
+
+
+def _run(runs: Runs, row: str, seed: int) -> Mapping[str, Any]:
+    if row not in runs:
+        raise ValueError(f"no run of “{row}” is recorded yet; choose one of {', '.join(runs)}")
+    if seed not in runs[row]:
+        raise ValueError(f"{row}: seed {seed} is not run; there {_are(list(runs[row]))}")
+    return runs[row][seed]
+
+
+def _are(seeds: Sequence[int]) -> str:
+    return (
+        f"is seed {seeds[0]}"
+        if len(seeds) == 1
+        else f"are the seeds {', '.join(map(str, sorted(seeds)))}"
+    )
+
+
+@cache
+def _words(data: str) -> tuple[str, ...]:
+    """The validation words of a data set, in the order of the alphabet."""
+    return tuple(pair.source for pair in load_pairs(data, "val"))
+
+
+def _pair(
+    runs: Runs, first: tuple[str, int], second: tuple[str, int]
+) -> dict[str, Mapping[str, Any]]:
+    """The two records by the names to show, or a `ValueError` in words for the reader."""
+    chosen = [_run(runs, *one) for one in (first, second)]
+    sets = [record["training"]["data"] for record in chosen]
+    if sets[0] != sets[1]:
+        raise ValueError(
+            f"These two runs were measured on different words: {first[0]} on the validation words"
+            f" of {sets[0]}, {second[0]} on those of {sets[1]}. Word by word they can't be"
+            " compared; choose two runs on the same set."
+        )
+    names = [f"{row}, seed {seed}" for row, seed in (first, second)]
+    if names[0] == names[1]:
+        raise ValueError(
+            "This is one run twice, so there is nothing to compare; choose another row or seed for"
+            " one of them."
+        )
+    return dict(zip(names, chosen))
+
+
+def show_two_runs(
+    runs: Runs, first: tuple[str, int] = START[0], second: tuple[str, int] = START[1]
+) -> Picture:
+    """The losses of two runs together, and their mistakes by kind.
+
+    Args:
+        runs: from `recorded_runs`.
+        first, second: (row, seed) of each.
+
+    Raises:
+        ValueError: if a run is not recorded, the two are one, or they were measured on different
+            words.
+    """
+    pair = _pair(runs, first, second)
+    wrong = [wrong_words(record) for record in pair.values()]
+    kinds = {name: count_kinds(record["mistakes"]) for name, record in pair.items()}
+    return plot_two_runs(pair, kinds, (len(wrong[1] - wrong[0]), len(wrong[0] - wrong[1])))
+
+
+def words_apart(
+    runs: Runs, first: tuple[str, int] = START[0], second: tuple[str, int] = START[1]
+) -> Table:
+    """What each of two runs made of the words that one of them has right and the other wrong: the
+    first few of each kind, and of both.
+
+    Of a run with more than 100 mistakes only some answers are recorded; of the others the word
+    alone is shown.
+    """
+    pair = _pair(runs, first, second)
+    answers = [
+        {source: answer for source, _, answer in record["mistakes"]} for record in pair.values()
+    ]
+    wrong = [wrong_words(record) for record in pair.values()]
+    order = _words(next(iter(pair.values()))["training"]["data"])
+    names = list(pair)
+    groups = (
+        ("the first", wrong[1] - wrong[0]),
+        ("the second", wrong[0] - wrong[1]),
+        ("neither", wrong[0] & wrong[1]),
+    )
+    rows: list[tuple[str, ...]] = []
+    for label, words in groups:
+        listed = [word for word in order if word in words]
+        for word in listed[:SHOWN]:
+            told = [
+                answers[place].get(word, "wrong (not kept)") if word in wrong[place] else "✓ right"
+                for place in (0, 1)
+            ]
+            rows.append(
+                (word, to_pig_latin(word), *(answer or "(nothing)" for answer in told), label)
+            )
+        if not listed:
+            rows.append(("none", "", "", "", label))
+        elif len(listed) > SHOWN:
+            rows.append((f"{len(listed) - SHOWN} more", "", "", "", label))
+    return Table(
+        "Words that one run has right and the other wrong, and that both have wrong.",
+        ("word", "right answer", *names, "who is right"),
+        tuple(rows),
+    )
+
+
+def compare_runs(records: Records | None = None) -> Explorer:
+    """Two dropdowns for each of two runs, row and seed: the figure of `show_two_runs`, and below it
+    the words of `words_apart`.
+
+    Args:
+        records: those that came with the course, if none are given.
+
+    Raises:
+        ValueError: if there is no record.
+    """
+    runs = recorded_runs(find_records() if records is None else records)
+    if not runs:
+        raise ValueError("no run is recorded yet; `make experiments` trains them")
+    rows, seeds = list(runs), sorted({seed for own in runs.values() for seed in own})
+    start = [(rows[place], min(runs[rows[place]])) for place in (0, -1)]
+    if all(row in runs and seed in runs[row] for row, seed in START):
+        start = list(START)
+    controls = {
+        "row": Dropdown(options=rows, value=start[0][0], description="First run:"),
+        "seed": Dropdown(options=seeds, value=start[0][1], description="Its seed:"),
+        "other_row": Dropdown(options=rows, value=start[1][0], description="Second run:"),
+        "other_seed": Dropdown(options=seeds, value=start[1][1], description="Seed of the second:"),
+    }
+
+    def draw(row: str, seed: int, other_row: str, other_seed: int) -> str:
+        chosen = (row, seed), (other_row, other_seed)
+        return show_two_runs(runs, *chosen).to_html() + words_apart(runs, *chosen).to_html()
+
+    return explorer(controls, draw)

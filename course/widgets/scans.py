@@ -1,0 +1,64 @@
+"""The explorers of notebook 05: a scan joined round by round, and measured times for recurrences of
+three widths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ipywidgets import BoundedIntText, Dropdown
+
+from course.lab.scan_steps import watch
+from course.plots.scan_times import plot_scan_times
+from course.plots.scans import PREFIXES, SCAN_NAMES, plot_rounds
+from course.plots.style import Picture
+from course.widgets.common import Explorer, explorer
+
+LENGTHS = (4, 5, 6, 7, 8, 11, 16)
+WIDTHS = {
+    "one channel, 16 numbers": "narrow",
+    "one word in a layer, 2,048": "layer",
+    "a training batch, 262,144": "training",
+}
+
+
+def explore_rounds() -> Explorer:
+    """Step through a scan: choose the way to join, the length, and how many rounds to show."""
+    return explorer(
+        {
+            "method": Dropdown(
+                options=[(SCAN_NAMES[name], name) for name in PREFIXES],
+                value="blelloch",
+                description="Scan:",
+            ),
+            "length": Dropdown(options=LENGTHS, value=8, description="Positions:"),
+            "shown": BoundedIntText(value=7, min=0, max=15, description="Rounds done:"),
+        },
+        _draw_rounds,
+    )
+
+
+def _draw_rounds(method: str, length: int, shown: int) -> Picture:
+    return plot_rounds(method, length, min(shown, len(watch(PREFIXES[method], length))))
+
+
+def explore_times(rows: Sequence[Mapping[str, Any]]) -> Explorer:
+    """Stored times against length: choose how many numbers a state has and, where they differ, how
+    many threads worked.
+
+    `rows` come from scans.json.
+    """
+    threads = sorted({row["threads"] for row in rows})
+
+    def draw(width: str, threads: int = threads[0]) -> Picture:
+        return plot_scan_times(
+            [row for row in rows if row["width"] == width and row["threads"] == threads]
+        )
+
+    controls: dict[str, Any] = {
+        "width": Dropdown(options=list(WIDTHS.items()), value="layer", description="State:")
+    }
+    if len(threads) > 1:  # else there is nothing to choose
+        controls["threads"] = Dropdown(options=threads, value=threads[0], description="Threads:")
+    return explorer(controls, draw)

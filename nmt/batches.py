@@ -1,0 +1,230 @@
+"""Words as tensors: batches of one length, and padded batches of any lengths to compare them with."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from nmt.data import VOCABULARY, WordPair
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Words of one source length and one target length, as token numbers. Nothing is padded.
+
+    `source` holds letters, then `<EOS>`; `target` holds `<SOS>`, letters, `<EOS>`. A decoder reads
+    `target[:, :-1]` and is asked for `target[:, 1:]`.
+    """
+
+    source: Int[Tensor, "b s"]
+    target: Int[Tensor, "b t"]
+
+    @classmethod
+    def of(cls, pairs: Sequence[WordPair]) -> Batch:
+        """The batch of `pairs`, in their order.
+
+        Raises:
+            ValueError: there are no pairs, or their lengths differ.
+        """
+        lengths = {_lengths(pair) for pair in pairs}
+        if len(lengths) != 1:
+            raise ValueError(
+                "a batch holds words of one source and one target length, at least one word; got"
+                f" lengths {sorted(lengths)}"
+            )
+        source = [[*VOCABULARY.encode(pair.source), VOCABULARY.eos] for pair in pairs]
+        target = [
+            [VOCABULARY.sos, *VOCABULARY.encode(pair.target), VOCABULARY.eos] for pair in pairs
+        ]
+        return cls(torch.tensor(source), torch.tensor(target))
+
+    def __len__(self) -> int:
+        return self.source.shape[0]
+
+    def labels(self) -> Int[Tensor, "b t1"]:
+        """What a decoder that reads `target[:, :-1]` is asked for."""
+        return self.target[:, 1:]
+
+    @property
+    def characters(self) -> int:
+        """The number of characters that are asked for, `<EOS>` counted."""
+        return self.target[:, 1:].numel()
+
+    def masks(self) -> dict[str, Tensor]:
+        """What a model needs besides source and target: nothing, for nothing is padded."""
+        return {}
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on another device."""
+        return Batch(self.source.to(device), self.target.to(device))
+
+
+class LengthBuckets:
+    """Mini-batches of words that share source and target length, so that nothing has to be padded
+    or masked away.
+
+    Every pair comes exactly once an epoch. A bucket larger than `batch_size` is cut into batches;
+    what remains makes a smaller batch. With `shuffle`, words move within their bucket and the
+    batches of all buckets are mixed, both decided by `seed` and the epoch's number alone; without
+    it, batches go from short to long words in the given order.
+
+    Args:
+        pairs: at least one word pair.
+        batch_size: the largest number of words in a batch.
+
+    Raises:
+        ValueError: no pairs, or a batch size below 1.
+    """
+
+    def __init__(
+        self, pairs: Sequence[WordPair], batch_size: int, seed: int = 0, shuffle: bool = True
+    ) -> None:
+        if not pairs:
+            raise ValueError("no word pairs to make batches of")
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; a batch needs at least one word")
+        self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
+        by_lengths: dict[tuple[int, int], list[WordPair]] = defaultdict(list)
+        for pair in pairs:
+            by_lengths[_lengths(pair)].append(pair)
+        self.buckets = {lengths: Batch.of(by_lengths[lengths]) for lengths in sorted(by_lengths)}
+
+    def __len__(self) -> int:
+        """The number of batches in an epoch."""
+        return sum(-(-len(bucket) // self.batch_size) for bucket in self.buckets.values())
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The batches of epoch `number` (counted from 0), in that epoch's order."""
+        chance = random.Random(f"{self.seed}, epoch {number}")
+        batches = []
+        for lengths, bucket in self.buckets.items():
+            order = list(range(len(bucket)))
+            if self.shuffle:
+                chance.shuffle(order)
+            batches += [
+                (lengths, order[start : start + self.batch_size])
+                for start in range(0, len(order), self.batch_size)
+            ]
+        if self.shuffle:
+            chance.shuffle(batches)
+        for lengths, chosen in batches:
+            bucket = self.buckets[lengths]
+            yield Batch(bucket.source[chosen], bucket.target[chosen])
+
+
+def _lengths(pair: WordPair) -> tuple[int, int]:
+    return len(pair.source), len(pair.target)
+
+
+NOT_ASKED = -100  # the label that torch's cross-entropy leaves out
+
+
+@dataclass(frozen=True)
+class PaddedBatch:
+    """Words of any lengths, filled up at their ends with `<EOS>`. The masks are True at what
+    belongs to a word.
+    """
+
+    source: Int[Tensor, "b s"]
+    target: Int[Tensor, "b t"]
+    source_mask: Bool[Tensor, "b s"]
+    target_mask: Bool[Tensor, "b t"]
+
+    @classmethod
+    def of(cls, pairs: Sequence[WordPair]) -> PaddedBatch:
+        """The batch of `pairs`, in their order, as long as the longest of them.
+
+        Raises:
+            ValueError: there are no pairs.
+        """
+        if not pairs:
+            raise ValueError("a batch holds at least one word; got none")
+        sources = [
+            torch.tensor([*VOCABULARY.encode(pair.source), VOCABULARY.eos]) for pair in pairs
+        ]
+        targets = [
+            torch.tensor([VOCABULARY.sos, *VOCABULARY.encode(pair.target), VOCABULARY.eos])
+            for pair in pairs
+        ]
+        (source, source_mask), (target, target_mask) = _pad(sources), _pad(targets)
+        return cls(source, target, source_mask, target_mask)
+
+    def __len__(self) -> int:
+        return self.source.shape[0]
+
+    def labels(self) -> Int[Tensor, "b t1"]:
+        """What a decoder that reads `target[:, :-1]` is asked for; `NOT_ASKED` where a word was
+        filled up.
+        """
+        return self.target[:, 1:].masked_fill(~self.target_mask[:, 1:], NOT_ASKED)
+
+    @property
+    def characters(self) -> int:
+        """The number of characters that are asked for, `<EOS>` counted, padding not."""
+        return int(self.target_mask[:, 1:].sum())
+
+    def masks(self) -> dict[str, Tensor]:
+        """What a model needs besides source and target."""
+        return {"source_mask": self.source_mask}
+
+    def select(self, rows: Sequence[int]) -> PaddedBatch:
+        """Some of its words, as long as the longest of these."""
+        chosen = PaddedBatch(*(tensor[rows] for tensor in vars(self).values()))
+        s, t = (int(mask.sum(dim=1).max()) for mask in (chosen.source_mask, chosen.target_mask))
+        return PaddedBatch(
+            chosen.source[:, :s],
+            chosen.target[:, :t],
+            chosen.source_mask[:, :s],
+            chosen.target_mask[:, :t],
+        )
+
+    def to(self, device: torch.device | str) -> PaddedBatch:
+        """The same batch on another device."""
+        return PaddedBatch(*(tensor.to(device) for tensor in vars(self).values()))
+
+
+def _pad(words: list[Tensor]) -> tuple[Tensor, Tensor]:
+    mask = pad_sequence(
+        [torch.ones(len(word), dtype=torch.bool) for word in words],
+        batch_first=True,
+        padding_value=False,
+    )
+    return pad_sequence(words, batch_first=True, padding_value=VOCABULARY.eos), mask
+
+
+class RandomBatches:
+    """Mini-batches of words drawn from all lengths, each pair exactly once an epoch, in an order
+    decided by `seed` and the epoch alone.
+
+    Args:
+        pairs: at least one word pair.
+        batch_size: words in a batch; the last one may be smaller.
+
+    Raises:
+        ValueError: no pairs, or a batch size below 1.
+    """
+
+    def __init__(self, pairs: Sequence[WordPair], batch_size: int, seed: int = 0) -> None:
+        if not pairs:
+            raise ValueError("no word pairs to make batches of")
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; a batch needs at least one word")
+        self.whole, self.batch_size, self.seed = PaddedBatch.of(pairs), batch_size, seed
+
+    def __len__(self) -> int:
+        """The number of batches in an epoch."""
+        return -(-len(self.whole) // self.batch_size)
+
+    def epoch(self, number: int) -> Iterator[PaddedBatch]:
+        """The batches of epoch `number` (counted from 0)."""
+        order = list(range(len(self.whole)))
+        random.Random(f"{self.seed}, random batches, epoch {number}").shuffle(order)
+        for start in range(0, len(order), self.batch_size):
+            yield self.whole.select(order[start : start + self.batch_size])

@@ -1,0 +1,200 @@
+"""Presets, and one run: train a model in a folder of its own, go on where it stopped, and leave
+weights and record there.
+"""
+
+import json
+import math
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import nmt
+from nmt.checkpoints import build_model, load_state, save_checkpoint, save_state, write_json
+from nmt.data import load_pairs, training_words
+from nmt.decoding import greedy_decode
+from nmt.evaluation import measure
+from nmt.training import TrainingConfig, TrainingState, start_training, train
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named run: a model's config as plain data, and how to train it."""
+
+    model: dict[str, Any]
+    training: dict[str, Any] = field(default_factory=dict)
+
+    def but(
+        self, model: dict[str, Any] | None = None, training: dict[str, Any] | None = None
+    ) -> "Preset":
+        """The same with some settings changed."""
+        return Preset({**self.model, **(model or {})}, {**self.training, **(training or {})})
+
+
+# No gate: notebook 06, section 9, found that it is not missed here. What it would cost goes into
+# more blocks.
+_MAMBA = {
+    "kind": "mamba",
+    "num_layers": 6,
+    "a_start": "minus-one",
+    "a_learned": False,
+    "gate": False,
+}
+PRESETS = {
+    "small-transformer": Preset(
+        {"kind": "transformer", "dropout": 0.2},
+        {"data": "small", "epochs": 120, "batch_size": 8, "accumulate": 4, "weight_decay": 0.7},
+    ),
+    "large-transformer": Preset(
+        {"kind": "transformer", "dropout": 0.1},
+        {"data": "large", "epochs": 40, "batch_size": 32, "accumulate": 2, "weight_decay": 0.2},
+    ),
+    "small-mamba": Preset(
+        {**_MAMBA, "state_size": 64, "dropout": 0.15, "inner_dropout": 0.15},
+        {"data": "small", "epochs": 45, "batch_size": 8, "accumulate": 4, "weight_decay": 0.5},
+    ),
+    "large-mamba": Preset(
+        {**_MAMBA, "state_size": 32, "dropout": 0.1, "inner_dropout": 0.1},
+        {"data": "large", "epochs": 25, "batch_size": 32, "accumulate": 1, "weight_decay": 0.3},
+    ),
+}
+
+
+def run(
+    name: str,
+    model_data: dict[str, Any],
+    config: TrainingConfig,
+    out: Path,
+    on_epoch: Callable[[TrainingState], None] | None = None,
+) -> dict[str, Any] | None:
+    """Train one model in the folder `out`, going on where an interrupted run of the same settings
+    stopped.
+
+    After each epoch `out`/state.safetensors holds the run. At the end `out`/model.safetensors and
+    `out`/model.json hold the best weights and the record. A finished run is not repeated: its
+    record is returned.
+
+    Args:
+        name: what the record calls the run.
+        model_data: the model's config as plain data.
+        config: how to train.
+        out: the run's own folder.
+        on_epoch: called after each epoch.
+
+    Returns:
+        The record, or None if the run was interrupted.
+
+    Raises:
+        CheckpointError: if `out` holds a run with other settings, or a damaged one.
+    """
+    state_file = out / "state.safetensors"
+    torch.manual_seed(config.seed)
+    model = build_model(model_data)
+    state = load_state(state_file, config, model.config_data()) if state_file.exists() else None
+
+    if state and len(state.progress.epochs) >= config.epochs and (out / "record.json").exists():
+        return json.loads((out / "record.json").read_text(encoding="utf-8"))
+
+    def after_epoch(state: TrainingState) -> None:
+        save_state(state_file, state, config)
+        if on_epoch:
+            on_epoch(state)
+
+    state = train(state.model if state else model, config, state=state, on_epoch=after_epoch)
+    if len(state.progress.epochs) < config.epochs:
+        return None
+    record = make_record(name, state, config)
+    save_checkpoint(out / "model", state.model, record)
+    write_json(out / "record.json", record)
+    return record
+
+
+def record_divergence(
+    name: str, model_data: dict[str, Any], config: TrainingConfig, out: Path, reason: str
+) -> dict[str, Any]:
+    """The record of a run in `out` whose loss is no number any more: what its best epoch reached,
+    and why it ended ("diverged").
+
+    A run that diverged in its first epoch counts as it was before it: epoch 0.
+    """
+    torch.manual_seed(config.seed)
+    model = build_model(model_data)
+    state_file = out / "state.safetensors"
+    state = (
+        load_state(state_file, config, model.config_data())
+        if state_file.exists()
+        else start_training(model, config)
+    )
+    if state.best_weights:
+        state.model.load_state_dict(state.best_weights)
+    else:
+        loss, accuracy = measure(state.model, load_pairs(config.data, "val"))
+        state.progress.best = {"epoch": 0, "val_loss": loss, "val_accuracy": accuracy}
+    record = {**make_record(name, state, config), "diverged": reason}
+    save_checkpoint(out / "model", state.model, record)
+    write_json(out / "record.json", record)
+    return record
+
+
+def make_record(name: str, state: TrainingState, config: TrainingConfig) -> dict[str, Any]:
+    """All that a table or figure needs to know of a finished run, as plain data; losses and
+    accuracies rounded to six digits.
+
+    Mistakes are those on the validation words of the run's data set. `decode_cpu_seconds` is the
+    processor's time for spelling them all, in batches, with a cache; `cpu_seconds` that for
+    training (of all threads together), `seconds` the clock's.
+    """
+    model = state.model
+    held_out = load_pairs(config.data, "val")
+    began = time.process_time()
+    answers = greedy_decode(model, [pair.source for pair in held_out])
+    decoding = time.process_time() - began
+    train_loss, train_accuracy = measure(
+        model, training_words(load_pairs(config.data, "train"), config.words)
+    )
+    best = {
+        **state.progress.best,
+        "train_loss": train_loss,
+        "train_accuracy": train_accuracy,
+    }  # of all training words
+    rows = state.progress.epochs
+    return {
+        "name": name,
+        "model": model.config_data(),
+        "training": asdict(config),
+        "seed": config.seed,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "versions": {
+            "nmt": nmt.__version__,
+            "torch": torch.__version__.split("+")[0],
+            "python": platform.python_version(),
+        },
+        "threads": torch.get_num_threads(),
+        "seconds": round(sum(row["seconds"] for row in rows), 1),
+        "cpu_seconds": round(sum(row.get("cpu_seconds", row["seconds"]) for row in rows), 1),
+        "decode_cpu_seconds": round(decoding, 3),
+        "words": len(held_out),
+        "best": _rounded(best),
+        "mistakes": [
+            [p.source, p.target, answer]
+            for p, answer in zip(held_out, answers, strict=True)
+            if answer != p.target
+        ],
+        "epochs": [_rounded(row) for row in rows],
+    }
+
+
+def _rounded(row: dict[str, Any]) -> dict[str, Any]:
+    """Six digits behind the point; None for what is no number, which JSON can't hold."""
+    return {
+        key: (
+            (round(value, 6) if math.isfinite(value) else None)
+            if isinstance(value, float)
+            else value
+        )
+        for key, value in row.items()
+    }

@@ -1,0 +1,404 @@
+"""Checks of exercises: what they say of a stub, a slip, an error, an endless loop, a flood of
+prints; and what they leave alone.
+"""
+
+import json
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from course.checking.compare import as_tensor, first_difference, shape_clue
+from course.checking.judging import untouched
+from course.checking.running import OutOfTime, run, time_limit
+from course.exercises import check, exercise, exercises, judge
+from nmt.attention import causal_mask, scaled_dot_product_attention
+
+MASK = "attention.causal-mask"
+ATTENTION = "attention.scaled-dot-product"
+
+
+def compiled(body: str, arguments: str = "queries, keys"):
+    """A function as a notebook has it: from text, in a file of its own."""
+    scope: dict = {"torch": torch, "time": time}
+    lines = "\n".join(f"    {line}" for line in body.splitlines())
+    exec(compile(f"def answer({arguments}):\n{lines}\n", "<ipython-input-7-cell>", "exec"), scope)
+    return scope["answer"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "...",
+        "pass",
+        '"""Doc."""',
+        '"""Doc."""\n...',
+        "raise NotImplementedError",
+        'raise NotImplementedError("later")',
+        "return None",
+    ],
+)
+def test_a_stub_is_not_attempted(body):
+    verdict = judge(MASK, compiled(body))
+    assert (
+        verdict.status == "not attempted"
+        and repr(verdict).strip() == "○ attention.causal-mask: not attempted yet"
+    )
+    assert "role=" in verdict._repr_html_() and "not attempted yet" in verdict._repr_html_()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return 5",
+        "return queries",
+        'return "None"',
+        "x = 1",
+        "return ...",
+        "return torch.ones(1)",
+        "return not None",
+    ],
+)
+def test_an_attempt_is_no_stub(body):
+    assert not untouched(compiled(body))
+    assert judge(MASK, compiled(body)).status in ("wrong", "error")
+
+
+def test_marked_and_checked_as_in_a_notebook():
+    @exercise(MASK)
+    def causal(queries, keys):
+        return causal_mask(queries, keys)
+
+    assert check(causal).status == "correct"
+    assert causal(2, 3).shape == (2, 3), "the function stays a function"
+
+
+def test_names_are_checked():
+    with pytest.raises(ValueError, match="is it 'attention.causal-mask'"):
+        exercise("attention.casual-mask")
+    with pytest.raises(ValueError, match="Put @exercise"):
+        check(causal_mask)
+    with pytest.raises(ValueError, match="there is no exercise 'x.y'"):
+        judge("x.y", causal_mask)
+
+
+def test_nothing_returned():
+    verdict = judge(MASK, compiled("mask = torch.ones(queries, keys)"))
+    assert (verdict.status, verdict.mistake) == (
+        "wrong",
+        "nothing returned",
+    ) and "return" in verdict.question
+
+
+def test_a_wrong_shape_is_said_with_both_shapes():
+    verdict = judge(MASK, compiled("return torch.ones(queries + 1, keys, dtype=torch.bool)"))
+    assert verdict.mistake == "wrong shape"
+    assert verdict.details["yours_shape"] == [6, 5] and verdict.details["expected_shape"] == [5, 5]
+    assert "(6, 5)" in verdict.message and "(5, 5)" in verdict.message
+
+
+def test_a_wrong_number_is_said_with_index_both_values_and_the_input():
+    def almost(query, key, value, mask):
+        output, weights = scaled_dot_product_attention(query, key, value, mask)
+        output = output.clone()
+        output[..., 2, 1] += 0.5
+        return output, weights
+
+    verdict = judge(ATTENTION, almost)
+    assert (
+        verdict.status == "wrong"
+        and verdict.details["where"] == "output[2, 1]"
+        and verdict.details["differing"] == 1
+    )
+    assert abs(float(verdict.details["yours"]) - float(verdict.details["expected"]) - 0.5) < 1e-4
+    query, key, value, mask = verdict.inputs
+    assert (
+        f"{scaled_dot_product_attention(query, key, value, mask)[0][2, 1]:.6g}"
+        == verdict.details["expected"]
+    )
+    assert verdict.mistake == "" and verdict.question
+
+
+@pytest.mark.parametrize(
+    ("spoil", "clue"),
+    [
+        (lambda weights: weights.mT, "axes exchanged"),
+        (lambda weights: 0.5 * weights, "0.5 times too small"),
+        (lambda weights: -weights, "the other sign"),
+        (lambda weights: 0 * weights, "all zero"),
+        (lambda weights: weights / 0 * 0, "not a number"),
+        (lambda weights: weights.tolist()[0] + [[1.0]], "another kind of result"),
+    ],
+)
+def test_structure_names_what_no_mutant_does(spoil, clue):
+    def answer(query, key, value, mask):
+        output, weights = scaled_dot_product_attention(query, key, value, mask)
+        return output, spoil(weights)
+
+    assert judge(ATTENTION, answer).mistake == clue
+
+
+def test_an_error_shows_the_line_of_the_answer_and_not_ours():
+    verdict = judge(
+        MASK,
+        compiled(
+            "size = queries * keys\nmask = torch.ones(queries, keys) @ torch.ones(queries + 1,"
+            " 3)\nreturn mask"
+        ),
+    )
+    assert verdict.status == "error" and verdict.details["error"] == "RuntimeError"
+    assert (
+        verdict.details["line"] == 3
+        and "line 3" in verdict.message
+        and "mat1 and mat2" in verdict.message
+    )
+    assert "judging" not in repr(verdict) and "Traceback" not in repr(verdict)
+
+
+def test_wrong_arguments_of_the_stub_are_an_error_of_the_answer():
+    verdict = judge(MASK, compiled("return 1", "queries"))
+    assert verdict.status == "error" and "takes 1 positional argument" in verdict.message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "raise SystemExit(3)",
+        "raise GeneratorExit",
+        "return answer(queries, keys)",
+        "yield queries",
+        "1 / 0",
+    ],
+)
+def test_whatever_it_does_the_check_survives(body):
+    answer = compiled(body)
+    answer.__globals__["answer"] = answer
+    verdict = judge(MASK, answer)
+    assert verdict.status in ("error", "wrong") and verdict.message
+    json.dumps(verdict.as_data())
+
+
+def test_an_interrupt_by_the_reader_goes_through():
+    with pytest.raises(KeyboardInterrupt):
+        judge(MASK, compiled("raise KeyboardInterrupt"))
+
+
+LOOPS = [
+    "while True: pass",
+    "while True:\n    try:\n        queries += 1\n    except Exception: pass",
+    "while True: print(queries)",
+]
+
+
+@pytest.mark.parametrize("body", LOOPS)
+def test_an_endless_loop_is_stopped_and_its_line_named(body):
+    handler, began = signal.getsignal(signal.SIGALRM), time.monotonic()
+    verdict = judge(MASK, compiled(body), seconds=0.3)
+    assert verdict.status == "timeout" and verdict.details["where"].endswith(
+        f"line {verdict.details['line']}"
+    )
+    assert time.monotonic() - began < 5
+    assert signal.getsignal(signal.SIGALRM) == handler and signal.getitimer(signal.ITIMER_REAL) == (
+        0,
+        0,
+    )
+    time.sleep(0.25)  # a late interrupt would hit here
+    assert judge(MASK, causal_mask).status == "correct"
+
+
+@pytest.mark.parametrize("body", LOOPS)
+def test_in_another_thread_a_watchdog_stops_it(body):
+    found = []
+
+    def work():
+        found.append(judge(MASK, compiled(body), seconds=0.3))
+        time.sleep(0.25)
+        found.append(judge(MASK, causal_mask))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(20)
+    assert [verdict.status for verdict in found] == ["timeout", "correct"]
+
+
+def test_a_loop_that_catches_one_interrupt_gets_another():
+    body = (
+        "caught = 0\nwhile caught < 2:\n    try:\n        while True: pass\n    except"
+        " BaseException: caught += 1\nwhile True: pass"
+    )
+    assert judge(MASK, compiled(body), seconds=0.2).status == "timeout"
+
+
+def test_a_timer_of_somebody_else_goes_on():
+    rung = []
+    before = signal.signal(signal.SIGALRM, lambda *_: rung.append(1))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        with pytest.raises(OutOfTime), time_limit(0.1):
+            while True:
+                pass
+        time.sleep(0.7)
+        assert rung == [1]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_prints_are_kept_short_and_shown_apart(capsys):
+    verdict = judge(MASK, compiled('print("spam " * 1_000_000)\nreturn torch.ones(1)'))
+    assert (
+        capsys.readouterr().out == ""
+        and verdict.printed.startswith("spam spam")
+        and len(verdict.printed) < 1100
+    )
+    assert "spam" in repr(verdict) and "<details>" in verdict._repr_html_()
+
+
+def test_inputs_are_copies():
+    def destroys(query, key, value, mask):
+        result = scaled_dot_product_attention(query.clone(), key.clone(), value.clone(), mask)
+        for tensor in (query, key, value):
+            tensor.detach().zero_()
+        return result
+
+    assert judge(ATTENTION, destroys).status == "correct"
+
+    def fools(query, key, value, mask):  # a right answer to other inputs
+        for tensor in (query, key, value):
+            tensor.detach().zero_()
+        return scaled_dot_product_attention(query, key, value, mask)
+
+    assert judge(ATTENTION, fools).status == "wrong"
+
+
+@pytest.mark.parametrize("lose", [Tensor.detach, lambda output: torch.tensor(output.tolist())])
+def test_a_lost_gradient_is_named(lose):
+    def answer(query, key, value, mask):
+        output, weights = scaled_dot_product_attention(query, key, value, mask)
+        return lose(output), lose(weights)
+
+    assert judge(ATTENTION, answer).mistake == "gradient lost"
+
+
+def test_a_change_in_place_that_breaks_the_backward_pass_is_named_with_torchs_own_words():
+    def answer(x, parts):
+        x = x.clone()
+        x += parts.self_attention(parts.attention_norm(x))
+        x += parts.mlp(parts.mlp_norm(x))
+        return x
+
+    verdict = judge("transformer.encoder-layer", answer)
+    assert (
+        verdict.mistake == "gradient lost" and "modified by an inplace operation" in verdict.message
+    )
+
+
+def test_a_hard_coded_answer_does_not_pass():
+    one = causal_mask(5, 5)
+    assert judge(MASK, lambda queries, keys: one.clone()).mistake == "wrong shape"
+    constant = judge("attention.multi-head", lambda inputs, *rest: torch.ones_like(inputs))
+    assert constant.status == "wrong"
+
+
+def test_two_mistakes_at_once_are_suspected_by_the_first():
+    def answer(query, key, value, mask):  # no root, and the mask after the softmax
+        weights = (query @ key.mT).softmax(dim=-1)
+        weights = weights if mask is None else weights * mask
+        return weights @ value, weights
+
+    verdict = judge(ATTENTION, answer)
+    assert (
+        verdict.mistake == ""
+        and verdict.details["suspect"] == "√k forgotten"
+        and "two things" in verdict.message
+    )
+    assert verdict.question == exercises()[ATTENTION].mutants["√k forgotten"].question
+
+
+def test_checks_leave_torchs_random_numbers_alone():
+    torch.manual_seed(5)
+    expected = torch.randn(3)
+    torch.manual_seed(5)
+    for name, each in exercises().items():
+        judge(name, each.reference)
+        assert torch.equal(torch.random.get_rng_state(), torch.manual_seed(5).get_state()), name
+    assert torch.equal(torch.randn(3), expected)
+
+
+def test_a_verdict_is_plain_data_and_escaped():
+    verdict = judge(MASK, compiled('raise ValueError("<script>alert(1)</script>")'))
+    assert json.loads(json.dumps(verdict.as_data()))["status"] == "error"
+    assert "<script>" not in verdict._repr_html_()
+
+
+@given(
+    st.lists(
+        st.lists(st.floats(-1e3, 1e3, width=32), min_size=2, max_size=2), min_size=1, max_size=4
+    )
+)
+def test_the_same_numbers_agree_in_every_welcome_form(rows):
+    right = torch.tensor(rows)
+    for form in (
+        right,
+        right.double(),
+        right.numpy(),
+        right.double().numpy(),
+        rows,
+        [tuple(row) for row in rows],
+        list(right),
+    ):
+        assert first_difference(right, form) is None
+    assert (
+        first_difference(right, right + 1) is not None
+        and first_difference(right, right.T.reshape(-1)) is not None
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "text",
+        {1},
+        [1, [2]],
+        [],
+        object(),
+        [None],
+        np.array(["x"]),
+        [torch.ones(2), torch.ones(3)],
+        10**400,
+    ],
+)
+def test_anything_may_come_back(value):
+    assert first_difference(torch.ones(3), value) is not None
+    assert (
+        first_difference((torch.ones(3), torch.ones(2)), value, parts=("output", "weights"))
+        is not None
+    )
+    assert first_difference({"a": 1.0}, value) is not None
+    assert as_tensor(value) is None or value == []
+    assert shape_clue(torch.ones(3), value) == ""
+
+
+def test_half_precision_is_too_coarse():
+    right = torch.rand(50)
+    assert (
+        first_difference(right, right.half()) is not None
+        and first_difference(right, right.double()) is None
+    )
+
+
+def test_run_tells_value_error_and_place():
+    assert run(lambda: 3, 1.0).value == 3
+    outcome = run(lambda: {}["x"], 1.0, within=__file__)
+    assert (
+        isinstance(outcome.error, KeyError)
+        and outcome.place is not None
+        and "lambda" in outcome.place.source
+    )

@@ -1,0 +1,224 @@
+"""What holds an answer in where the machine grants no namespaces; and messages between processes
+that nobody can break.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_grader import LONELY, MASK, mask_with, notebook
+
+from course.grading.names import names_of
+from course.grading.reading import read_notebook
+from course.grading.sandbox import Strength
+from course.grading.values import Malformed, decode, decode_outcome, encode, pack, unpack
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="Landlock is Linux's")
+TRIES = {
+    "file": ("open('OUTSIDE', 'w')", "Permission denied"),
+    "folder": ("import os\nos.listdir(os.path.dirname('OUTSIDE'))", "Permission denied"),
+    "signal": ("import os\nos.kill(os.getppid(), 0)", "not permitted"),
+    "socket": ("import socket\nsocket.create_connection(('127.0.0.1', 9))", "network is closed"),
+    "child": (
+        (
+            "import os\nif os.fork() == 0:\n    os.setsid()\n    os.execvp('sleep', ['sleep',"
+            f" '{LONELY}1'])\nraise OSError('left')"
+        ),
+        "left",
+    ),
+}
+
+
+@linux
+def test_without_namespaces_landlock_and_a_reaper_hold(tmp_path):
+    from course.grading import Limits, Zygote, grade
+
+    with Zygote(namespaces=False) as zygote:
+        assert not zygote.strength.namespaces and "Weaker" in zygote.strength.sentence()
+        if zygote.strength.landlock < 6:
+            pytest.skip("this kernel has no Landlock with signals")
+        for name, (body, reason) in TRIES.items():
+            path = tmp_path / f"{name}.ipynb"
+            path.write_text(notebook(mask_with(body.replace("OUTSIDE", str(tmp_path / "outside")))))
+            result = next(
+                each
+                for each in grade(path, zygote, Limits(30, 10)).results
+                if each.exercise == MASK
+            )
+            assert result.status == "error" and reason in result.message, (name, result)
+    assert not (tmp_path / "outside").exists()
+    commands = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            commands.append(path.read_bytes())
+        except OSError:
+            continue
+    assert not any(f"{LONELY}1".encode() in command for command in commands)
+
+
+def test_what_holds_is_said():
+    assert (
+        "without network" in Strength(True, 4).sentence()
+        and "Weaker" not in Strength(True, 4).sentence()
+    )
+    assert "files of this user were writable" in Strength(True, 0).sentence()
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.complex_numbers(allow_nan=False),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(VALUES)
+@settings(max_examples=50)
+def test_plain_values_arrive_as_they_left(value):
+    form, tensors = encode(value)
+    assert decode(json.loads(json.dumps(form)), tensors) == value
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=100)
+def test_any_bytes_are_a_message_or_malformed(content):
+    for message in (
+        content,
+        pack({"value": None})[4:] + content,
+        len(content).to_bytes(4, "big") + content,
+    ):
+        try:
+            decode_outcome(*unpack(message))
+        except Malformed as problem:
+            assert "\n" not in str(problem)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "value",
+                    "error",
+                    "args",
+                    "late",
+                    "place",
+                    "printed",
+                    "tensor",
+                    "object",
+                    "dict",
+                    "list",
+                    "set",
+                    "complex",
+                ]
+            ),
+            inner,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(JSON, JSON, JSON)
+@settings(max_examples=150)
+def test_any_forged_header_is_an_outcome_or_malformed(value, error, place):
+    for header in (
+        {"value": value},
+        {"error": error, "args": value},
+        {"error": "ValueError", "args": [value], "place": place},
+        {"value": error},
+    ):
+        try:
+            outcome = decode_outcome({"printed": "", **header}, {"0": torch.ones(2)})
+        except Malformed:
+            continue
+        assert outcome.error is None or isinstance(outcome.error, BaseException)
+
+
+@given(
+    st.text(max_size=60)
+    | st.sampled_from(
+        [
+            "@exercise('attention.causal-mask')\ndef f(a, b): ...",
+            "x = [",
+            "%magic",
+            "!ls",
+            "?x",
+            "a\x00b",
+        ]
+    )
+)
+@settings(max_examples=60)
+def test_any_cell_can_be_read(text):
+    about = read_notebook(
+        json.dumps(
+            {
+                "cells": [
+                    {"cell_type": "code", "source": text},
+                    {"cell_type": "code", "source": [text, "\n", text]},
+                ]
+            }
+        ).encode()
+    )
+    assert about["error"] == "" and isinstance(about["answers"], dict)
+
+
+@given(st.binary(max_size=80) | JSON.map(lambda data: json.dumps({"cells": data}).encode()))
+@settings(max_examples=80)
+def test_any_bytes_are_a_notebook_or_said_to_be_none(content):
+    about = read_notebook(content)
+    assert about["error"] == "" or "\n" not in about["error"]
+
+
+def test_names_of_a_statement():
+    names = names_of(
+        "def f(a, b=size):\n    global g\n    g = a\n    return [h(x) for x in b] + np.ones(a)"
+    )
+    assert (
+        names.binds == {"f"}
+        and {"size", "h", "np"} <= names.uses
+        and not {"a", "b", "x"} & names.uses
+    )
+    assert names_of("table[0].x = 3").touches == {"table"} and names_of(
+        "table.append(y)"
+    ).touches == {"table"}
+    assert (
+        names_of("import a.b as c, d.e").modules == {"c": "a.b", "d": "d"}
+        and names_of("from m import *").star
+    )
+
+
+def test_reading_follows_names_and_leaves_the_rest():
+    cells = [
+        "import torch, os\nos.remove('x')",
+        "used = {}\nunused = torch.ones(10**9)",
+        "def helper(): return used\nused['a'] = 1",
+        f"@exercise('{MASK}')\ndef causal(queries, keys):\n    return helper()",
+        "torch.set_default_dtype(torch.float64)",
+        "torch.nn.Linear.forward = None",
+    ]
+    about = read_notebook(notebook(cells).encode())
+    sources = [each["source"] for each in about["answers"][MASK]["statements"]]
+    assert sources == [
+        "used = {}",
+        "def helper(): return used",
+        "used['a'] = 1",
+        "\ndef causal(queries, keys):\n    return helper()",
+    ]
+    assert about["dtype"] == "float64" and about["remarks"] == [
+        "cell 6 changes torch.nn.Linear.forward"
+    ]

@@ -1,0 +1,101 @@
+"""What is lost without a head: counted in words, by the same rule as greedy decoding."""
+
+import pytest
+import torch
+
+from course.interpretability.ablation import (
+    accuracy_without,
+    ideal_pattern,
+    letter_written,
+    measure_loss,
+    spelled_right,
+    teacher_batches,
+)
+from nmt.checkpoints import load_checkpoint
+from nmt.data import VOCABULARY, load_pairs
+from nmt.decoding import greedy_decode
+from nmt.interventions import replace_patterns, switch_off
+from nmt.pig_latin import align, to_pig_latin
+from nmt.transformer import Transformer
+
+WORDS = [pair.source for pair in load_pairs("small", "val")][::6]
+
+
+@pytest.fixture(scope="module")
+def model() -> Transformer:
+    return load_checkpoint("transformer-small").model
+
+
+def test_a_word_is_right_if_greedy_decoding_spells_it_right(model: Transformer) -> None:
+    layer = "encoder.0.self_attention"
+    for change in ({}, {layer: switch_off(0, 1, 2, 3)}):
+        with replace_patterns(model, change):
+            expected = [
+                answer == to_pig_latin(word)
+                for word, answer in zip(WORDS, greedy_decode(model, WORDS))
+            ]
+        assert spelled_right(model, WORDS, lambda words, change=change: change).tolist() == expected
+    assert 0 < sum(expected) < len(WORDS), "the test needs words of both kinds"
+
+
+def test_batches_give_every_word_once_and_pad_behind_the_end() -> None:
+    seen = []
+    for rows, source, target in teacher_batches(["ox", "be", "brown", "street"]):
+        for row, read, asked in zip(rows, source.tolist(), target.tolist()):
+            word = ["ox", "be", "brown", "street"][row]
+            seen.append(row)
+            assert read == [*VOCABULARY.encode(word), VOCABULARY.eos]
+            assert asked[0] == VOCABULARY.sos and VOCABULARY.decode(asked) == to_pig_latin(word)
+            assert set(asked[2 + len(to_pig_latin(word)) :]) <= {VOCABULARY.eos}
+    assert sorted(seen) == [0, 1, 2, 3]
+
+
+def test_accuracy_without_is_that_of_the_changed_model(model: Transformer) -> None:
+    layer = "decoder.1.cross_attention"
+    right = spelled_right(model, WORDS, lambda words: {layer: switch_off(0, 1, 2, 3)})
+    assert accuracy_without(model, WORDS, layer) == pytest.approx(right.double().mean().item())
+    assert accuracy_without(model, WORDS, layer) < 0.7 < accuracy_without(model, WORDS, layer, 0)
+
+
+def test_a_loss_knows_its_classes(model: Transformer) -> None:
+    loss = measure_loss(model, WORDS, "decoder.1.cross_attention")
+    before, after = spelled_right(model, WORDS).double().mean().item(), loss.accuracy
+    assert loss.heads == (0, 1, 2, 3) and loss.lost == pytest.approx(before - after)
+    assert set(loss.by_class) >= {"vowel", "consonant", "cluster"} and all(
+        0 <= share <= 1 for share in loss.by_class.values()
+    )
+
+
+def test_the_ideal_is_better_than_its_neighbours_and_uniform_is_causal(model: Transformer) -> None:
+    layer = "decoder.1.cross_attention"
+    accuracy = {
+        how: measure_loss(model, WORDS, layer, (), how).accuracy
+        for how in ("ideal", "ideal+1", "ideal-1")
+    }
+    assert accuracy["ideal"] > 0.5 > max(accuracy["ideal+1"], accuracy["ideal-1"])
+    assert 0 <= measure_loss(model, WORDS, "decoder.0.self_attention", [0], "uniform").accuracy <= 1
+    with pytest.raises(ValueError, match="choose off, uniform"):
+        measure_loss(model, WORDS, "encoder.0.self_attention", [0], "ideal")
+    with pytest.raises(ValueError, match="choose off, uniform"):
+        measure_loss(model, WORDS, layer, [0], "half")
+
+
+def test_ideal_patterns_follow_the_rule() -> None:
+    pattern = ideal_pattern(["brown", "apple"])
+    torch.testing.assert_close(pattern.sum(-1), torch.ones(2, 9))
+    for row, word in enumerate(["brown", "apple"]):
+        for query, place in enumerate(align(word)):
+            assert pattern[row, query, len(word) if place is None else place] == 1
+    assert ideal_pattern(["brown"], 1)[0, 0, 3] == 1 and ideal_pattern(["apple"], -1)[0, 0, 0] == 1
+    with pytest.raises(ValueError, match="one length"):
+        ideal_pattern(["ox", "brown"])
+
+
+def test_the_letter_written_is_the_next_of_the_answer(model: Transformer) -> None:
+    assert letter_written(model, ["brown", "apple", "street"], [3, 5, 8]) == ["b", "w", "<EOS>"]
+    assert letter_written(model, ["brown"], [0], answers=[""]) == ["o"]
+
+
+def test_no_words_are_refused(model: Transformer) -> None:
+    with pytest.raises(ValueError, match="no words"):
+        spelled_right(model, [])

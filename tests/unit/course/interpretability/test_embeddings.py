@@ -1,0 +1,182 @@
+"""Maps and measures of tables, against definitions and against scikit-learn."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import silhouette_score
+
+from course.interpretability.embeddings import (
+    Grouping,
+    angles,
+    cosines,
+    kind_of_sign,
+    largest_perplexity,
+    nearest_pairs,
+    neighbours_kept,
+    principal_components,
+    tsne,
+    vowel_grouping,
+)
+from nmt.data import VOCABULARY
+
+KINDS = [kind_of_sign(token) for token in VOCABULARY.tokens]
+
+
+def random_table(seed: int, width: int = 16, rows: int = 29) -> torch.Tensor:
+    return torch.randn(rows, width, generator=torch.Generator().manual_seed(seed))
+
+
+def test_kinds_of_signs() -> None:
+    assert [KINDS.count(kind) for kind in ("vowel", "consonant", "y", "sign")] == [5, 20, 1, 3]
+    assert [kind_of_sign(token) for token in ("a", "b", "y", "-", "<SOS>")] == [
+        "vowel",
+        "consonant",
+        "y",
+        "sign",
+        "sign",
+    ]
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10_000))
+def test_principal_components_are_those_of_the_covariance_with_fixed_signs(seed: int) -> None:
+    table = random_table(seed, 5)
+    found = principal_components(table, 3)
+    centred = (table - table.mean(dim=0)).double()
+    values = torch.linalg.eigvalsh(centred.T @ centred).flip(0)
+    torch.testing.assert_close(found.coordinates.square().sum(dim=0), values[:3])
+    torch.testing.assert_close(
+        torch.tensor(found.shares, dtype=torch.float64), values[:3] / values.sum()
+    )
+    assert bool(
+        (found.coordinates.max(dim=0).values == found.coordinates.abs().max(dim=0).values).all()
+    )  # the farthest is positive
+    turned = torch.linalg.qr(
+        random_table(seed + 1, 5, 5)
+    ).Q  # turning the table, or mirroring it, changes nothing that can be seen
+    torch.testing.assert_close(
+        principal_components(table @ turned, 3).coordinates, found.coordinates, atol=1e-4, rtol=1e-4
+    )
+
+
+def test_principal_components_refuse_too_many_axes() -> None:
+    with pytest.raises(ValueError, match="1 to 4 axes, not 5"):
+        principal_components(random_table(0, 4), 5)
+
+
+def test_tsne_from_pca_leaves_nothing_to_chance_and_a_random_start_does() -> None:
+    table = random_table(0)
+    first = tsne(table, 4, 0, "pca", steps=250)
+    assert torch.equal(first, tsne(table, 4, 7, "pca", steps=250))
+    assert torch.equal(
+        tsne(table, 4, 3, "random", steps=250), tsne(table, 4, 3, "random", steps=250)
+    )
+    assert not torch.allclose(
+        tsne(table, 4, 3, "random", steps=250), tsne(table, 4, 4, "random", steps=250)
+    )
+
+
+def test_tsne_keeps_two_far_groups_apart() -> None:
+    table = random_table(0)
+    table[:12] += 20
+    flat = tsne(table, 5, 0)
+    together = torch.cdist(flat, flat)
+    assert together[:12, :12].max() < together[:12, 12:].min()
+
+
+def test_tsne_refuses_what_has_no_meaning() -> None:
+    assert (
+        largest_perplexity(29) == 9 and largest_perplexity(30) == 9 and largest_perplexity(31) == 10
+    )
+    for perplexity in (1, 10, 29 / 3):
+        with pytest.raises(ValueError, match="perplexity must be from 2 to 9"):
+            tsne(random_table(0), perplexity)
+    with pytest.raises(ValueError, match="unknown start 'spectral'"):
+        tsne(random_table(0), 5, start="spectral")
+
+
+def test_neighbours_kept_counts_the_same_nearest_row() -> None:
+    line = torch.tensor([[0.0], [1.0], [3.0], [7.0]])
+    assert neighbours_kept(line, line * 5) == 1
+    assert neighbours_kept(line, torch.tensor([[0.0], [10.0], [3.0], [9.0]])) == 0  # 1 ↔ 3, 0 ↔ 2
+
+
+def test_angles_of_known_tables() -> None:
+    square = angles(torch.eye(4))
+    assert (square.typical, square.largest, square.bound) == (0, 0, 0) and square.chance == 0.5
+    three = torch.tensor(
+        [[1.0, 0.0], [-0.5, math.sqrt(3) / 2], [-0.5, -math.sqrt(3) / 2]]
+    )  # the best that three rows of two can do
+    found = angles(three)
+    assert (
+        found.largest == pytest.approx(0.5)
+        and found.bound == pytest.approx(0.5)
+        and found.typical == pytest.approx(0.5)
+    )
+    with pytest.raises(ValueError, match="two rows"):
+        angles(torch.ones(1, 3))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10_000), st.sampled_from([8, 16, 32, 64]))
+def test_no_table_beats_the_bound_and_random_ones_stand_near_chance(seed: int, width: int) -> None:
+    found = angles(random_table(seed, width))
+    assert found.largest >= found.bound and found.typical == pytest.approx(found.chance, rel=0.25)
+    assert (found.bound > 0) == (width < 29)
+
+
+def test_cosines_ignore_lengths() -> None:
+    table = random_table(3)
+    torch.testing.assert_close(cosines(table), cosines(table * torch.rand(29, 1).add(0.1)))
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 10_000), st.floats(0, 2))
+def test_the_silhouette_is_that_of_scikit_learn_and_p_is_a_share(seed: int, shift: float) -> None:
+    table = random_table(seed)
+    table[[0, 4, 8, 14, 20], 0] += shift
+    found = vowel_grouping(table)
+    rows = [row for row, kind in enumerate(KINDS) if kind in ("vowel", "consonant")]
+    expected = silhouette_score(
+        table.double().numpy()[rows], [KINDS[row] for row in rows], metric="cosine"
+    )
+    assert found.silhouette == pytest.approx(expected, abs=1e-9)
+    assert (
+        found.p_value + 1e-12 >= 1 / 53_130
+        and found.p_value <= 1
+        and (found.p_value < 0.05) == (found.silhouette > found.high)
+    )
+
+
+def test_vowels_that_keep_together_get_the_smallest_p_and_a_permutation_of_labels_does_not() -> (
+    None
+):
+    table = random_table(1)
+    table[[0, 4, 8, 14, 20], 0] += 9
+    together = vowel_grouping(table)
+    assert (
+        together.p_value == pytest.approx(1 / 53_130) and together.silhouette > 0.1 > together.high
+    )
+    mixed = vowel_grouping(
+        torch.cat((table[13:26], table[:13], table[26:]))
+    )  # n … z take the rows of a … m
+    assert mixed.p_value > 0.05
+
+
+def test_p_values_of_random_tables_are_spread_evenly() -> None:
+    values = sorted(vowel_grouping(random_table(seed)).p_value for seed in range(60))
+    assert isinstance(vowel_grouping(random_table(0)), Grouping)
+    assert (
+        max(abs(value - (place + 0.5) / 60) for place, value in enumerate(values)) < 0.21
+    )  # Kolmogorov–Smirnov, one in a hundred
+
+
+def test_nearest_pairs_come_by_name() -> None:
+    table = torch.tensor([[1.0, 0], [0.9, 0.1], [0, 1.0]])
+    pairs = nearest_pairs(table, ["x", "y", "z"], 2)
+    assert [pair[:2] for pair in pairs] == [("x", "y"), ("y", "z")] and pairs[0][2] > pairs[1][2]
+    with pytest.raises(ValueError, match="2 names"):
+        nearest_pairs(table, ["x", "y"])

@@ -1,0 +1,226 @@
+"""Memory: what is left follows from Ā alone, windows are counted right, and a state that is emptied
+is empty.
+"""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from course.interpretability.mamba_memory import (
+    accuracy_without_the_past,
+    letter_weights,
+    measure_memory,
+    shares_before_the_end,
+    sorted_channels,
+)
+from nmt.checkpoints import load_checkpoint
+from nmt.data import WordPair, load_pairs
+from nmt.decoding import greedy_decode
+from nmt.discretization import RULES
+from nmt.evaluation import measure
+from nmt.interventions import replace_choices
+from nmt.mamba import Mamba, MambaConfig
+from nmt.selective_ssm import SSMTrace
+from nmt.trace import MambaTrace, trace
+
+WORDS = ["street", "ox", "well-known", "is"]
+RULES_TO_TRY = [rule for rule in RULES if rule != "generalized_bilinear"]
+
+
+def make(a_start: str = "s4d-real", rule: str = "mixed") -> Mamba:
+    torch.manual_seed(0)
+    config = MambaConfig(
+        hidden_size=8, num_layers=2, state_size=3, a_start=a_start, discretization=rule
+    )
+    return Mamba(config).eval()
+
+
+def with_delta(found: MambaTrace, change) -> MambaTrace:  # type: ignore[no-untyped-def]
+    """The same trace with other step sizes, as `change(layer number, delta)` says."""
+    ssm = {
+        name: replace(layer, delta=change(number, layer.delta))
+        for number, (name, layer) in enumerate(found.ssm.items())
+    }
+    return replace(found, ssm=ssm)
+
+
+@pytest.mark.parametrize("rule", RULES_TO_TRY)
+@pytest.mark.parametrize("a_start", ["s4d-real", "minus-one"])
+def test_letter_weights_are_products_of_decays(a_start: str, rule: str) -> None:
+    found = trace(make(a_start, rule), "street")
+    for at in (0, 4, None):
+        expected = found.state_weights(at).abs().mean(dim=-1)
+        torch.testing.assert_close(
+            letter_weights(found, at).double(), expected, atol=1e-6, rtol=1e-4
+        )
+    with pytest.raises(ValueError, match="places 0 to"):
+        letter_weights(found, 99)
+
+
+def test_with_a_of_minus_one_the_weight_is_the_students_formula() -> None:
+    found = trace(make("minus-one"), "street")
+    later = found.delta.flip(1).cumsum(1).flip(1) - found.delta  # Σ of Δ after each sign
+    torch.testing.assert_close(letter_weights(found), torch.exp(-later))
+
+
+def test_channels_are_sorted_from_the_shortest_memory() -> None:
+    found = trace(make(), "street")
+    weights = letter_weights(found)
+    for layer, order in enumerate(sorted_channels(found)):
+        assert sorted(order) == list(range(16)) and bool(
+            (weights[layer, 0, order].diff() >= 0).all()
+        )
+
+
+def test_statistics_of_steps_that_are_all_alike() -> None:
+    """With Δ = 0.1 and A = −1, −2, −3 everything is known: half-lives ln 2 / (0.1 |A|), four signs
+    keep e^(−0.4 |A|), nothing resets.
+    """
+    traces = [
+        with_delta(found, lambda _, delta: torch.full_like(delta, 0.1))
+        for found in trace(make(), WORDS, truth=True)
+    ]
+    found = measure_memory(traces)
+    rates = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+    torch.testing.assert_close(
+        found.half_life,
+        (torch.log(torch.tensor(2.0)) / (0.1 * rates)).expand(2, 16, 3),
+        check_dtype=False,
+    )
+    kept = torch.exp(-0.4 * rates).mean()
+    for sign, windows in (("<EOS>", 4), ("-", 1)):
+        survival = found.survival[sign]
+        assert survival.windows == windows and survival.reset == [0, 0]
+        torch.testing.assert_close(survival.at_sign, kept.expand(2, 16), rtol=1e-5, atol=0)
+        torch.testing.assert_close(survival.elsewhere, kept.expand(2, 16), rtol=1e-5, atol=0)
+
+
+def test_a_reset_at_the_end_of_the_word_is_found_in_its_layer_and_channels() -> None:
+    def reset(number: int, delta: torch.Tensor) -> torch.Tensor:
+        delta = torch.full_like(delta, 0.001)
+        if number == 1:
+            delta[:, place, :4] = 50  # a quarter of the channels forgets all
+        return delta
+
+    traces = []
+    for found in trace(make(), WORDS, truth=True):
+        place = len(found.word)
+        traces.append(with_delta(found, reset))
+    found = measure_memory(traces)
+    assert found.survival["<EOS>"].reset == [0, 0.25] and found.survival["<EOS>"].forgetting == [
+        0,
+        0.25,
+    ]
+    assert found.survival["<EOS>"].keeping == [1, 0.75] and found.vanished == [0, 0.25]
+    assert found.survival["-"].reset == [0, 0]
+    for single in traces:
+        shares = shares_before_the_end(single)
+        assert shares["decay"][1] < shares["decay"][0] < shares["even"][0] + 1e-6
+    assert measure_memory(traces, ["<EOS>"], steps=1).survival["<EOS>"].reset == [0, 0.25]
+
+
+def test_all_rules_agree_with_the_plain_product() -> None:
+    for rule in RULES_TO_TRY:
+        found = trace(make(rule=rule), "street", truth=True)
+        survival = measure_memory([found], ["<EOS>"], steps=3).survival["<EOS>"]
+        place = len(found.word)
+        expected = found.decay[:, place : place + 3].double().abs().prod(dim=1).mean(dim=-1)
+        torch.testing.assert_close(survival.at_sign, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_what_cannot_be_measured_is_refused() -> None:
+    found = trace(make(), "street", truth=True)
+    with pytest.raises(ValueError, match="none of the 1 words has - with 3 signs after it"):
+        measure_memory([found])
+    for traces, steps in (([], 4), ([found], 0)):
+        with pytest.raises(ValueError, match="at least one"):
+            measure_memory(traces, ["<EOS>"], steps)
+
+
+def test_shares_are_weights_summed_over_channels() -> None:
+    found = trace(make(), "street", truth=True)
+    shares = shares_before_the_end(found)
+    places = range(7, len(found.source) + len(found.target))
+    by_hand = torch.stack(
+        [
+            letter_weights(found, at)[:, :6].sum(dim=(1, 2))
+            / letter_weights(found, at).sum(dim=(1, 2))
+            for at in places
+        ]
+    )
+    torch.testing.assert_close(torch.tensor(shares["decay"]), by_hand.mean(dim=0))
+    assert shares["even"][0] == pytest.approx(sum(6 / (at + 1) for at in places) / len(places))
+    hidden = found.attention("cross", 1)[:, 0, :, :6].sum(-1).mean(-1)
+    torch.testing.assert_close(torch.tensor(shares["hidden attention"], dtype=hidden.dtype), hidden)
+
+
+@pytest.fixture(scope="module")
+def remembering() -> tuple[Mamba, list[WordPair]]:
+    """The trained model and some words that it spells right, with an e, with a dash, and with
+    neither.
+    """
+    model = load_checkpoint("mamba-small").model
+    held_out = load_pairs("small", "val")
+    pairs = [*[pair for pair in held_out if "-" in pair.source], *held_out[::40]]
+    answers = greedy_decode(model, [pair.source for pair in pairs])
+    right = [pair for pair, answer in zip(pairs, answers) if answer == pair.target]
+    assert sum("-" in pair.source for pair in right) >= 2 and len(right) >= 6
+    return model, right
+
+
+def test_nothing_is_lost_where_nothing_is_emptied(
+    remembering: tuple[Mamba, list[WordPair]],
+) -> None:
+    model, pairs = remembering
+    assert (
+        accuracy_without_the_past(model, pairs, layers=[])
+        == 1
+        > accuracy_without_the_past(model, pairs)
+    )
+    assert accuracy_without_the_past(model, pairs, sign="<SOS>") == 1
+
+
+@pytest.mark.parametrize(
+    ("sign", "layers"),
+    [("<EOS>", None), ("<EOS>", [0]), ("<EOS>", [1, 2]), ("-", None), ("-", [1]), ("e", None)],
+)
+def test_emptying_is_a_decay_of_zero(
+    remembering: tuple[Mamba, list[WordPair]], sign: str, layers: list[int] | None
+) -> None:
+    """The same accuracy by another way: Ā = 0 at the sign, inside a whole pass, with the sequential
+    scan.
+    """
+    model, pairs = remembering
+    right = 0
+    for pair in pairs:
+        read = [*pair.source, "<EOS>"]
+        places = [place for place, token in enumerate(read) if token == sign]
+
+        class Emptied(SSMTrace):
+            def discretize(self):  # type: ignore[no-untyped-def]
+                decay, weight = replace_rule(self).discretize()
+                decay = decay.clone()
+                decay[:, places] = 0  # noqa: B023
+                return decay, weight
+
+        def replace_rule(found: SSMTrace) -> SSMTrace:
+            return SSMTrace(found.x, found.delta, found.A, found.B, found.C, found.D, "mixed")
+
+        def empty(found: SSMTrace) -> SSMTrace:
+            return Emptied(found.x, found.delta, found.A, found.B, found.C, found.D, "emptied")  # noqa: B023
+
+        names = list(model.ssm_layers())
+        with replace_choices(model, {names[layer]: empty for layer in layers or range(len(names))}):
+            right += measure(model, [pair])[1] == 1
+    assert accuracy_without_the_past(model, pairs, sign, layers) == right / len(pairs)
+
+
+def test_unknown_signs_and_layers_are_refused(remembering: tuple[Mamba, list[WordPair]]) -> None:
+    model, pairs = remembering
+    with pytest.raises(ValueError, match="'É' is no sign"):
+        accuracy_without_the_past(model, pairs, "É")
+    with pytest.raises(ValueError, match="layers 0 to"):
+        accuracy_without_the_past(model, pairs, layers=[99])
+    with pytest.raises(ValueError, match="no word pairs"):
+        accuracy_without_the_past(model, [])

@@ -1,0 +1,92 @@
+"""Rotary frequencies that stand still: the turn is gone inside the block, and back after it."""
+
+import math
+
+import pytest
+import torch
+
+from course.interpretability.rotary_frequencies import (
+    frequency_effects,
+    standing_still,
+    wavelengths,
+)
+from nmt.data import load_pairs
+from nmt.decoding import evaluating
+from nmt.positions import RotaryPositions
+from nmt.transformer import Transformer, TransformerConfig
+
+PAIRS = load_pairs("small", "val")[:12]
+
+
+@pytest.fixture
+def model() -> Transformer:
+    torch.manual_seed(0)
+    return Transformer(
+        TransformerConfig(
+            hidden_size=16, num_heads=2, encoder_layers=1, decoder_layers=1, mlp_size=16
+        )
+    ).eval()
+
+
+def logits(model: Transformer) -> torch.Tensor:
+    with evaluating(model):
+        return model(torch.tensor([[0, 1, 2, 3, 28]]), torch.tensor([[27, 4, 5]]))
+
+
+def test_wavelengths_are_letters_for_a_turn(model: Transformer) -> None:
+    found = wavelengths(model)
+    assert found == pytest.approx([2 * math.pi * 10_000 ** (2 * i / 8) for i in range(4)], rel=1e-4)
+
+
+def test_inside_the_block_one_pair_is_not_turned_and_afterwards_it_is(model: Transformer) -> None:
+    before = logits(model)
+    rotary = next(module for module in model.modules() if isinstance(module, RotaryPositions))
+    vectors = torch.randn(1, 2, 6, 8)
+    with standing_still(model, 1):
+        turned = rotary(vectors)
+        assert torch.equal(turned[..., 2:4], vectors[..., 2:4]) and not torch.allclose(
+            turned[..., :2], vectors[..., :2]
+        )
+        assert not torch.allclose(logits(model), before)
+    assert torch.equal(logits(model), before)
+    with pytest.raises(RuntimeError), standing_still(model, 0):
+        raise RuntimeError
+    assert torch.equal(logits(model), before)
+
+
+def test_without_any_turn_the_encoder_does_not_see_order(model: Transformer) -> None:
+    """All pairs of a head standing still is a model without positions, so shuffled letters give
+    shuffled annotations.
+    """
+    source = torch.tensor([[0, 1, 2, 3, 28]])
+    with (
+        evaluating(model),
+        standing_still(model, 0),
+        standing_still(model, 1),
+        standing_still(model, 2),
+        standing_still(model, 3),
+    ):
+        torch.testing.assert_close(model.encode(source.flip(1)), model.encode(source).flip(1))
+
+
+def test_effects_come_pair_by_pair_and_the_fast_ones_move_more(model: Transformer) -> None:
+    with torch.no_grad():
+        for layer in model.attention_layers().values():
+            layer.to_query.weight *= 4  # sharp enough to see a difference
+    effects = frequency_effects(model, PAIRS, every=3)
+    assert [effect.pair for effect in effects] == [0, 1, 2, 3]
+    assert effects[0].moved > 10 * effects[3].moved > 0 and all(
+        0 <= effect.accuracy <= 1 for effect in effects
+    )
+
+
+def test_models_without_turns_and_pairs_that_are_not_there_are_refused(model: Transformer) -> None:
+    with pytest.raises(ValueError, match="pairs 0 to 3, not 4"), standing_still(model, 4):
+        pass
+    other = Transformer(
+        TransformerConfig(
+            hidden_size=16, num_heads=2, encoder_layers=1, decoder_layers=1, positions="learned"
+        )
+    )
+    with pytest.raises(ValueError, match="this model has learned positions"):
+        wavelengths(other)

@@ -1,0 +1,107 @@
+"""The experiments on one claim: what they ask is what they say, and the verdict follows from the
+numbers.
+"""
+
+import pytest
+import torch
+
+from course.interpretability.heads import first_vowel, score_heads
+from course.interpretability.transformer_claim import (
+    ay_looking_away,
+    judge,
+    onset_score,
+    questions,
+    show_another_letter,
+    swap_more_and_more,
+    swap_neighbours,
+    turn_attention,
+    when_ay_begins,
+)
+from nmt.checkpoints import load_checkpoint
+from nmt.data import load_pairs
+from nmt.pig_latin import align, to_pig_latin
+from nmt.trace import Trace, trace
+from nmt.transformer import Transformer, TransformerConfig
+
+WORDS = [pair.source for pair in load_pairs("small", "val")][::4]
+
+
+@pytest.fixture(scope="module")
+def model() -> Transformer:
+    return load_checkpoint("transformer-small").model
+
+
+@pytest.fixture(scope="module")
+def traces(model: Transformer) -> list[Trace]:
+    return trace(model, WORDS, truth=True)
+
+
+def test_questions_ask_about_the_next_letter_of_words_without_doubles() -> None:
+    asked = questions([*WORDS, "street", "ox", "a-b"])
+    assert asked == questions([*WORDS, "street", "ox", "a-b"]) and len(asked) > 5
+    for one in asked:
+        assert align(one.word)[one.query] == one.place != one.other
+        assert len(set(one.word)) == len(one.word) and one.query >= 1
+        assert to_pig_latin(one.word)[one.query - 1] == one.word[one.place - 1]
+        assert one.other > first_vowel(one.word)
+
+
+def test_shares_are_shares_and_a_good_model_answers_untouched_questions_right(
+    model: Transformer,
+) -> None:
+    asked = questions(WORDS)
+    untouched = turn_attention(model, asked, [])
+    assert untouched["place"] > 0.9
+    for shares in (untouched, show_another_letter(model, asked)):
+        assert set(shares) == {"place", "other", "neither"} and sum(
+            shares.values()
+        ) == pytest.approx(1)
+
+
+def test_attention_decides_what_is_written(model: Transformer) -> None:
+    crosses = [name for name in model.attention_layers() if name.endswith("cross_attention")]
+    assert turn_attention(model, questions(WORDS), crosses)["other"] > 0.9
+
+
+def test_swapping_misleads_and_the_control_does_not(
+    model: Transformer, traces: list[Trace]
+) -> None:
+    asked = questions(WORDS)
+    scores = score_heads(traces, "encoder")["previous letter"].weight
+    swapped, kept = (swap_more_and_more(model, asked, scores, swap) for swap in (True, False))
+    assert len(swapped) == len(kept) == scores.numel()
+    assert max(one["other"] - two["other"] for one, two in zip(swapped, kept)) > 0.2
+    layer, head = divmod(int(scores.argmax()), scores.shape[1])
+    assert swapped[0] == swap_neighbours(model, asked, {f"encoder.{layer}.self_attention": [head]})
+
+
+def test_ay_is_asked_of_words_whose_letters_move(model: Transformer, traces: list[Trace]) -> None:
+    found = when_ay_begins(traces)
+    moved = [one for one in traces if first_vowel(one.word) > 0 and "-" not in one.word]
+    assert {score.queries for score in found.values()} == {len(moved)}
+    assert sum(score.share for score in found.values()).max() <= 1 + 1e-9  # three different places
+    assert onset_score(traces).queries == sum(first_vowel(one.word) for one in moved)
+    assert 0 <= ay_looking_away(model, WORDS) <= 1
+
+
+def test_the_verdict_has_five_parts_and_follows_from_the_numbers(
+    model: Transformer, traces: list[Trace]
+) -> None:
+    parts = judge(model, traces)
+    assert len(parts) == 5 and {part.verdict for part in parts} <= {
+        "confirmed",
+        "refined",
+        "refuted",
+    }
+    assert parts[3].verdict == "confirmed" and parts[2].verdict == "refuted"
+    assert str(parts[3]).startswith("CONFIRMED: at the word's end") and "%" in parts[0].measured
+
+
+def test_an_untrained_model_confirms_nothing() -> None:
+    torch.manual_seed(0)
+    fresh = Transformer(
+        TransformerConfig(hidden_size=16, num_heads=2, encoder_layers=1, decoder_layers=1)
+    ).eval()
+    assert "confirmed" not in {
+        part.verdict for part in judge(fresh, trace(fresh, WORDS, truth=True))
+    }

@@ -1,0 +1,55 @@
+import re
+
+import pytest
+
+from course.lab.records import RECORDS
+from course.lab.rerun import rerun
+
+
+def test_a_row_runs_small_beside_its_full_figures_and_leaves_nothing(tmp_path, monkeypatch):
+    before = sorted(path.name for path in RECORDS.glob("positions-*"))
+    monkeypatch.chdir(tmp_path)
+    found = rerun("positions", "none", words=40, epochs=2)
+    assert (
+        found.run.training.words == 40
+        and found.run.training.epochs == len(found.record["epochs"]) == 2
+    )
+    assert (
+        found.record["model"]["positions"] == "none"
+        and found.full_words == 2_556
+        and found.full_epochs == 20
+    )
+    assert [one["seed"] for one in found.full] == sorted(
+        one["seed"] for one in found.full
+    ) and found.full
+    text = repr(found)
+    assert text.startswith("positions: none, seed 0\n  now:      40 words,   2 epochs: ")
+    assert re.search(
+        r"full:  2,556 words,  20 epochs: \d+\.\d% of the same words, loss 0\.\d\d, mean of \d"
+        r" seeds",
+        text,
+    )
+    assert "63.9 times as many words" in text and "639 times as many in all" in text
+    assert not list(tmp_path.iterdir()) and before == sorted(
+        path.name for path in RECORDS.glob("positions-*")
+    )
+
+
+def test_a_row_that_is_not_run_says_so(tmp_path):
+    assert "20 epochs: not run yet" in repr(
+        rerun("positions", "rotary", words=20, epochs=1, records=tmp_path)
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("places", "none"), "no experiment 'places'; there are positions"),
+        (("positions", "all"), "positions has no row 'all'; there are none, sinusoidal"),
+    ],
+)
+def test_what_is_not_there_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        rerun(*arguments)
+    with pytest.raises(ValueError, match="at least one word"):
+        rerun("positions", "none", words=0)

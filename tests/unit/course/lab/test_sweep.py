@@ -1,0 +1,97 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import tiny_lab
+
+from course.lab.records import find_records
+from course.lab.sweep import sweep, train_run
+
+
+def start(folder, kill=""):
+    (folder / "records").mkdir(exist_ok=True)
+    command = [sys.executable, tiny_lab.__file__, str(folder)]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(
+        command, env=tiny_lab.environment(folder, kill), start_new_session=True, **streams
+    )
+
+
+def finish(process):
+    out, err = process.communicate(timeout=900)
+    return process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    status, out, err = finish(start(folder))
+    assert status == 0, err
+    assert sorted(json.loads(out)) == sorted(run.folder for run in tiny_lab.RUNS)
+    return find_records(folder / "records")
+
+
+def test_every_run_leaves_a_small_record_and_no_state(undisturbed):
+    assert undisturbed.keys() == {run.key for run in tiny_lab.RUNS}
+    for run in tiny_lab.RUNS:
+        record = undisturbed[run.key]
+        assert record["name"] == run.name and len(record["epochs"]) == tiny_lab.EPOCHS
+
+
+@pytest.mark.parametrize("kill", ["process 2", "group 2"])
+def test_a_killed_sweep_loses_nothing_and_repeats_nothing(tmp_path, undisturbed, kill):
+    """One worker dies, and the sweep goes on by itself; or all processes die, and the same command
+    goes on.
+    """
+    status, out, err = finish(start(tmp_path, kill))
+    if kill.startswith("group"):
+        assert status == -signal.SIGKILL
+        status, out, err = finish(start(tmp_path))
+    assert status == 0, err
+    assert tiny_lab.saved(tmp_path) == tiny_lab.EVERY_EPOCH_ONCE
+    found = find_records(tmp_path / "records")
+    assert {key: tiny_lab.timeless(record) for key, record in found.items()} == {
+        key: tiny_lab.timeless(record) for key, record in undisturbed.items()
+    }
+    assert not list((tmp_path / "runs").glob("*/state.safetensors")) and not list(
+        (tmp_path / "runs").glob("*/.*")
+    )
+
+
+def test_workers_end_when_their_sweep_is_killed(tmp_path):
+    process = start(tmp_path)
+    deadline = time.monotonic() + 600
+    while not (tmp_path / "log").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(
+        timeout=600
+    )  # its pipes close only when the last worker, which has them too, is gone
+
+
+def test_a_record_that_is_there_is_not_made_again(tmp_path):
+    run = tiny_lab.RUNS[0]
+    first = train_run(run, tmp_path)
+    epochs = []
+    assert train_run(run, tmp_path, epochs.append) == first and not epochs
+    assert (
+        not (tmp_path / run.folder / "state.safetensors").exists()
+        and (tmp_path / run.folder / "model.safetensors").exists()
+    )
+
+
+def test_a_damaged_state_is_trained_anew(tmp_path):
+    run = tiny_lab.RUNS[0]
+    (tmp_path / run.folder).mkdir(parents=True)
+    (tmp_path / run.folder / "state.safetensors").write_bytes(b"half a file")
+    assert len(train_run(run, tmp_path)["epochs"]) == tiny_lab.EPOCHS
+
+
+def test_nothing_to_do_starts_no_process(tmp_path, undisturbed, monkeypatch):
+    monkeypatch.setattr("course.lab.sweep._Worker", None)
+    monkeypatch.setattr("course.lab.sweep.find_records", lambda folder: undisturbed)
+    sweep(tiny_lab.RUNS, folder=tmp_path, records=tmp_path)

@@ -1,0 +1,135 @@
+from dataclasses import asdict
+
+import pytest
+
+from course.lab.grid import Experiment, Reported, Row
+from course.lab.tables import NOT_RUN, as_csv, outcomes, table
+from nmt.runs import Preset
+from nmt.training import TrainingConfig
+
+BASE = Preset({"kind": "transformer"}, {"epochs": 2})
+EXPERIMENT = Experiment(
+    "tiny",
+    0,
+    "?",
+    BASE,
+    (
+        Row("good"),
+        Row("bad", {"num_heads": 2}, student=Reported(0.25, 0.125, 0.5, 0.75)),
+        Row("on large", {}, {"data": "large"}),
+        Row("missing", {"num_heads": 8}),
+    ),
+)
+
+
+def fill(experiment, wrong, seeds=(0, 1, 2), **changes):
+    """Records for the rows that `wrong` names, with as many mistakes as it says for each seed."""
+    records = {}
+    for row in experiment.rows:
+        for run, mistakes in zip(experiment.runs(row), wrong.get(row.label, ())):
+            if run.seed not in seeds:
+                continue
+            words = 323 if run.training.data == "small" else 2_276
+            best = {
+                "val_accuracy": 1 - mistakes / words,
+                "val_loss": 0.1,
+                "train_accuracy": 1.0,
+                "train_loss": 0.01,
+                "seconds": 1.0,
+            }
+            told = {
+                "model": dict(run.model),
+                "training": asdict(run.training),
+                "words": words,
+                "best": best,
+                "epochs": [],
+                "parameters": 1234,
+            }
+            times = {"seconds": 60.0, "cpu_seconds": 42.0, "decode_cpu_seconds": 0.323}
+            wrong_ones = [[f"word{n}", "", ""] for n in range(mistakes)]
+            records[run.key] = {
+                "name": run.name,
+                "seed": run.seed,
+                **told,
+                **times,
+                "mistakes": wrong_ones,
+                **changes,
+            }
+    return records
+
+
+def test_mean_and_spread_come_from_the_records_and_missing_rows_say_so():
+    records = fill(EXPERIMENT, {"good": (0, 1, 2), "bad": (40, 50, 60)})
+    good, bad, large, missing = table(EXPERIMENT, records)
+    assert (
+        good["val_accuracy"] == f"{1 - 1 / 323:.4f}" and good["val_accuracy_sd"] == f"{1 / 323:.4f}"
+    )
+    assert (good["val_accuracy_min"], good["val_accuracy_max"]) == (f"{1 - 2 / 323:.4f}", "1.0000")
+    assert (
+        good["parameters"],
+        good["cpu_seconds"],
+        good["milliseconds_a_word"],
+        good["seeds"],
+    ) == ("1234", "42", "1.00", "3")
+    assert good["against_the_best"] == "best" and good["p"] == "" and good["runs"] == "all seeds"
+    assert (
+        bad["p"] == "<0.0001"
+        and bad["student_val_accuracy"] == "0.500"
+        and bad["student_val_loss"] == "0.250"
+    )
+    for row in (large, missing):
+        assert row["runs"] == NOT_RUN and row["seeds"] == "0"
+        assert not any(text for key, text in row.items() if key not in ("row", "runs", "seeds"))
+
+
+def test_rows_on_other_words_are_not_compared():
+    records = fill(EXPERIMENT, {"good": (1, 1, 1), "bad": (9, 9, 9), "on large": (5, 5, 5)})
+    _, bad, large, _ = outcomes(EXPERIMENT, records)
+    assert large.p is None and not large.best and bad.p is not None
+    assert bad.p == pytest.approx(
+        2 / 2**8
+    )  # 8 words, always the same, told apart by all three seeds
+
+
+def test_p_values_are_adjusted_for_the_number_of_rows():
+    records = fill(EXPERIMENT, {"good": (0, 0, 0), "bad": (8, 8, 8), "missing": (8, 8, 8)})
+    assert [outcome.p for outcome in outcomes(EXPERIMENT, records)] == [
+        None,
+        pytest.approx(4 / 2**8),
+        None,
+        pytest.approx(4 / 2**8),
+    ]
+
+
+def test_a_row_with_some_seeds_and_one_that_diverged_say_so():
+    records = fill(EXPERIMENT, {"good": (0, 1, 2)}, seeds=(0, 1)) | fill(
+        EXPERIMENT, {"bad": (3, 3, 3)}, diverged="the loss became nan"
+    )
+    good, bad, *_ = table(EXPERIMENT, records)
+    assert good["runs"] == "2 of 3 seeds" and bad["runs"] == "all seeds, 3 diverged"
+    assert (
+        good["val_accuracy_sd"]
+        and not table(EXPERIMENT, fill(EXPERIMENT, {"good": (1,)}))[0]["val_accuracy_sd"]
+    )
+
+
+def test_a_loss_that_is_no_number_leaves_its_cell_empty():
+    records = fill(EXPERIMENT, {"good": (0, 1, 2)})
+    for record in records.values():
+        record["best"]["val_loss"] = None
+    assert table(EXPERIMENT, records)[0]["val_loss"] == ""
+
+
+def test_csv_has_a_header_and_quotes_commas():
+    text = as_csv([{"row": "a, b", "x": "1"}, {"row": "c", "x": ""}])
+    assert text == 'row,x\n"a, b",1\nc,\n'
+
+
+def test_words_settings_make_other_runs():
+    assert TrainingConfig(words=5) != TrainingConfig()
+    with pytest.raises(ValueError, match="words must be positive"):
+        TrainingConfig(words=-1)
+    with pytest.raises(ValueError, match="unknown batching 'sorted'"):
+        TrainingConfig(batching="sorted")
+    with pytest.raises(ValueError, match="passes must be at least 1"):
+        TrainingConfig(passes=0)

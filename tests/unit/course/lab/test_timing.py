@@ -1,0 +1,52 @@
+"""`course.lab.timing`: actions really take turns, and the numbers are those of a clock."""
+
+from __future__ import annotations
+
+import gc
+import time
+
+import pytest
+
+from course.lab.timing import memory_pass, take_turns
+
+
+def test_actions_take_turns_after_one_warm_up_each() -> None:
+    order: list[str] = []
+    take_turns({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, rounds=3)
+    assert "".join(order) == "ab" + "ababab"
+
+
+def test_a_sleep_is_measured_and_the_fastest_is_no_slower_than_the_median() -> None:
+    timing = take_turns({"sleep": lambda: time.sleep(0.02)}, rounds=3)["sleep"]
+    assert 0.02 <= timing.fastest <= timing.median < 2
+
+
+def test_the_garbage_collector_is_switched_on_again_even_after_an_error() -> None:
+    runs = iter([True, False])
+
+    def fails_when_measured() -> None:
+        if not next(runs):
+            assert not gc.isenabled()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        take_turns({"broken": fails_when_measured}, rounds=1)
+    assert gc.isenabled()
+
+
+def test_the_processor_clock_does_not_count_a_sleep() -> None:
+    assert (
+        take_turns({"sleep": lambda: time.sleep(0.05)}, rounds=2, clock=time.process_time)[
+            "sleep"
+        ].fastest
+        < 0.02
+    )
+
+
+def test_a_memory_pass_writes_the_sum() -> None:
+    assert memory_pass(5)().tolist() == [2.0] * 5
+
+
+def test_no_rounds_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one round"):
+        take_turns({}, rounds=0)

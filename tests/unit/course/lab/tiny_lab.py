@@ -1,0 +1,124 @@
+"""What the tests of sweeps share: runs of a second, and processes that note every epoch they save,
+and kill themselves when told to.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from course.lab.grid import Experiment, Row, runs_of
+from nmt.runs import Preset
+
+ROOT = Path(__file__).resolve().parents[4]
+EPOCHS = 4
+TINY = Preset(
+    {
+        "kind": "transformer",
+        "hidden_size": 8,
+        "num_heads": 1,
+        "encoder_layers": 1,
+        "decoder_layers": 1,
+        "mlp_size": 8,
+    },
+    {"epochs": EPOCHS, "batch_size": 512, "words": 300},
+)
+EXPERIMENT = Experiment(
+    "tiny",
+    0,
+    "Does it work?",
+    TINY,
+    (
+        Row("dropout 0.1"),
+        Row("dropout 0.2", {"dropout": 0.2}),
+        Row("padded", {}, {"batching": "random"}),
+    ),
+)
+RUNS = runs_of([EXPERIMENT])[:4]
+
+# Python runs this when it starts. After every saved epoch one line goes to the log; the first
+# process that has saved the epoch that it was told to kills itself, or its whole process group.
+_WATCHER = """
+import os, signal, sys
+from pathlib import Path
+
+if os.environ.get("TINY_LOG") and not sys.flags.no_site:
+    import nmt.runs as one_run
+    real = one_run.save_state
+
+    def watched(path, state, config):
+        real(path, state, config)
+        done = len(state.progress.epochs)
+        with open(os.environ["TINY_LOG"], "a") as log:
+            log.write(f"{path.parent.name} {done}\\\\n")
+        how, _, when = os.environ.get("TINY_KILL", "").partition(" ")
+        if when and done == int(when):
+            try:
+                Path(os.environ["TINY_LOG"] + ".killed").open("x").close()
+            except FileExistsError:
+                return
+            (os.killpg if how == "group" else os.kill)(os.getpgrp() if how == "group" else os.getpid(), signal.SIGKILL)
+
+    one_run.save_state = watched
+""".replace("\\\\n", "\\n")
+
+
+def environment(folder: Path, kill: str = "") -> dict[str, str]:
+    """The environment of watched processes; `kill` is "process N" or "group N": who dies after
+    saving its N-th epoch, once.
+    """
+    (folder / "site").mkdir(exist_ok=True)
+    (folder / "site" / "sitecustomize.py").write_text(_WATCHER)
+    paths = os.pathsep.join([str(folder / "site"), str(ROOT), str(ROOT / "tests" / "unit")])
+    return {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": paths,
+        "TINY_LOG": str(folder / "log"),
+        "TINY_KILL": kill,
+    }
+
+
+def saved(folder: Path) -> list[tuple[str, int]]:
+    """Every epoch that was saved, by whomever: run and number."""
+    return sorted(
+        (line.split()[0], int(line.split()[1]))
+        for line in (folder / "log").read_text().splitlines()
+    )
+
+
+EVERY_EPOCH_ONCE = sorted((run.folder, epoch) for run in RUNS for epoch in range(1, EPOCHS + 1))
+
+
+def timeless(record: dict) -> dict:
+    """A record without the times, which differ from run to run."""
+    rows = [
+        {key: value for key, value in row.items() if "seconds" not in key}
+        for row in (record["best"], *record["epochs"])
+    ]
+    return {
+        "rows": rows,
+        "mistakes": record["mistakes"],
+        "name": record["name"],
+        "seed": record["seed"],
+    }
+
+
+def main() -> None:
+    """Sweep in the folder that the first argument names, two processes side by side."""
+    from course.lab.sweep import sweep
+
+    folder = Path(sys.argv[1])
+    done: list[str] = []
+    sweep(
+        RUNS,
+        jobs=2,
+        folder=folder / "runs",
+        records=folder / "records",
+        on_record=lambda run, record: done.append(run.folder),
+    )
+    print(json.dumps(done))
+
+
+if __name__ == "__main__":
+    main()

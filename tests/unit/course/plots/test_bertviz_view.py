@@ -1,0 +1,274 @@
+"""The attention views: self-contained pages that no token can break, and errors that say what to
+do.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import bertviz
+import pytest
+import torch
+from IPython.display import HTML
+
+from course.plots.bertviz_view import JAVASCRIPT, AttentionView, beside, head_view, model_view
+from nmt.mamba import Mamba, MambaConfig
+from nmt.trace import TransformerTrace, trace
+from nmt.transformer import Transformer, TransformerConfig
+
+FETCHING = (
+    "src=",
+    "href=",
+    "url(",
+    "@import",
+    "import(",
+    "fetch(",
+    "XMLHttpRequest",
+    "require.config",
+    "cdnjs",
+)
+KNOWN_ADDRESSES = (
+    "http://www.w3.org/",
+    "https://github.com/tensorflow/tensor2tensor/",
+)  # names of namespaces, and a comment
+
+
+@pytest.fixture(scope="module")
+def transformer_trace() -> TransformerTrace:
+    torch.manual_seed(0)
+    return trace(
+        Transformer(TransformerConfig(hidden_size=16, num_heads=2, dropout=0.0)), "ox", truth=True
+    )
+
+
+@pytest.fixture(scope="module")
+def views(transformer_trace: TransformerTrace) -> dict[str, AttentionView]:
+    return {
+        "head": head_view(transformer_trace),
+        "model": model_view(transformer_trace, "cross", layers=[1]),
+    }
+
+
+def parameters(view: AttentionView) -> dict:
+    return json.JSONDecoder().raw_decode(view.page.partition("const params = ")[2])[0]
+
+
+class Tags(HTMLParser):
+    """Every tag with its attributes; the content of a script or frame is text."""
+
+    CDATA_CONTENT_ELEMENTS = ("script", "style", "iframe")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+@pytest.mark.parametrize("form", ["head", "model"])
+def test_a_page_asks_the_network_for_nothing(form: str, views: dict[str, AttentionView]) -> None:
+    page = views[form].page
+    assert not [word for word in FETCHING if word in page]
+    assert all(address.startswith(KNOWN_ADDRESSES) for address in re.findall(r"https?://\S+", page))
+    assert "default-src 'none'" in page  # and the browser would refuse
+    assert "@fileoverview" in page, "the authors' header must stay"
+
+
+@pytest.mark.parametrize("form", ["head", "model"])
+def test_the_output_is_a_sandboxed_frame_around_a_still_picture(
+    form: str, views: dict[str, AttentionView]
+) -> None:
+    view = views[form]
+    text = view._repr_html_()
+    assert text.startswith("<div>")
+    tags = Tags(text).found
+    assert [tag for tag, _ in tags] == ["div", "figure", "iframe", "figcaption"]
+    frame = tags[2][1]
+    assert (
+        frame["sandbox"] == "allow-scripts"
+        and frame["srcdoc"] == view.page
+        and frame["title"] == view.title
+    )
+    assert f"height:{view.height}px" in frame["style"]
+    inside = text.partition(frame["srcdoc"][-7:].replace("<", "&lt;").replace(">", "&gt;") + '">')[
+        2
+    ].partition("</iframe>")[0]
+    assert [tag for tag, _ in Tags(inside).found] == ["img", "p"]
+    assert Tags(inside).found[0][1]["alt"] == view.still.alt
+
+
+def test_numbers_are_those_of_the_trace_in_four_decimals(
+    transformer_trace: TransformerTrace, views: dict[str, AttentionView]
+) -> None:
+    for data, kind in zip(parameters(views["head"])["attention"], ("encoder", "decoder", "cross")):
+        shown = torch.tensor(data["attn"], dtype=torch.float64)
+        torch.testing.assert_close(
+            shown, transformer_trace.attention(kind).double(), atol=5.1e-5, rtol=0
+        )
+        assert len(str(data["attn"][0][0][0][0])) <= 6
+    assert views["head"].page.count('"attn"') == 3, (
+        "bertviz writes the numbers twice; once is enough"
+    )
+
+
+def test_letters_of_queries_say_what_was_read_and_what_follows(
+    views: dict[str, AttentionView],
+) -> None:
+    encoder, decoder, cross = parameters(views["head"])["attention"]
+    assert (
+        encoder["left_text"] == encoder["right_text"] == cross["right_text"] == ["o", "x", "<EOS>"]
+    )
+    assert (
+        decoder["left_text"]
+        == cross["left_text"]
+        == ["<SOS> → o", "o → x", "x → w", "w → a", "a → y", "y → <EOS>"]
+    )
+    assert decoder["right_text"] == ["<SOS>", *"oxway"]
+
+
+def test_chosen_layers_alone_are_in_the_page(
+    transformer_trace: TransformerTrace, views: dict[str, AttentionView]
+) -> None:
+    found = parameters(views["model"])
+    assert found["include_layers"] == [1] and len(found["attention"]) == 1
+    shown = torch.tensor(found["attention"][0]["attn"], dtype=torch.float64)
+    torch.testing.assert_close(shown, transformer_trace.cross[1:].double(), atol=5.1e-5, rtol=0)
+
+
+class Hostile(TransformerTrace):
+    """Letters that would end a script, open a tag or leave an attribute."""
+
+    @property
+    def source(self) -> list[str]:
+        return [
+            "</script><img src=x>",
+            '"><script>alert(1)</script>',
+            "<!--<script>&quot;</iframe>",
+        ]
+
+
+def test_no_letter_is_read_as_html(transformer_trace: TransformerTrace) -> None:
+    hostile = Hostile(**vars(transformer_trace))
+    view = head_view(hostile, "cross")
+    assert [tag for tag, _ in Tags(view._repr_html_()).found] == [
+        "div",
+        "figure",
+        "iframe",
+        "figcaption",
+    ]
+    tags = [tag for tag, _ in Tags(view.page).found]
+    assert (
+        tags.count("script") == 1
+        and "img" not in tags
+        and view.page.count("</script") == 1
+        and "<!--" not in view.page
+    )
+    assert parameters(view)["attention"][0]["right_text"] == hostile.source
+    assert view.to_html().count("</iframe") == 1
+
+
+def test_the_same_trace_gives_the_same_output(
+    transformer_trace: TransformerTrace, views: dict[str, AttentionView]
+) -> None:
+    again = model_view(transformer_trace, ["cross"], layers=[1])
+    assert again._repr_html_() == views["model"]._repr_html_()
+    assert repr(again).startswith(
+        "Model view of ox → oxway: attention, cross, 1 layer of 2 heads. Cross: layer 1, head "
+    )
+    assert parameters(again)["root_div_id"] != parameters(views["head"])["root_div_id"]
+
+
+def test_the_reading_names_the_head_that_finds_the_letter_to_copy(
+    transformer_trace: TransformerTrace,
+) -> None:
+    cross = torch.full_like(transformer_trace.cross, 0.1)
+    cross[1, 0, [0, 1], [0, 1]] = 0.75  # o and x are copied, the rest of oxway is added
+    assert "layer 1, head 0 looks most at the letter that the rule copies, 75% of" in repr(
+        head_view(replace(transformer_trace, cross=cross), "cross")
+    )
+    wrong = replace(transformer_trace, written="xoway")
+    assert "the answer is wrong, the rule says oxway" in repr(head_view(wrong, "cross"))
+
+
+def test_mamba_is_shown_by_groups_and_beside_the_transformer(
+    views: dict[str, AttentionView],
+) -> None:
+    torch.manual_seed(0)
+    found = trace(Mamba(MambaConfig(hidden_size=8, state_size=4)), "ox", truth=True)
+    view = model_view(found, ("encoder", "cross"), groups=3)
+    assert [data["name"] for data in parameters(view)["attention"]] == [
+        "Source at source",
+        "Target at source",
+    ]
+    assert (
+        ">Target at source</option>" in view.page
+        and '.text("Groups")' in view.page
+        and parameters(view)["total_heads"] == 3
+    )
+    both = beside(views["head"], view)
+    assert repr(both) == f"{views['head']!r}\n{view!r}" and both._repr_html_().count("<iframe") == 2
+
+
+def test_what_cannot_be_shown_is_refused_with_advice(
+    transformer_trace: TransformerTrace, without_type_checks: None
+) -> None:
+    with pytest.raises(ValueError, match="choose one of encoder, decoder, cross"):
+        head_view(transformer_trace, "source")
+    with pytest.raises(ValueError, match="at least one kind"):
+        model_view(transformer_trace, [])
+    for layers in ([2], [-1], [], [0, 0]):
+        with pytest.raises(ValueError, match="different numbers from 0 to 1"):
+            head_view(transformer_trace, layers=layers)
+    uneven = replace(transformer_trace, encoder=transformer_trace.encoder[:1])
+    with pytest.raises(ValueError, match="numbers of layers differ.*name the `layers`"):
+        model_view(uneven)
+    assert model_view(uneven, ("encoder", "cross"), layers=[0]).height > 0
+    with pytest.raises(ValueError, match="same number of heads.*one kind at a time"):
+        head_view(
+            replace(transformer_trace, cross=transformer_trace.cross[:, :1]), ("encoder", "cross")
+        )
+    with pytest.raises(ValueError, match="heads of its own"):
+        head_view(transformer_trace, groups=2)
+
+
+def test_another_bertviz_is_refused_rather_than_shown_wrongly(
+    transformer_trace: TransformerTrace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = bertviz.head_view
+
+    def newer(**arguments: object) -> HTML:
+        return HTML(real(**arguments).data.replace("updateCheckboxes();\n\n", "renewed();"))
+
+    monkeypatch.setattr(bertviz, "head_view", newer)
+    with pytest.raises(RuntimeError, match=r"requirements\.txt"):
+        head_view(transformer_trace, "cross")
+
+
+def test_the_import_is_light_and_transformers_is_never_loaded() -> None:
+    code = """
+import sys, torch, course.plots.bertviz_view as view
+assert "bertviz" not in sys.modules
+from nmt.trace import trace
+from nmt.transformer import Transformer, TransformerConfig
+view.head_view(trace(Transformer(TransformerConfig(hidden_size=8, num_heads=1)), "a", written="a"), "cross")
+assert "bertviz" in sys.modules and "transformers" not in sys.modules
+"""
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[4]
+    )
+
+
+def test_the_shipped_javascript_is_of_the_versions_named_and_has_its_licences() -> None:
+    wanted = json.loads((JAVASCRIPT / "package.json").read_text())["dependencies"]
+    first = (JAVASCRIPT / "d3-subset.js").read_text().splitlines()[0]
+    licences = (JAVASCRIPT / "LICENSES.txt").read_text()
+    for name, version in wanted.items():
+        assert f"{name} {version}" in first and f"{name} {version} (BSD-3-Clause)" in licences
+    assert "bertviz" in licences and "Apache License" in licences
+    assert not (JAVASCRIPT / "package-lock.json").exists(), "a lock file holds addresses"

@@ -1,0 +1,285 @@
+"""The lab report's tables and its further figures: numbers are those of the records, missing ones
+are said to be missing.
+"""
+
+import csv
+import io
+import re
+from dataclasses import replace
+
+import pytest
+
+from course.lab.catalogue import EXPERIMENTS
+from course.lab.records import find_records
+from course.lab.tables import as_csv, found_rows, outcomes, table
+from course.lab.verdicts import FAILS, HOLDS, OPEN, VERDICTS, Verdict, crossing_of
+from course.plots.costs import plot_costs, plot_wrong_groups
+from course.plots.experiments import Measured, plot_lines
+from course.plots.mistakes import MOST, mistake_table, shipped_table
+from course.plots.tables import COLUMNS, SIGNS, Table, experiment_table, verdict_table
+from course.plots.two_runs import plot_two_runs
+from nmt.pig_latin import to_pig_latin
+
+RECORDS = find_records()
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_table_shows_the_numbers_of_its_csv_file(name):
+    cells = list(csv.DictReader(io.StringIO(as_csv(table(EXPERIMENTS[name], RECORDS)))))
+    shown = experiment_table(EXPERIMENTS[name], RECORDS)
+    assert len(shown.rows) == len(cells) and all(len(row) == len(COLUMNS) for row in shown.rows)
+    for row, expected in zip(shown.rows, cells):
+        assert row[0] == expected["row"]
+        if expected["seeds"] == "0":
+            assert row[1] == "not run yet" and row[2:7] == ("",) * 5
+            continue
+        accuracy, _, spread = row[1].removesuffix("%").partition(" ± ")
+        assert float(accuracy) == pytest.approx(100 * float(expected["val_accuracy"]), abs=0.0501)
+        assert (float(spread) if spread else None) == (
+            pytest.approx(100 * float(expected["val_accuracy_sd"]), abs=0.0501)
+            if expected["val_accuracy_sd"]
+            else None
+        )
+        loss = [float(number) for number in row[3].split(", ")]
+        assert loss == pytest.approx(
+            [float(expected["val_loss"]), float(expected["train_loss"])], abs=0.000501
+        )
+        assert int(row[5].replace(",", "")) == int(expected["parameters"])
+        assert row[7].startswith(
+            f"{100 * float(expected['student_val_accuracy']):.1f}%"
+            if expected["student_val_accuracy"]
+            else ""
+        )
+
+
+def test_a_table_without_records_says_so_everywhere():
+    shown = experiment_table(EXPERIMENTS["positions"], {})
+    assert (
+        all(row[1] == "not run yet" and row[-1] == "none" for row in shown.rows)
+        and not shown.strong
+    )
+    assert shown.reading.startswith("Not run yet: none (0 of 5 seeds); sinusoidal")
+    assert shown.rows[0][7] == "57.6%, 0.232", "the student's figure is there all the same"
+
+
+def test_a_table_is_told_to_every_reader():
+    shown = Table(
+        "Fruit & co.",
+        ("", "pieces"),
+        (("apples", "3"), (("pears", "a.html"), "12")),
+        frozenset({1}),
+        frozenset({1}),
+        "One line.\nTwo.",
+    )
+    html = shown.to_html()
+    assert (
+        '<th scope="col"' in html
+        and '<th scope="row"' in html
+        and "<caption" in html
+        and "Fruit &amp; co." in html
+    )
+    assert (
+        '<a href="a.html">pears</a>' in html
+        and html.count("font-weight:bold") == 2
+        and html.endswith("<p>One line.</p><p>Two.</p>")
+    )
+    assert html.startswith('<div style="overflow-x:auto"><table>'), "a wide one scrolls by itself"
+    assert "color" not in html, "the page's own colours, light or dark"
+    assert (
+        repr(shown)
+        == "Table. Fruit & co.\n        pieces\napples       3\npears       12\nOne line.\nTwo."
+    )
+    with pytest.raises(ValueError, match="at least one row"):
+        replace(shown, rows=())
+    with pytest.raises(ValueError, match="so many cells"):
+        replace(shown, rows=(("apples",),))
+
+
+def test_verdicts_are_chosen_by_number_or_by_their_first_words():
+    found = [
+        Verdict("4a", "8 heads of 8", OPEN, "Missing.", "08_lab_report, section 3"),
+        Verdict("8", "Mamba is better", HOLDS, "It is.", "08_lab_report, section 9"),
+        Verdict("table", "Words fail", FAILS, "No.", "07_interpretability, section 1"),
+    ]
+    assert [row[0] for row in verdict_table(found, "8").rows] == ["8"]
+    assert [row[1] for row in verdict_table(found, "Words", "4a").rows] == [
+        "Words fail",
+        "8 heads of 8",
+    ]
+    whole = verdict_table(found)
+    assert [row[2] for row in whole.rows] == [
+        f"{SIGNS[one.verdict]} {one.verdict}" for one in found
+    ] and set(SIGNS) == set(VERDICTS)
+    assert 'href="07_interpretability.ipynb"' in whole.to_html()
+    with pytest.raises(ValueError, match="no claim '5'; there are 4a, 8, table"):
+        verdict_table(found, "5")
+
+
+def costs(name, loss="", size="", latency=""):
+    return {"row": name, "val_loss": loss, "parameters": size, "milliseconds_a_word": latency}
+
+
+def test_costs_stand_side_by_side():
+    rows = [
+        costs("transformer", "0.05", "200000", "1.5"),
+        costs("Mamba", "0.07", "60000", "2.5"),
+        costs("later"),
+    ]
+    picture = plot_costs(rows)
+    assert (
+        picture.reading
+        == "Of 2 runs the lowest loss: transformer, 0.05; the fewest parameters: Mamba, 60,000; the"
+        " quickest to decode: transformer, 1.5. 1 of 3 are not run yet."
+    )
+    assert "later not run yet" in picture.alt and "Mamba 60,000" in picture.alt
+    assert plot_costs(rows[2:]).reading == "No run is there yet."
+    with pytest.raises(ValueError, match="at least one row"):
+        plot_costs([])
+
+
+def test_groups_of_words_are_curves_or_bars():
+    lengths = {
+        "transformer, small": {"3": [0, 10], "4": [5, 10]},
+        "Mamba, large": {"3": [1, 10], "4": [0, 10]},
+    }
+    classes = {"transformer, small": {"vowel": [2, 4]}, "Mamba, large": {"vowel": [0, 4]}}
+    picture = plot_wrong_groups({"the number of letters": lengths, "the class": classes})
+    assert (
+        picture.reading
+        == "Transformer, small fails most where the number of letters is 4 (5 of 10); "
+        "Mamba, large fails most where the number of letters is 3 (1 of 10); "
+        "transformer, small fails most where the class is vowel (2 of 4)."
+    )
+    assert "Mamba, large: vowel 0 of 4" in picture.alt
+    assert "<!-- vowel -->" in picture.svg and "<!-- 3 -->" in picture.svg
+    only = plot_wrong_groups({"the class": {"Mamba, small": {"vowel": [0, 3]}}})
+    assert only.reading == "No word of any group is wrong."
+    with pytest.raises(ValueError, match="at least one model"):
+        plot_wrong_groups({"the class": {}})
+
+
+def run(losses, mistakes, accuracy, **more):
+    epochs = [
+        {"epoch": place, "val_loss": loss, "train_loss": loss / 2}
+        for place, loss in enumerate(losses, 1)
+    ]
+    return {"epochs": epochs, "mistakes": mistakes, "best": {"val_accuracy": accuracy}, **more}
+
+
+def test_two_runs_together():
+    pair = {"first": run([2.0, 0.5], [], 0.9), "second": run([1.0, 0.25], [], 0.8)}
+    picture = plot_two_runs(
+        pair,
+        {"first": {"wrong onset": 2, "several": 0}, "second": {"wrong onset": 0, "several": 4}},
+        (3, 1),
+    )
+    assert (
+        picture.reading
+        == "Validation words right: first 90.0%, second 80.0%. 3 words only first has right, 1 only"
+        " second."
+    )
+    assert (
+        "second from 1 to 0.25 nats per character" in picture.alt
+        and "first: wrong onset 2; second: several 4" in picture.alt
+    )
+    assert plot_two_runs(
+        pair, {"first": {"several": 0}, "second": {"several": 0}}, (0, 0)
+    ).alt.endswith("first: none; second: none.")
+    with pytest.raises(ValueError, match="two runs"):
+        plot_two_runs({"first": pair["first"]}, {"first": {}}, (0, 0))
+
+
+def test_mistakes_with_kind_class_and_look_alike():
+    words = ["across", "school"]
+    mistakes = [
+        ["across", to_pig_latin("across"), "acrosssway"],
+        ["school", to_pig_latin("school"), "choolsay"],
+    ]
+    shown = mistake_table(
+        {
+            "a": {"mistakes": mistakes, "training": {"data": "small"}},
+            "b": {"mistakes": [], "training": {"data": "small"}},
+        }
+    )
+    assert [row[0] for row in shown.rows] == [*words, "none"]
+    assert shown.rows[0][2:5] == ("acrosssway", "doubled letter", "vowel") and shown.rows[1][
+        3:5
+    ] == ("wrong onset", "cluster")
+    assert re.fullmatch(r"[a-z-]+, \d+", shown.rows[0][5]) and shown.reading.startswith(
+        "a: 2 of 323 words wrong; b: 0 of 323"
+    )
+    many = mistake_table({"a": {"mistakes": mistakes * MOST, "training": {"data": "small"}}})
+    assert len(many.rows) == MOST + 1 and many.rows[-1][0] == f"{MOST} more"
+
+
+def test_best_models_that_are_missing_are_named():
+    rows = {one.row.label: one for one in found_rows(EXPERIMENTS["best"], {})}
+    found = {
+        "Mamba, small": {"validation": {"wrong": [3, 300]}, "test": {"wrong": [2, 200]}, "seed": 4}
+    }
+    shown = {row[0]: row[1:] for row in shipped_table(found, rows).rows}
+    assert shown["Mamba, small"] == (
+        "",
+        "not run yet",
+        "0",
+        "99.00% (297 of 300)",
+        "99.00% (198 of 200)",
+        "4",
+        "87.0%",
+    )
+    assert shown["Mamba, large"][3] == "not shipped yet"
+    assert (
+        shipped_table(found, rows).reading
+        == "Wrong test words of the shipped models: Mamba, small 2 of 200."
+    )
+    assert shipped_table({}, rows).reading == "No model is shipped yet."
+    ours = {one.row.label: one for one in outcomes(EXPERIMENTS["best"], RECORDS)}
+    assert re.fullmatch(
+        r"\d\d\.\d\d% ± \d\.\d\d%",
+        {row[0]: row for row in shipped_table({}, ours).rows}["transformer, small"][2],
+    )
+
+
+def test_a_crossing_is_marked_and_told():
+    rows = [
+        Measured(f"{line} {x}", (0.1 * x if line == "a" else 0.5,), None, float(x), line)
+        for line in "ab"
+        for x in (1, 9)
+    ]
+    plain, marked = (
+        plot_lines(rows, "words", log=True),
+        plot_lines(rows, "words", log=True, marks=(5.0,), note="They cross."),
+    )
+    assert marked.reading == f"{plain.reading} They cross." and marked.alt.endswith("They cross.")
+    assert marked.svg.count("stroke-dasharray") > plain.svg.count("stroke-dasharray")
+    assert plot_lines([Measured("a", (), None, 1.0)], "words").reading == "No row is run yet, of 1."
+
+
+def test_where_curves_cross_is_computed_from_the_records():
+    experiment = EXPERIMENTS["data-size"]
+    assert crossing_of(experiment, {}) == ((), "")
+
+    def made_up(better):
+        records = {}
+        for row in experiment.rows:
+            for one in experiment.runs(row):
+                accuracy = better(row.line, row.x)
+                records[one.key] = {
+                    "seed": one.seed,
+                    "training": {"data": "large"},
+                    "words": 10,
+                    "best": {"val_accuracy": accuracy},
+                }
+        return records
+
+    places, told = crossing_of(
+        experiment, made_up(lambda line, x: 0.9 if (line == "Mamba") == (x < 2_000) else 0.1)
+    )
+    assert [1_000 < place < 3_000 for place in places] == [True]
+    assert told.startswith("The curves cross at about 1,73") and told.endswith(
+        "at 100 Mamba is ahead, at 17,824 transformer."
+    )
+    places, told = crossing_of(experiment, made_up(lambda line, x: 0.9 if line == "Mamba" else 0.1))
+    assert places == () and told == "The curves do not cross: Mamba is ahead from 100 to 17,824."
+    with pytest.raises(ValueError, match="needs two"):
+        crossing_of(replace(experiment, rows=experiment.rows[:5]), made_up(lambda line, x: 0.5))

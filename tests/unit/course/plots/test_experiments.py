@@ -1,0 +1,89 @@
+import re
+
+import pytest
+
+from course.plots.experiments import Measured, plot_lines, plot_loss_curves, plot_rows
+
+ROWS = [
+    Measured("1 head", (0.5, 0.7), 0.9, 1.0),
+    Measured("2 heads", (0.8, 0.9), None, 2.0),
+    Measured("4 heads", (), 0.6, 4.0),
+]
+
+
+@pytest.mark.parametrize("plot", [plot_rows, plot_lines])
+def test_reading_and_alt_are_computed_from_the_numbers(plot):
+    picture = plot(ROWS, "heads")
+    assert (
+        picture.reading
+        == "Best is 2 heads with 85.0% of the validation words on average, last 1 head with 60.0%."
+        " 1 of 3 rows are not run yet."
+    )
+    assert (
+        "1 head: 60.0% (seeds from 50.0% to 70.0%), the student 90.0%" in picture.alt
+        and "4 heads: not run yet, the student" in picture.alt
+    )
+    assert plot([ROWS[2]], "heads").reading == "No row is run yet, of 1."
+    assert (
+        plot([ROWS[0]], "heads").reading
+        == "Best is 1 head with 60.0% of the validation words on average."
+    )
+
+
+def test_rows_keep_their_order_and_each_seed_is_a_dot():
+    svg = plot_rows(ROWS, "heads").svg
+    places = [svg.index(f"<!-- {row.label} -->") for row in ROWS]
+    assert places == sorted(places) and "not run yet" in svg
+    dots = re.findall(r"<use [^>]*fill: #cc79a7", svg)
+    assert len(dots) == 4, "two seeds of two rows"
+
+
+def test_lines_are_told_apart():
+    rows = [
+        Measured(f"{kind}, {x}", (0.1 * x,), None, float(x), kind)
+        for kind in ("transformer", "Mamba")
+        for x in (1, 2, 3)
+    ]
+    svg = plot_lines(rows, "words", log=True).svg
+    assert (
+        "<!-- transformer -->" in svg
+        and "<!-- Mamba -->" in svg
+        and "#56b4e9" in svg
+        and "#e69f00" in svg
+    )
+
+
+def test_loss_curves_say_who_ends_lowest_and_where_the_gap_is():
+    curves = {
+        "transformer": [
+            [
+                {"epoch": 1, "train_loss": 2.0, "val_loss": 2.0},
+                {"epoch": 2, "train_loss": 0.5, "val_loss": 0.6},
+            ]
+        ],
+        "Mamba": (
+            [
+                [
+                    {"epoch": 1, "train_loss": 2.0, "val_loss": 2.0},
+                    {"epoch": 2, "train_loss": 0.1, "val_loss": 0.9},
+                ]
+            ]
+            * 2
+        ),
+    }
+    picture = plot_loss_curves(curves)
+    assert (
+        picture.reading
+        == "transformer ends with the smallest loss on validation words, 0.6 nats per character;"
+        " the widest gap between validation and training words, 0.8, is that of Mamba."
+    )
+    assert "transformer: 0.6, +0.1 from the training words" in picture.alt
+
+
+def test_nothing_to_draw_is_refused():
+    with pytest.raises(ValueError, match="at least one row"):
+        plot_rows([], "heads")
+    with pytest.raises(ValueError, match="where on its axis"):
+        plot_lines([Measured("a", (0.5,))], "heads")
+    with pytest.raises(ValueError, match="at least one run"):
+        plot_loss_curves({"a": []})

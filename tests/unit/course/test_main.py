@@ -1,0 +1,118 @@
+import json
+
+import pytest
+import tiny_lab
+
+from course.__main__ import main
+from course.lab import catalogue
+from course.lab.grid import runs_of
+from course.lab.sweep import train_run
+from nmt.checkpoints import build_model, save_checkpoint
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setattr(catalogue, "EXPERIMENTS", {"tiny": tiny_lab.EXPERIMENT})
+    return runs_of([tiny_lab.EXPERIMENT])
+
+
+def test_run_prints_its_estimate_trains_writes_records_and_does_nothing_twice(
+    tiny, tmp_path, capsys
+):
+    records = tmp_path / "records"
+    records.mkdir()
+    arguments = [
+        "experiments",
+        "run",
+        "tiny",
+        "--seeds",
+        "0",
+        "--jobs",
+        "1",
+        "--out",
+        str(tmp_path / "runs"),
+        "--records",
+        str(records),
+    ]
+    assert main([*arguments, "--dry-run"]) == 0
+    assert capsys.readouterr().out.startswith(
+        "3 runs, 0 of them done. The rest: about "
+    ) and not list(records.iterdir())
+    train_run(tiny[0], tmp_path / "runs")
+    assert main(arguments) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert (
+        len(out) == 4
+        and out[1].startswith("1/3 tiny-dropout-0.1, seed 0: ")
+        and len(list(records.iterdir())) == 3
+    )
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == "3 runs, all done.\n"
+
+
+def test_list_names_every_experiment_with_its_question(capsys):
+    assert main(["experiments", "list"]) == 0
+    out = capsys.readouterr().out
+    for experiment in catalogue.EXPERIMENTS.values():
+        assert f"{experiment.name} " in out and experiment.question in out
+
+
+def test_report_writes_where_it_is_told_to(tmp_path, capsys):
+    (tmp_path / "records").mkdir()
+    arguments = [
+        "experiments",
+        "report",
+        "--records",
+        str(tmp_path / "records"),
+        "--out",
+        str(tmp_path),
+    ]
+    assert main(arguments) == 0 and "files written" in capsys.readouterr().out
+    assert (tmp_path / "tables" / "positions.csv").read_text().count("not run yet") == 5
+    assert main(arguments) == 0 and "everything is as the records say" in capsys.readouterr().out
+
+
+def test_beyond_asks_the_checkpoints_it_is_given(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("course.lab.generalization.WUGS", 3)
+    monkeypatch.setattr("course.lab.generalization.LONG_WUGS", 3)
+    save_checkpoint(
+        tmp_path / "mine",
+        build_model(tiny_lab.TINY.model),
+        {"name": "tiny", "seed": 5, "training": {"data": "small"}},
+    )
+    assert (
+        main(
+            [
+                "experiments",
+                "beyond",
+                str(tmp_path / "mine.safetensors"),
+                "--out",
+                str(tmp_path / "beyond.json"),
+            ]
+        )
+        == 0
+    )
+    assert "21 of 21 invented words" in capsys.readouterr().out
+    assert json.loads((tmp_path / "beyond.json").read_text())["mine"]["seed"] == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["experiments", "run", "magic"], "no experiment 'magic'"),
+        (["experiments", "run"], "NAME"),
+        (["experiments", "run", "all", "--jobs", "0"], "must be at least 1"),
+        (["experiments", "dance"], "dance"),
+        (
+            ["experiments", "beyond", "no-such-checkpoint"],
+            "no-such-checkpoint.safetensors: no such file",
+        ),
+    ],
+)
+def test_mistakes_in_what_was_asked_are_one_line(capsys, arguments, message):
+    try:
+        status = main(arguments)
+    except SystemExit as stop:
+        status = stop.code
+    errors = capsys.readouterr().err
+    assert status == 2 and message in errors and errors.count("\n") == 1

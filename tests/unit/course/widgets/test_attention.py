@@ -1,0 +1,195 @@
+"""The explorers of attention: the numbers behind their pictures, and that no setting of a control
+fails.
+"""
+
+import html
+import itertools
+
+import pytest
+import torch
+
+import course.plots.attention
+import course.plots.positions
+from course.plots import Picture
+from course.widgets.attention import (
+    explore_attention,
+    explore_looking_behind,
+    look_up_weights,
+    looking_behind_scores,
+    show_look_up,
+    show_looking_behind,
+)
+from nmt.pig_latin import align
+
+
+def on_the_right_letter(word: str, *options) -> float:
+    """The mean weight that the rule's letter gets."""
+    weights = look_up_weights(word, *options)
+    return (
+        torch.stack(
+            [weights[row, place] for row, place in enumerate(align(word)) if place is not None]
+        )
+        .mean()
+        .item()
+    )
+
+
+def on_the_letter_behind(scheme: str, distance: int = 1, base: float = 10.0) -> float:
+    weights = looking_behind_scores("strengthening", scheme, distance, base).softmax(dim=-1)
+    return weights.diagonal(-distance).mean().item()
+
+
+def test_at_low_temperature_the_look_up_is_the_alignment() -> None:
+    weights = look_up_weights("team", "none", 0.005)
+    assert weights.argmax(dim=-1).tolist() == [1, 2, 3, 0, 4, 4]
+    assert set(weights.flatten().tolist()) == {0.0, 1.0}
+
+
+def test_temperature_softens_the_look_up() -> None:
+    shares = [
+        on_the_right_letter("team", "none", temperature)
+        for temperature in (0.01, 0.2, 0.721, 1.0, 1000.0)
+    ]
+    assert shares == sorted(shares, reverse=True)
+    assert shares == pytest.approx(
+        [1.0, 0.974, 0.5, 0.405, 0.2], abs=2e-3
+    )  # one half at T = 1 / ln 4, as the notebook says
+
+
+def test_sinusoidal_neighbours_take_weight() -> None:
+    weights = look_up_weights("street", positions="sinusoidal")
+    assert (
+        on_the_right_letter("street", "none", 0.2, "sinusoidal")
+        < on_the_right_letter("street") - 0.3
+    )
+    assert weights[0].argsort(descending=True)[:3].sort().values.tolist() == [
+        2,
+        3,
+        4,
+    ]  # the first e stands at 3
+
+
+def test_a_causal_mask_hides_what_must_be_copied() -> None:
+    """Of team's four copied letters, only t (source place 0, written at place 3) stays in sight."""
+    assert on_the_right_letter("team", "causal", 0.01) == pytest.approx(0.25)
+
+
+def test_rotary_and_sinusoidal_find_the_letter_before_and_the_others_do_not() -> None:
+    assert min(on_the_letter_behind("sinusoidal"), on_the_letter_behind("rotary")) > 0.6
+    assert max(on_the_letter_behind("none"), on_the_letter_behind("learned")) < 0.15
+
+
+@pytest.mark.parametrize("distance", [-2, 0, 1, 3])
+@pytest.mark.parametrize("scheme", ["sinusoidal", "rotary"])
+def test_any_distance_can_be_asked_for(scheme: str, distance: int) -> None:
+    assert on_the_letter_behind(scheme, distance) > 0.5
+
+
+def test_only_rotary_sees_distance_alone() -> None:
+    for scheme, alone in (
+        ("rotary", True),
+        ("none", True),
+        ("sinusoidal", False),
+        ("learned", False),
+    ):
+        scores = looking_behind_scores("aaaaaa", scheme)
+        assert torch.allclose(scores[1:, 1:], scores[:-1, :-1], atol=1e-3) == alone
+
+
+def test_a_large_base_blurs() -> None:
+    assert (
+        on_the_letter_behind("rotary", base=1000.0)
+        < on_the_letter_behind("rotary", base=10.0) - 0.2
+    )
+
+
+def test_without_positions_equal_letters_match() -> None:
+    scores = looking_behind_scores("banana", "none", distance=0)
+    assert torch.equal(scores[1], scores[3])
+    assert scores[1].argmax() in (1, 3, 5)
+
+
+@pytest.mark.parametrize(
+    ("compute", "arguments", "message"),
+    [
+        (look_up_weights, {"word": ""}, "the word is empty"),
+        (look_up_weights, {"word": "Team"}, "character 1 is 'T'"),
+        (look_up_weights, {"word": "a" * 21}, "21 letters are more than"),
+        (look_up_weights, {"word": "team", "temperature": 0.0}, "temperature must be above 0"),
+        (look_up_weights, {"word": "team", "mask": "some"}, "choose none or causal"),
+        (look_up_weights, {"word": "team", "positions": "two-hot"}, "choose one-hot or sinusoidal"),
+        (looking_behind_scores, {"word": ""}, "the word is empty"),
+        (looking_behind_scores, {"word": "naïve"}, "'ï'"),
+        (looking_behind_scores, {"word": "a" * 21}, "21 letters are more than"),
+        (
+            looking_behind_scores,
+            {"word": "team", "scheme": "best"},
+            "choose none, sinusoidal, learned or rotary",
+        ),
+        (looking_behind_scores, {"word": "team", "base": 1.0}, "base must be above 1"),
+    ],
+)
+def test_errors(compute, arguments: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        compute(**arguments)
+
+
+@pytest.fixture
+def unpainted(monkeypatch) -> None:
+    """Figures are drawn but not painted: the words are all that these tests read, and painting
+    takes most of the time.
+    """
+    for module in (course.plots.attention, course.plots.positions):
+        monkeypatch.setattr(
+            module, "finish", lambda figure, alt, reading: Picture(b"", str, 1, alt, reading)
+        )
+
+
+@pytest.mark.usefixtures("unpainted")
+def test_every_setting_draws() -> None:
+    first, second = explore_attention(), explore_looking_behind()
+    for explorer, choices in (
+        (
+            first,
+            {
+                "mask": ["none", "causal"],
+                "positions": ["one-hot", "sinusoidal"],
+                "word": ["--", "strengthening"],
+            },
+        ),
+        (
+            second,
+            {
+                "scheme": ["none", "sinusoidal", "learned", "rotary"],
+                "distance": [-8, 8],
+                "word": ["a", " team "],
+            },
+        ),
+    ):
+        for values in itertools.product(*choices.values()):
+            for name, value in zip(choices, values, strict=True):
+                explorer.controls[name].value = value
+            assert 'role="status"' in explorer.output.value, values
+            assert "<img alt=" in explorer.output.value
+
+
+@pytest.mark.usefixtures("unpainted")
+def test_an_explorer_answers_and_explains() -> None:
+    explorer = explore_attention("team")
+    assert "97%" in explorer.output.value
+    explorer.controls["temperature"].value = 1.0
+    assert "40%" in explorer.output.value
+    explorer.controls["word"].value = "don't"
+    assert 'role="alert"' in explorer.output.value
+    assert "character 4" in explorer.output.value
+    explorer.controls["word"].value = "street"
+    assert "<img alt=" in explorer.output.value
+
+
+def test_the_figure_above_is_the_explorers_first() -> None:
+    for picture, explorer in (
+        (show_look_up("team"), explore_attention("team")),
+        (show_looking_behind("strengthening"), explore_looking_behind("strengthening")),
+    ):
+        assert picture.to_html() in explorer.output.value
+        assert html.escape(picture.alt) in explorer.output.value

@@ -1,0 +1,39 @@
+"""The alignment explorer answers every word, also the ones that can't be spelled, in place."""
+
+import pytest
+
+from course.plots.data import plot_alignment
+from course.widgets.data import explore_alignment
+
+
+def test_first_view_is_the_figure_above_it() -> None:
+    assert plot_alignment("street").to_html() in explore_alignment().output.value
+
+
+@pytest.mark.parametrize(
+    "word", ["a", "--", "to-", "mr", "quick", "good-humoured", " fly ", "x" * 24]
+)
+@pytest.mark.parametrize("move_qu", [True, False])
+def test_words_are_drawn(word: str, move_qu: bool) -> None:
+    explorer = explore_alignment()
+    explorer.controls["word"].value = word
+    explorer.controls["move_qu"].value = move_qu
+    assert plot_alignment(word.strip(), move_qu=move_qu).to_html() in explorer.output.value
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("", "the word is empty"),
+        ("   ", "the word is empty"),
+        ("Street", "use lower case"),
+        ("naïve", "character 3"),
+        ("x" * 25, "room for 24"),
+    ],
+)
+def test_errors_stand_in_place_and_go_away(word: str, message: str) -> None:
+    explorer = explore_alignment()
+    explorer.controls["word"].value = word
+    assert 'role="alert"' in explorer.output.value and message in explorer.output.value
+    explorer.controls["word"].value = "fly"
+    assert 'role="alert"' not in explorer.output.value and "yflay" in explorer.output.value

@@ -1,0 +1,249 @@
+"""The explorers of notebook 07, driven through their controls: every value draws, every bad word
+gets one line, every change is quick.
+"""
+
+import time
+from typing import Any
+
+import pytest
+import torch
+from ipywidgets import Text
+
+from course.widgets.common import Explorer
+from course.widgets.interpretability import (
+    explore_attention,
+    explore_embedding,
+    explore_state,
+    show_attention,
+    show_embedding,
+    show_state,
+)
+from nmt.checkpoints import load_checkpoint
+from nmt.mamba import Mamba, MambaConfig
+from nmt.trace import trace
+from nmt.transformer import Transformer, TransformerConfig
+
+torch.manual_seed(0)
+TRANSFORMER = Transformer(
+    TransformerConfig(hidden_size=16, num_heads=4, encoder_layers=1, decoder_layers=2, mlp_size=16)
+).eval()
+ONE_HEAD = Transformer(
+    TransformerConfig(hidden_size=16, num_heads=1, encoder_layers=1, decoder_layers=1, mlp_size=16)
+).eval()
+MAMBA = Mamba(MambaConfig(hidden_size=4, num_layers=3, state_size=2)).eval()
+FIXED = Mamba(
+    MambaConfig(hidden_size=4, num_layers=1, state_size=2, a_start="minus-one", a_learned=False)
+).eval()
+TABLES = {
+    "transformer": TRANSFORMER.embedding.weight.detach(),
+    "Mamba": MAMBA.embedding.weight.detach(),
+}
+BAD_WORDS = [
+    ("", "Nothing typed yet"), ("   ", "Nothing typed yet"), ("naïve", "character 3"), ("a" * 200, "200 letters are more than the 20"),
+    ("two words", "One word at a time"), ("don't", "character 4"), ("<b>", "character 1"), ("日本", "character 1"),
+    ("x" * 21, "21 letters"),
+]  # fmt: skip
+
+
+def all_explorers() -> list[Explorer]:
+    return [
+        explore_attention({"transformer": TRANSFORMER, "Mamba": MAMBA}),
+        explore_embedding(TABLES),
+        explore_state({"A learned": MAMBA}),
+    ]
+
+
+def is_drawn(box: Explorer) -> bool:
+    return "<img" in box.output.value and 'role="status"' in box.output.value
+
+
+@pytest.mark.parametrize(
+    "word", ["ox", "Ox ", "well-known", "-", "mr", "pleasure-grounds", "a" * 20]
+)
+def test_every_head_of_every_layer_of_either_model_is_drawn(word: str) -> None:
+    box = explore_attention({"transformer": TRANSFORMER, "Mamba": MAMBA}, "is")
+    box.controls["word"].value = word
+    layers = [value for _, value in box.controls["layer"].options]
+    assert layers == [
+        ("transformer", 0),
+        ("transformer", 1),
+        ("Mamba", 0),
+        ("Mamba", 1),
+        ("Mamba", 2),
+    ]
+    seen = set()
+    for layer in layers if word == "ox" else layers[1:3]:
+        box.controls["layer"].value = layer
+        for head in range(4) if word == "ox" else (0, 3):
+            box.controls["head"].value = head
+            assert is_drawn(box), (word, layer, head)
+            seen.add(box.output.value)
+    assert len(seen) == (20 if word == "ox" else 4)
+
+
+def test_every_step_is_drawn_and_those_beyond_the_last_show_the_last() -> None:
+    box = explore_attention({"Mamba": MAMBA}, "ox")
+    count = len(trace(MAMBA, "ox").asked)
+    assert 1 < count < box.controls["step"].max == 64
+    for step in [*range(1, count + 2), 64]:
+        box.controls["step"].value = step
+        assert is_drawn(box) and f"Step {min(step, count)} of {count}:" in box.output.value
+    box.controls["word"].value = "a"  # another word keeps the step where it can
+    other = len(trace(MAMBA, "a").asked)
+    assert is_drawn(box) and f"Step {other} of {other}:" in box.output.value
+    box.controls["step"].value = -3
+    assert "Step 1 of" in box.output.value
+
+
+def test_a_head_that_a_model_does_not_have_gets_one_line() -> None:
+    box = explore_attention({"one head": ONE_HEAD, "Mamba": MAMBA}, "ox")
+    box.controls["head"].value = 3
+    assert (
+        'role="alert"' in box.output.value
+        and "one head has heads 0 to 0, not 3" in box.output.value
+    )
+    box.controls["layer"].value = ("Mamba", 0)
+    assert is_drawn(box)
+
+
+@pytest.mark.parametrize(("word", "message"), BAD_WORDS)
+@pytest.mark.parametrize("which", [0, 2])
+def test_a_word_that_cannot_be_read_gets_one_line_in_place(
+    word: str, message: str, which: int
+) -> None:
+    box = all_explorers()[which]
+    box.controls["word"].value = word
+    assert (
+        'role="alert"' in box.output.value
+        and message in box.output.value
+        and "<img" not in box.output.value
+    )
+    assert "<b>" not in box.output.value and "Traceback" not in box.output.value
+    box.controls["word"].value = "ox"
+    assert is_drawn(box)
+
+
+def test_the_truth_ends_where_the_model_goes_wrong() -> None:
+    """An untrained model is soon wrong: from then on the rule asks for nothing."""
+    reading = show_attention(TRANSFORMER, "street", 0, 0, 20).reading
+    assert reading.endswith("the rule asks for nothing here.")
+    trained = load_checkpoint("transformer-small").model
+    assert "and the rule copies e (place 4)" in show_attention(trained, "street", 0, 0, 1).reading
+    assert "it adds a" in show_attention(trained, "street", 0, 0, 7).reading
+    assert "it adds &lt;EOS&gt;" not in show_attention(trained, "street", 0, 0, 9).reading
+
+
+def test_embeddings_are_drawn_at_every_setting() -> None:
+    box = explore_embedding(TABLES)
+    assert is_drawn(box) and "PCA" in box.output.value
+    box.controls["flat"].value = "t-SNE"
+    seen = set()
+    for start in ("pca", "random"):
+        box.controls["start"].value = start
+        for perplexity in range(2, 10):
+            box.controls["perplexity"].value = perplexity
+            assert is_drawn(box), (start, perplexity)
+            seen.add(box.output.value)
+    box.controls["table"].value = "Mamba"
+    assert is_drawn(box) and "silhouette" in box.output.value
+    assert len(seen) == 16
+    for seed in (1, 50, 99):
+        box.controls["seed"].value = seed
+        assert is_drawn(box) and box.output.value not in seen
+    box.controls["perplexity"].value = 50
+    assert box.controls["perplexity"].value == 9, "the control keeps to what has a meaning"
+
+
+def test_embeddings_refuse_what_they_do_not_know() -> None:
+    with pytest.raises(ValueError, match="unknown kind of map"):
+        show_embedding(TABLES["Mamba"], "UMAP")
+    with pytest.raises(ValueError, match="perplexity must be from 2 to 9"):
+        show_embedding(TABLES["Mamba"], "t-SNE", 10)
+    for make in (explore_embedding, explore_attention, explore_state):
+        with pytest.raises(ValueError, match="at least one"):
+            make({})
+
+
+@pytest.mark.parametrize("word", ["ox", "well-known", "-", "a" * 20])
+def test_states_are_drawn_for_every_layer_channel_and_place(word: str) -> None:
+    box = explore_state({"A learned": MAMBA, "A = −1": FIXED}, word)
+    assert [label for label, _ in box.controls["layer"].options] == [
+        *(f"A learned, layer {n}" for n in range(3)),
+        "A = −1, layer 0",
+    ]
+    layers = [value for _, value in box.controls["layer"].options]
+    for layer in layers if word == "ox" else layers[2:]:
+        box.controls["layer"].value = layer
+        for rank in range(1, 9) if word == "ox" else (1, 8):
+            box.controls["since"].value = ("<EOS>", "the end of the answer")[rank % 2]
+            box.controls["rank"].value = rank
+            assert is_drawn(box) and f"memory {rank} of 8" in box.output.value
+
+
+@pytest.mark.usefixtures("without_type_checks")
+def test_states_refuse_strangers() -> None:
+    with pytest.raises(ValueError, match="transformer is not a Mamba model"):
+        explore_state({"transformer": TRANSFORMER})  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match="unknown place"):
+        show_state(MAMBA, "ox", 0, 1, "<SOS>")
+
+
+def test_they_begin_with_the_figure_that_stands_above_them() -> None:
+    attention, embedding, state = all_explorers()
+    assert (
+        attention.output.value.count(
+            show_attention(TRANSFORMER, "street", 1, 0, 1, "transformer").to_html()
+        )
+        == 1
+    )
+    assert (
+        embedding.output.value.count(
+            show_embedding(TABLES["transformer"], name="transformer").to_html()
+        )
+        == 1
+    )
+    assert (
+        state.output.value.count(show_state(MAMBA, "street", 2, 1, name="A learned").to_html()) == 1
+    )
+
+
+def test_controls_are_named_and_work_by_keyboard_alone() -> None:
+    for box in all_explorers():
+        for control in box.controls.values():
+            assert control.description.strip(": ") and type(control).__name__ in (
+                "Text",
+                "Dropdown",
+                "BoundedIntText",
+            )
+            assert not isinstance(control, Text) or control.continuous_update
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_a_change_is_answered_in_time(which: int) -> None:
+    """The aim is 300 ms of one core at the trained sizes. The best of three, in processor time,
+    with room for a busy machine.
+    """
+    mamba, transformer = (
+        load_checkpoint("mamba-small").model,
+        load_checkpoint("transformer-small").model,
+    )
+    makers: list[Any] = [
+        lambda: explore_attention({"transformer": transformer, "Mamba": mamba}, "conditioning"),
+        lambda: explore_embedding({"transformer": transformer.embedding.weight.detach()}),
+        lambda: explore_state({"Mamba": mamba}, "conditioning"),
+    ]
+    box = makers[which]()
+    name, values = [
+        ("word", ["is", "brown", "street"]),
+        ("perplexity", [4, 6, 8]),
+        ("word", ["is", "brown", "street"]),
+    ][which]
+    if which == 1:
+        box.controls["flat"].value = "t-SNE"
+    took = []
+    for value in values:
+        began = time.process_time()
+        box.controls[name].value = value
+        took.append(time.process_time() - began)
+        assert is_drawn(box)
+    assert min(took) < 1.0

@@ -1,0 +1,151 @@
+"""The explorer of any two runs, over every row that is recorded, and its messages."""
+
+import itertools
+
+import pytest
+
+from course.lab.catalogue import EXPERIMENTS
+from course.lab.records import find_records, wrong_words
+from course.plots.two_runs import plot_two_runs
+from course.widgets.report import (
+    SHOWN,
+    START,
+    compare_runs,
+    recorded_runs,
+    show_two_runs,
+    words_apart,
+)
+from nmt.pig_latin import to_pig_latin
+
+RECORDS = find_records()
+
+
+def record(seed, wrong, data="small", also=""):
+    rows = [{"epoch": e, "train_loss": 1 / e, "val_loss": 1.1 / e} for e in (1, 2, 3)]
+    mistakes = [[word, to_pig_latin(word), to_pig_latin(word)[:-1]] for word in wrong]
+    found = {"seed": seed, "epochs": rows, "mistakes": mistakes, "also_wrong": also}
+    return {**found, "training": {"data": data}, "best": {"val_accuracy": 0.5}}
+
+
+RUNS = {
+    "a: one": {0: record(0, ["abbeyland", "desiring"]), 1: record(1, [])},
+    "a: two": {0: record(0, ["desiring", "outwardly"], also="sole how")},
+    "b: large": {0: record(0, [], "large")},
+}
+
+THREE = (
+    {"a": RUNS["a: one"][0], "b": RUNS["a: two"][0]},
+    {"a": {"several": 1}, "b": {"several": 2}},
+    (1, 2),
+)
+
+
+def test_words_that_only_one_run_has_right():
+    picture = show_two_runs(RUNS, ("a: one", 0), ("a: two", 0))
+    assert "3 words only a: one, seed 0 has right, 1 only a: two, seed 0." in picture.reading
+    table = words_apart(RUNS, ("a: one", 0), ("a: two", 0))
+    who = {row[0]: row[4] for row in table.rows}
+    assert who == {
+        "how": "the first",
+        "outwardly": "the first",
+        "sole": "the first",
+        "abbeyland": "the second",
+        "desiring": "neither",
+    }
+    cells = {row[0]: row[1:4] for row in table.rows}
+    assert cells["how"] == (to_pig_latin("how"), "✓ right", "wrong (not kept)")
+    assert cells["desiring"] == (
+        to_pig_latin("desiring"),
+        to_pig_latin("desiring")[:-1],
+        to_pig_latin("desiring")[:-1],
+    )
+    nothing = words_apart(RUNS, ("a: one", 1), ("a: two", 0))
+    assert [row[0] for row in nothing.rows if row[4] != "the first"] == ["none", "none"]
+
+
+def test_long_lists_are_cut_and_say_how_much():
+    words = [pair[0] for pair in next(iter(RECORDS.values()))["mistakes"]]
+    positions = recorded_runs(RECORDS)["positions: none"]
+    seed = min(positions)
+    runs = {"a": {0: record(0, [])}, "b": {seed: positions[seed]}}
+    rows = words_apart(runs, ("a", 0), ("b", seed)).rows
+    assert sum(row[4] == "the first" for row in rows) == SHOWN + 1 and words
+    assert f"{len(wrong_words(positions[seed])) - SHOWN} more" in {row[0] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (
+            ("a: three", 0),
+            ("a: two", 0),
+            "no run of “a: three” is recorded yet; choose one of a: one, a: two",
+        ),
+        (("a: one", 0), ("a: two", 1), "a: two: seed 1 is not run; there is seed 0"),
+        (("a: two", 0), ("a: one", 7), "there are the seeds 0, 1"),
+        (
+            ("a: one", 0),
+            ("b: large", 0),
+            "different words: a: one on the validation words of small, b: large on those of large",
+        ),
+        (("a: one", 0), ("a: one", 0), "one run twice"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(first, second, message):
+    for function in (show_two_runs, words_apart):
+        with pytest.raises(ValueError, match=message):
+            function(RUNS, first, second)
+
+
+def test_the_explorer_starts_with_the_figure_above_it():
+    box, runs = compare_runs(RECORDS), recorded_runs(RECORDS)
+    assert (
+        show_two_runs(runs).to_html() in box.output.value
+        and words_apart(runs).to_html() in box.output.value
+    )
+    controls = {name: control.value for name, control in box.controls.items()}
+    assert controls == {
+        "row": START[0][0],
+        "seed": START[0][1],
+        "other_row": START[1][0],
+        "other_seed": START[1][1],
+    }
+    text = repr(box)
+    assert text.startswith(
+        "Explorer (first run, its seed, second run, seed of the second): run this cell to use it."
+    )
+    assert "It starts with: Validation words right: best: transformer, small, seed 0" in text
+
+
+def test_every_recorded_row_and_every_seed_draws_or_says_why_not(monkeypatch):
+    box = compare_runs(RECORDS)
+    rows, seeds = box.controls["row"].options, box.controls["seed"].options
+    assert len(set(rows)) == len(rows) and {row.split(":")[0] for row in rows} <= set(EXPERIMENTS)
+    drawn = plot_two_runs(*THREE)
+    monkeypatch.setattr(
+        "course.widgets.report.plot_two_runs", lambda runs, kinds, apart: drawn
+    )  # drawing all takes minutes
+    for row, seed in itertools.product(rows, seeds):
+        box.controls["row"].value, box.controls["seed"].value = row, seed
+        assert ("<img" in box.output.value) != ('role="alert"' in box.output.value), (row, seed)
+        assert "Error" not in box.output.value, (row, seed)
+    monkeypatch.undo()
+    for row in rows[:: max(1, len(rows) // 8)]:
+        box.controls["row"].value, box.controls["seed"].value = row, 0
+        assert ("<img" in box.output.value) != ('role="alert"' in box.output.value), row
+
+
+def test_without_the_best_models_it_starts_elsewhere():
+    some = {
+        key: one
+        for key, one in RECORDS.items()
+        if one["model"].get("positions") in ("none", "learned")
+    }
+    box = compare_runs(some)
+    assert (box.controls["row"].value, box.controls["other_row"].value) == (
+        "positions: none",
+        "positions: learned",
+    )
+    assert "<img" in box.output.value
+    with pytest.raises(ValueError, match="no run is recorded yet"):
+        compare_runs({})

@@ -1,0 +1,286 @@
+"""Attention against torch's own, its masks, and the three ways through a multi-head layer."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from nmt.attention import (
+    MultiHeadAttention,
+    attention_weights,
+    causal_mask,
+    check_mask,
+    scaled_dot_product_attention,
+)
+from nmt.positions import RotaryPositions
+
+SIZES = st.integers(1, 7)
+SEEDS = st.integers(0, 2**31)
+
+
+def random_mask(queries: int, keys: int, chance: torch.Generator) -> torch.Tensor:
+    """A random mask that leaves each query at least one key."""
+    mask = torch.rand(queries, keys, generator=chance) < 0.5
+    mask[torch.arange(queries), torch.randint(keys, (queries,), generator=chance)] = True
+    return mask
+
+
+@st.composite
+def attention_inputs(draw):
+    """Query, key, value and a mask (or none), in float64, of any small shape."""
+    queries, keys, size, width, batch = (draw(SIZES) for _ in range(5))
+    chance = torch.Generator().manual_seed(draw(SEEDS))
+    shape = {"dtype": torch.float64, "generator": chance}
+    query, key = torch.randn(batch, queries, size, **shape), torch.randn(batch, keys, size, **shape)
+    value = torch.randn(batch, keys, width, **shape)
+    mask = random_mask(queries, keys, chance) if draw(st.booleans()) else None
+    return query * draw(st.sampled_from([0.1, 1.0, 30.0])), key, value, mask
+
+
+@given(attention_inputs())
+def test_agrees_with_torch(inputs) -> None:
+    query, key, value, mask = inputs
+    expected = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    torch.testing.assert_close(
+        scaled_dot_product_attention(query, key, value, mask)[0], expected, rtol=0, atol=1e-6
+    )
+
+
+@given(attention_inputs())
+def test_weights_are_an_average(inputs) -> None:
+    query, key, value, mask = inputs
+    weights = attention_weights(query, key, mask)
+    assert (weights >= 0).all()
+    torch.testing.assert_close(
+        weights.sum(dim=-1), torch.ones(query.shape[:2], dtype=torch.float64)
+    )
+    if mask is not None:
+        assert (weights[:, ~mask] == 0).all()
+    torch.testing.assert_close(
+        scaled_dot_product_attention(query, key, value, mask)[0], weights @ value
+    )
+
+
+@given(attention_inputs())
+def test_gradients_agree_with_torch(inputs) -> None:
+    *tensors, mask = inputs
+    ours, theirs = ([tensor.clone().requires_grad_() for tensor in tensors] for _ in range(2))
+    scaled_dot_product_attention(*ours, mask)[0].square().sum().backward()
+    F.scaled_dot_product_attention(*theirs, attn_mask=mask).square().sum().backward()
+    for our, their in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(our.grad, their.grad, rtol=1e-7, atol=1e-7)
+
+
+def test_a_masked_key_has_no_weight_and_no_gradient() -> None:
+    torch.manual_seed(0)
+    query, key, value = (
+        torch.randn(3, 4),
+        torch.randn(5, 4, requires_grad=True),
+        torch.randn(5, 2, requires_grad=True),
+    )
+    mask = torch.ones(3, 5, dtype=torch.bool)
+    mask[:, 2] = False
+    output, weights = scaled_dot_product_attention(query, key, value, mask)
+    output.square().sum().backward()
+    assert (weights[:, 2] == 0).all()
+    for tensor in (key, value):
+        assert tensor.grad is not None
+        assert (tensor.grad[2] == 0).all()
+        assert (tensor.grad[[0, 1, 3, 4]] != 0).all()
+
+
+def test_an_example_by_hand() -> None:
+    """Scores 0 and 2 · ln 3 / √4 = ln 3, so the weights are 1/4 and 3/4."""
+    query, key = (
+        torch.tensor([[2.0, 0, 0, 0]]),
+        torch.tensor([[0.0, 1, 0, 0], [1.0, 0, 0, 0]]) * torch.tensor(3.0).log(),
+    )
+    output, weights = scaled_dot_product_attention(query, key, torch.tensor([[0.0], [8.0]]))
+    torch.testing.assert_close(weights, torch.tensor([[0.25, 0.75]]))
+    torch.testing.assert_close(output, torch.tensor([[6.0]]))
+
+
+def test_extreme_scores_stay_finite() -> None:
+    weights = attention_weights(torch.tensor([[1e4]]), torch.tensor([[1e4], [-1e4], [0.0]]))
+    assert weights.tolist() == [[1, 0, 0]]
+
+
+# Masks
+
+
+@given(SIZES)
+def test_causal_mask(length: int) -> None:
+    mask = causal_mask(length)
+    assert all(
+        mask[query, key] == (key <= query) for query in range(length) for key in range(length)
+    )
+
+
+@given(SIZES, SIZES)
+def test_causal_mask_of_the_last_queries(queries: int, more: int) -> None:
+    keys = queries + more
+    assert torch.equal(causal_mask(queries, keys), causal_mask(keys)[-queries:])
+
+
+def test_causal_mask_needs_enough_keys() -> None:
+    with pytest.raises(ValueError, match="2 keys for 3 queries"):
+        causal_mask(3, 2)
+
+
+@given(st.integers(1, 6), st.data())
+def test_causal_attention_does_not_look_ahead(length: int, data) -> None:
+    torch.manual_seed(length)
+    layer = MultiHeadAttention(8, 2, rotary=RotaryPositions(4)).double()
+    inputs = torch.randn(1, length, 8, dtype=torch.float64)
+    place = data.draw(st.integers(0, length - 1))
+    changed = inputs.clone()
+    changed[:, place] += 1
+    before, after = (
+        layer(inputs, mask=causal_mask(length)),
+        layer(changed, mask=causal_mask(length)),
+    )
+    assert torch.equal(before[:, :place], after[:, :place])
+    assert (before[:, place:] != after[:, place:]).any(dim=-1).all()
+
+
+def test_a_mask_must_leave_something() -> None:
+    query, mask = torch.randn(1, 2, 4), torch.tensor([[True, True], [False, False]])
+    with pytest.raises(ValueError, match="without any key"):
+        attention_weights(query, query, mask)
+    with pytest.raises(
+        ValueError, match="without any key"
+    ):  # the kernel behind the fast path would answer silently
+        MultiHeadAttention(4, 2)(query, mask=mask)
+
+
+@pytest.mark.parametrize("mask", [torch.ones(2, 2), torch.ones(2, 2, dtype=torch.long)])
+def test_a_mask_must_be_boolean(mask: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=r"boolean.*mask\.bool"):
+        check_mask(mask)
+
+
+# Multi-head attention
+
+
+def recording(seen: list[torch.Tensor]):
+    def hook(weights: torch.Tensor) -> torch.Tensor:
+        seen.append(weights)
+        return weights
+
+    return hook
+
+
+@given(st.sampled_from([1, 2, 4]), st.booleans(), st.booleans(), SIZES, SIZES, SEEDS)
+def test_three_ways_to_the_same_numbers(
+    num_heads: int, rotary: bool, cross: bool, queries: int, more: int, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    layer = MultiHeadAttention(
+        8, num_heads, rotary=RotaryPositions(8 // num_heads) if rotary else None
+    ).double()
+    inputs = torch.randn(2, queries, 8, dtype=torch.float64)
+    memory = torch.randn(2, queries + more, 8, dtype=torch.float64) if cross else None
+    mask = causal_mask(queries, queries + more if cross else None)
+    fast = layer(inputs, memory, mask)
+    returned, weights = layer(inputs, memory, mask, return_weights=True)
+    seen: list[torch.Tensor] = []
+    layer.pattern_hook = recording(seen)
+    hooked = layer(inputs, memory, mask)
+    torch.testing.assert_close(fast, hooked, rtol=0, atol=1e-12)
+    torch.testing.assert_close(fast, returned, rtol=0, atol=1e-12)
+    assert torch.equal(weights, seen[0])
+    assert weights.shape == (2, num_heads, *mask.shape)
+
+
+@given(st.sampled_from([1, 2, 4]), st.booleans(), SEEDS)
+def test_agrees_with_torchs_layer(num_heads: int, masked: bool, seed: int) -> None:
+    torch.manual_seed(seed)
+    ours = MultiHeadAttention(8, num_heads).double()
+    theirs = nn.MultiheadAttention(8, num_heads, bias=False, batch_first=True, dtype=torch.float64)
+    with torch.no_grad():
+        theirs.in_proj_weight.copy_(torch.cat((ours.to_query.weight, ours.to_key_value.weight)))
+        theirs.out_proj.weight.copy_(ours.to_output.weight)
+    inputs = torch.randn(3, 5, 8, dtype=torch.float64)
+    mask = causal_mask(5) if masked else None
+    expected, expected_weights = theirs(
+        inputs,
+        inputs,
+        inputs,
+        attn_mask=None if mask is None else ~mask,
+        need_weights=True,
+        average_attn_weights=False,
+    )  # torch's layer has True = may not
+    output, weights = ours(inputs, mask=mask, return_weights=True)
+    torch.testing.assert_close(output, expected, rtol=0, atol=1e-10)
+    torch.testing.assert_close(weights, expected_weights, rtol=0, atol=1e-10)
+
+
+def test_a_hook_intervenes() -> None:
+    """Weights that a hook returns are used: all on the first key makes every output the first
+    value's.
+    """
+    torch.manual_seed(1)
+    layer = MultiHeadAttention(8, 2)
+    inputs = torch.randn(1, 4, 8)
+
+    def first_only(weights: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(weights).index_fill(-1, torch.tensor([0]), 1.0)
+
+    untouched = layer(inputs)
+    layer.pattern_hook = first_only
+    changed, weights = layer(inputs, return_weights=True)
+    first_value = layer.to_key_value(inputs)[:, :1, 8:]
+    torch.testing.assert_close(changed, layer.to_output(first_value).expand(1, 4, 8))
+    assert torch.equal(weights, first_only(weights))
+    assert not torch.allclose(untouched, changed)
+    assert layer.pattern_hook is first_only
+
+
+def test_heads_do_not_mix_before_the_output() -> None:
+    """Changing what head 1 reads changes head 1's weights only."""
+    torch.manual_seed(2)
+    layer = MultiHeadAttention(8, 2)
+    inputs = torch.randn(1, 5, 8)
+    _, before = layer(inputs, return_weights=True)
+    with torch.no_grad():
+        layer.to_query.weight[4:] += 1
+    _, after = layer(inputs, return_weights=True)
+    assert torch.equal(before[:, 0], after[:, 0])
+    assert not torch.allclose(before[:, 1], after[:, 1])
+
+
+def test_dropout_only_in_training_and_on_both_paths() -> None:
+    torch.manual_seed(3)
+    layer = MultiHeadAttention(8, 2, dropout=0.5).double()
+    inputs = torch.randn(1, 6, 8, dtype=torch.float64)
+    evaluated = layer.eval()(inputs)
+    torch.testing.assert_close(evaluated, layer(inputs, return_weights=True)[0])
+    layer.train()
+    for options in ({}, {"return_weights": True}):
+        runs = [layer(inputs, **options) for _ in range(2)]
+        first, second = (run[0] if options else run for run in runs)
+        assert not torch.allclose(first, second)
+    _, weights = layer(inputs, return_weights=True)
+    torch.testing.assert_close(
+        weights.sum(dim=-1), torch.ones(1, 2, 6, dtype=torch.float64)
+    )  # seen before dropout
+
+
+def test_keys_made_in_two_parts_are_the_keys_made_at_once() -> None:
+    torch.manual_seed(4)
+    layer = MultiHeadAttention(8, 2, rotary=RotaryPositions(4)).double()
+    memory = torch.randn(1, 5, 8, dtype=torch.float64)
+    first, second = (
+        layer.keys_and_values(memory[:, :3]),
+        layer.keys_and_values(memory[:, 3:], start=3),
+    )
+    for whole, *parts in zip(layer.keys_and_values(memory), first, second, strict=True):
+        torch.testing.assert_close(torch.cat(parts, dim=2), whole)
+
+
+@pytest.mark.parametrize("num_heads", [0, 3, 16])
+def test_heads_must_divide_the_width(num_heads: int) -> None:
+    with pytest.raises(ValueError, match="divisor"):
+        MultiHeadAttention(8, num_heads)

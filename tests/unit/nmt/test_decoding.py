@@ -1,0 +1,266 @@
+"""Greedy decoding with and without its cache, and the translator around it."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from nmt.data import VOCABULARY
+from nmt.decoding import (
+    MIN_STEPS,
+    Translation,
+    evaluating,
+    greedy_decode,
+    next_letter_probabilities,
+    translate,
+)
+from nmt.pig_latin import DASH, LETTERS, to_pig_latin
+from nmt.positions import SCHEMES
+from nmt.transformer import Transformer, TransformerConfig
+
+WORDS = st.lists(st.text(alphabet=LETTERS + DASH, min_size=1, max_size=9), min_size=1, max_size=8)
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What the rule model remembers: the whole answers, and how much of them is written."""
+
+    answers: torch.Tensor
+    written: int
+
+    def select(self, rows: torch.Tensor) -> "Notes":
+        return Notes(self.answers[rows], self.written)
+
+
+class RuleModel(nn.Module):
+    """A "model" that knows the rule: its logits are one-hot on the right next letter. It notes
+    which steps it was asked for.
+    """
+
+    def __init__(self, rule=to_pig_latin) -> None:
+        super().__init__()
+        self.rule, self.weight = rule, nn.Parameter(torch.zeros(()))
+        self.batch_sizes: list[int] = []
+        self.modes: list[bool] = []
+
+    def _answers(self, source: torch.Tensor) -> torch.Tensor:
+        answers = torch.full((len(source), 200), VOCABULARY.eos)
+        for row, ids in enumerate(source.tolist()):
+            spelled = self.rule(VOCABULARY.decode(ids))
+            answers[row, : len(spelled)] = (
+                torch.tensor(VOCABULARY.encode(spelled)) if spelled else 0
+            )
+        return answers
+
+    def forward(self, source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        self.modes.append(self.training)
+        return nn.functional.one_hot(
+            self._answers(source)[:, : target.shape[1]], VOCABULARY.size
+        ).double()
+
+    def start(self, source: torch.Tensor) -> Notes:
+        self.modes.append(self.training)
+        return Notes(self._answers(source), 0)
+
+    def step(self, token: torch.Tensor, cache: Notes) -> tuple[torch.Tensor, Notes]:
+        self.batch_sizes.append(len(token))
+        logits = nn.functional.one_hot(cache.answers[:, cache.written], VOCABULARY.size).double()
+        return logits, Notes(cache.answers, cache.written + 1)
+
+    def config_data(self) -> dict[str, str]:
+        return {"kind": "rule"}
+
+
+def random_model(seed: int, scheme: str) -> Transformer:
+    """Untrained, but with loud output weights, so that it spells different nonsense for different
+    words and sometimes stops.
+    """
+    torch.manual_seed(seed)
+    model = Transformer(
+        TransformerConfig(
+            hidden_size=8, num_heads=2, encoder_layers=1, decoder_layers=1, positions=scheme
+        )
+    ).double()
+    with torch.no_grad():
+        model.output.bias[VOCABULARY.eos] = 1.0
+    return model.eval()
+
+
+# Greedy decoding
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 1000), st.sampled_from(SCHEMES), WORDS)
+def test_the_cache_changes_nothing(seed: int, scheme: str, words: list[str]) -> None:
+    model = random_model(seed, scheme)
+    assert greedy_decode(model, words) == greedy_decode(model, words, use_cache=False)
+
+
+def test_random_models_do_stop_and_do_not_all_stop() -> None:
+    """So that the test above compares words of many lengths."""
+    answers = [
+        word
+        for seed in range(20)
+        for word in greedy_decode(random_model(seed, "rotary"), ["team", "ox", "quick"])
+    ]
+    lengths = {len(word.replace("<SOS>", "?")) for word in answers}  # in tokens
+    assert min(lengths) < 3
+    assert max(lengths) == MIN_STEPS
+    assert len(lengths) > 5
+
+
+@given(WORDS, st.integers(1, 4), st.booleans())
+def test_every_answer_comes_to_its_word(words: list[str], batch_size: int, use_cache: bool) -> None:
+    assert greedy_decode(RuleModel(), words, batch_size=batch_size, use_cache=use_cache) == [
+        to_pig_latin(word) for word in words
+    ]
+
+
+def test_words_leave_the_batch_at_their_end() -> None:
+    model = RuleModel()
+    assert greedy_decode(model, ["easy", "team", "mmmm"]) == ["easyway", "eamtay", "mmmmay"]
+    assert model.batch_sizes == [3] * 7 + [
+        1
+    ]  # eamtay and mmmmay: 6 letters and <EOS>; easyway: one more
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+@pytest.mark.parametrize("max_steps", [1, 3, 5, 6, 7])
+def test_max_steps(use_cache: bool, max_steps: int) -> None:
+    assert greedy_decode(RuleModel(), ["team", "at"], max_steps=max_steps, use_cache=use_cache) == [
+        "eamtay"[:max_steps],
+        "atway"[:max_steps],
+    ]
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_a_model_that_never_stops_is_stopped(use_cache: bool) -> None:
+    endless = RuleModel(lambda word: "a" * 200)
+    short, long = greedy_decode(endless, ["team", "b" * 30], use_cache=use_cache)
+    assert len(short) == MIN_STEPS == 24
+    assert len(long) == 60
+
+
+def test_a_model_may_have_nothing_to_say() -> None:
+    assert greedy_decode(RuleModel(lambda word: ""), ["team"]) == [""]
+    assert greedy_decode(RuleModel(), []) == []
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_dropout_is_off_while_decoding_and_the_mode_is_restored(
+    training: bool, use_cache: bool
+) -> None:
+    model = RuleModel().train(training)
+    greedy_decode(model, ["team"], use_cache=use_cache)
+    assert set(model.modes) == {False}
+    assert model.training == training
+    with pytest.raises(RuntimeError, match="midway"), evaluating(model):
+        raise RuntimeError("midway")
+    assert model.training == training
+    assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "message"),
+    [
+        (["team", ""], {}, "word 1 is empty"),
+        (["Team"], {}, "character 1 is 'T'"),
+        (["two words"], {}, "character 4 is ' '"),
+        (["team"], {"max_steps": 0}, "max_steps must be at least 1, not 0"),
+    ],
+)
+def test_errors(words: list[str], options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        greedy_decode(RuleModel(), words, **options)
+
+
+def test_next_letter_probabilities() -> None:
+    model = random_model(0, "rotary")
+    for written in ("", "ea"):
+        probabilities = next_letter_probabilities(model, "team", written)
+        assert probabilities.shape == (29,)
+        torch.testing.assert_close(probabilities.sum(), torch.tensor(1.0, dtype=torch.float64))
+    first = int(next_letter_probabilities(model, "team").argmax())
+    assert greedy_decode(model, ["team"], max_steps=1) == [VOCABULARY.decode([first])]
+    assert (
+        VOCABULARY.token(int(next_letter_probabilities(RuleModel(), "team", "eam").argmax())) == "t"
+    )
+
+
+# The translator
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("i went shopping", "iway entway oppingshay"),
+        ("The air conditioning is working!", "Ethay airway onditioningcay isway orkingway!"),
+        ("  Two  spaces,\ttab\nand line.", "  Otway  acesspay,\tabtay\nandway inelay."),
+        ("NASA and I", "ASANAY andway Iway"),
+        ("Good-humoured -- well, my-my", "Oodgay-umouredhay -- ellway, ymay-ymay"),
+        ("“Quick,” (she) said…", "“Ickquay,” (eshay) aidsay…"),
+        ("don't", "onday'tay"),
+        ("", ""),
+        (" — - !", " — - !"),
+    ],
+)
+def test_translate(text: str, expected: str) -> None:
+    assert translate(RuleModel(), text) == Translation(expected, ())
+
+
+@pytest.mark.parametrize(
+    ("piece", "reason"),
+    [
+        ("café", "cannot translate 'é'"),
+        (
+            "cafe\u0301",
+            "cannot translate '\u0301'",
+        ),  # the same, with the accent as a character of its own
+        ("42", "cannot translate '24'"),
+        ("b4", "cannot translate '4'"),
+        ("snake_case", "cannot translate '_'"),
+        ("жук", "cannot translate 'жку'"),
+        (
+            "\u212aelvin",
+            "cannot translate '\u212a'",
+        ),  # the kelvin sign, whose lower case is an ordinary k
+    ],
+)
+def test_what_cannot_be_translated_stays_and_is_reported(piece: str, reason: str) -> None:
+    assert translate(RuleModel(), f"my {piece}, please") == Translation(
+        f"ymay {piece}, easeplay", ((piece, reason),)
+    )
+
+
+def test_long_words_stay() -> None:
+    fits, too_long = "b" * 64, "b" * 65
+    result = translate(RuleModel(), f"{fits} {too_long}")
+    assert result.text == f"{fits}ay {too_long}"
+    assert result.untranslated == (("bbbbbbbbbbbb…", "longer than 64 letters"),)
+
+
+def test_words_longer_than_a_trained_position_table_stay() -> None:
+    """They are reported; the model's own error does not stop the sentence."""
+    result = translate(random_model(0, "learned"), f"{'b' * 32} {'b' * 33}")
+    assert [reason for _, reason in result.untranslated] == ["longer than 32 letters"]
+    assert result.text.endswith("b" * 33)
+
+
+def test_a_repeated_word_is_translated_once() -> None:
+    model = RuleModel()
+    assert translate(model, "Team team TEAM").text == "Eamtay eamtay EAMTAY"
+    assert set(model.batch_sizes) == {1}
+
+
+@settings(max_examples=50)
+@given(st.text(max_size=30))
+def test_any_text_keeps_what_is_no_word(text: str) -> None:
+    result = translate(RuleModel(), text)
+    assert [c for c in result.text if not (c.isalnum() or c == "_")] == [
+        c for c in text if not (c.isalnum() or c == "_")
+    ]
+    assert all(piece in result.text for piece, _ in result.untranslated)

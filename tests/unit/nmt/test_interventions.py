@@ -1,0 +1,181 @@
+"""Interventions: they change what they name, and leave the model as it was."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from nmt.decoding import evaluating, greedy_decode
+from nmt.interventions import (
+    look_at,
+    redirect,
+    replace_choices,
+    replace_patterns,
+    replace_vectors,
+    spread_evenly,
+    switch_off,
+)
+from nmt.mamba import Mamba, MambaConfig
+from nmt.trace import trace
+from nmt.transformer import Transformer, TransformerConfig
+
+CROSS = "decoder.1.cross_attention"
+
+
+@pytest.fixture
+def transformer() -> Transformer:
+    torch.manual_seed(0)
+    return Transformer(TransformerConfig(hidden_size=16, num_heads=2)).eval()
+
+
+@pytest.fixture
+def mamba() -> Mamba:
+    torch.manual_seed(0)
+    return Mamba(MambaConfig(hidden_size=8, state_size=4)).eval()
+
+
+def test_hooks_are_back_after_an_error_and_outer_ones_are_kept(
+    transformer: Transformer, mamba: Mamba
+) -> None:
+    own = transformer.attention_layers()[CROSS].pattern_hook = lambda weights: weights
+    with (
+        pytest.raises(RuntimeError),
+        replace_patterns(
+            transformer, {CROSS: switch_off(0), "encoder.0.self_attention": switch_off(1)}
+        ),
+    ):
+        assert transformer.attention_layers()[CROSS].pattern_hook is not own
+        raise RuntimeError
+    assert transformer.attention_layers()[CROSS].pattern_hook is own
+    assert transformer.attention_layers()["encoder.0.self_attention"].pattern_hook is None
+    with (
+        pytest.raises(RuntimeError),
+        replace_choices(
+            mamba, {"blocks.0.ssm": lambda choice: replace(choice, delta=0 * choice.delta)}
+        ),
+    ):
+        raise RuntimeError
+    assert all(layer.trace_hook is None for layer in mamba.ssm_layers().values())
+    with pytest.raises(RuntimeError), replace_vectors(mamba, {"blocks.1": lambda vectors: vectors}):
+        assert mamba.blocks[1]._forward_hooks
+        raise RuntimeError
+    assert not mamba.blocks[1]._forward_hooks
+
+
+def test_an_unknown_name_changes_nothing(transformer: Transformer, mamba: Mamba) -> None:
+    functions = {CROSS: switch_off(0), "decoder.7.cross_attention": switch_off(0)}
+    with (
+        pytest.raises(ValueError, match=r"decoder\.7.*choose from encoder\.0"),
+        replace_patterns(transformer, functions),
+    ):
+        pass
+    assert transformer.attention_layers()[CROSS].pattern_hook is None
+    with (
+        pytest.raises(ValueError, match="blocks.9"),
+        replace_choices(mamba, {"blocks.9": lambda choice: choice}),
+    ):
+        pass
+    with (
+        pytest.raises(ValueError, match="nothing"),
+        replace_vectors(mamba, {"nothing": lambda vectors: vectors}),
+    ):
+        pass
+
+
+def test_a_head_switched_off_adds_nothing(transformer: Transformer) -> None:
+    layer = transformer.attention_layers()[CROSS]
+    inputs, memory = torch.randn(1, 3, 16), torch.randn(1, 5, 16)
+    with evaluating(transformer), replace_patterns(transformer, {CROSS: switch_off(0)}):
+        without = layer(inputs, memory)
+    with torch.no_grad():
+        layer.to_output.weight[:, :8] = 0  # what head 0 has to say is not listened to
+        torch.testing.assert_close(without.clone(), layer(inputs, memory))
+
+
+def test_changed_weights_are_what_the_trace_records(transformer: Transformer) -> None:
+    before = trace(transformer, "street", written="eets")
+    with replace_patterns(
+        transformer,
+        {CROSS: spread_evenly(1), "decoder.0.self_attention": spread_evenly(causal=True)},
+    ):
+        with replace_patterns(transformer, {CROSS: switch_off(0)}):
+            after = trace(transformer, "street", written="eets")
+        outer = trace(transformer, "street", written="eets")
+    torch.testing.assert_close(after.cross[1, 1], torch.full((5, 7), 1 / 7))
+    assert not after.cross[1, 0].any() and outer.cross[1, 0].any()
+    torch.testing.assert_close(
+        after.decoder[0, 0], torch.ones(5, 5).tril() / torch.arange(1, 6)[:, None]
+    )
+    torch.testing.assert_close(after.encoder, before.encoder)
+    assert not torch.allclose(after.logits, before.logits)
+
+
+def test_a_pattern_of_ones_own_serves_each_word_and_ends_with_its_rows(
+    transformer: Transformer,
+) -> None:
+    pattern = torch.eye(3)[torch.tensor([[0, 1], [2, 1]])]  # two words, two queries, three keys
+    weights = torch.rand(2, 2, 4, 3)
+    changed = look_at(pattern, 1)(weights)
+    torch.testing.assert_close(changed[:, 1, :2], pattern)
+    torch.testing.assert_close(changed[:, 1, 2:], weights[:, 1, 2:])
+    torch.testing.assert_close(changed[:, 0], weights[:, 0])
+    torch.testing.assert_close(look_at(pattern[0])(weights)[1, 0, :2], pattern[0])
+    with pytest.raises(ValueError, match="3 keys, but this layer has 5"):
+        look_at(pattern)(torch.rand(2, 2, 4, 5))
+    with replace_patterns(transformer, {CROSS: look_at(torch.eye(3, 3), 0)}):
+        assert len(greedy_decode(transformer, ["ox", "an"], use_cache=False)) == 2
+
+
+def test_a_head_that_is_not_there_is_named() -> None:
+    with pytest.raises(ValueError, match="no head 2.*heads 0 to 1"):
+        switch_off(2)(torch.rand(1, 2, 3, 3))
+
+
+def test_even_weights_of_a_decoder_that_writes_letter_by_letter() -> None:
+    one_by_one = spread_evenly(causal=True)(
+        torch.rand(1, 1, 1, 4)
+    )  # the fourth query alone, with the keys so far
+    torch.testing.assert_close(one_by_one, torch.full((1, 1, 1, 4), 0.25))
+
+
+@pytest.mark.parametrize(("kind", "part"), [("transformer", "decoder.1"), ("mamba", "blocks.1")])
+def test_vectors_of_one_word_make_another_word_into_it(
+    kind: str, part: str, request: pytest.FixtureRequest
+) -> None:
+    model = request.getfixturevalue(kind)
+    brown, crown = (trace(model, word, written="own") for word in ("brown", "crown"))
+    assert not torch.allclose(brown.logits, crown.logits)
+    with replace_vectors(model, {part: lambda vectors: crown.vectors[part].expand_as(vectors)}):
+        patched = trace(model, "brown", written="own")
+    torch.testing.assert_close(patched.logits, crown.logits)
+
+
+def test_choices_of_mamba_can_be_changed(mamba: Mamba) -> None:
+    with replace_choices(
+        mamba, {"blocks.0.ssm": lambda choice: replace(choice, delta=0 * choice.delta)}
+    ):
+        frozen = trace(mamba, "street", written="eets")
+    assert not frozen.ssm["blocks.0.ssm"].delta.any() and frozen.ssm["blocks.1.ssm"].delta.all()
+    assert not frozen.hidden_attention()[
+        0
+    ].any()  # nothing is written into a state whose clock stands still
+
+
+def test_redirect_turns_the_named_queries_of_the_named_heads() -> None:
+    weights = torch.rand(2, 3, 4, 5).softmax(-1)
+    turned = redirect([{1: 4}, {0: 2, 3: 0}], 2)(weights)
+    assert (
+        turned[0, 2, 1].tolist() == [0, 0, 0, 0, 1]
+        and turned[1, 2, 0, 2] == turned[1, 2, 3, 0] == 1
+    )
+    untouched = torch.ones(2, 3, 4, dtype=torch.bool)
+    untouched[0, 2, 1] = untouched[1, 2, 0] = untouched[1, 2, 3] = False
+    assert torch.equal(turned[untouched], weights[untouched])
+
+
+def test_redirect_refuses_what_is_outside() -> None:
+    weights = torch.rand(1, 2, 3, 4)
+    with pytest.raises(ValueError, match="given for 2 words, but the batch has 1"):
+        redirect([{}, {}])(weights)
+    with pytest.raises(ValueError, match="query 3 or key 0 is outside 3 queries by 4 keys"):
+        redirect([{3: 0}])(weights)

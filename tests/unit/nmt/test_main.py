@@ -1,0 +1,147 @@
+import io
+import json
+
+import pytest
+
+from nmt.__main__ import main
+from nmt.checkpoints import build_model, save_checkpoint
+
+TINY = {
+    "kind": "transformer",
+    "hidden_size": 8,
+    "num_heads": 1,
+    "encoder_layers": 1,
+    "decoder_layers": 1,
+    "mlp_size": 8,
+}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    path = tmp_path_factory.mktemp("checkpoint") / "tiny"
+    save_checkpoint(path, build_model(TINY), {"name": "tiny"})
+    return str(path)
+
+
+def run(capsys, *arguments):
+    try:
+        status = main([str(a) for a in arguments])
+    except SystemExit as stop:
+        status = stop.code
+    output = capsys.readouterr()
+    return status, output.out, output.err
+
+
+def test_evaluate(capsys, checkpoint):
+    status, out, _ = run(
+        capsys, "evaluate", checkpoint, "--data", "small", "--split", "val", "--json"
+    )
+    result = json.loads(out)
+    assert (
+        status == 0 and set(result) == {"loss", "word_accuracy", "words"} and result["words"] > 250
+    )
+    status, out, _ = run(capsys, "evaluate", checkpoint)
+    assert status == 0 and f"loss {result['loss']:.4f}" in out and "right: " in out
+
+
+def test_translate_a_text_and_standard_input_line_by_line(capsys, checkpoint, monkeypatch):
+    status, single, errors = run(capsys, "translate", checkpoint, "the air, 3 of it")
+    assert (
+        status == 0
+        and single.count("\n") == 1
+        and ", 3 " in single
+        and "'3' stays as it is" in errors
+    )
+    monkeypatch.setattr("sys.stdin", io.StringIO("the air\n\nthe air, 3 of it\n"))
+    status, out, _ = run(capsys, "translate", checkpoint, "-")
+    lines = out.split("\n")
+    assert status == 0 and len(lines) == 4 and lines[1] == "" and lines[2] == single.strip("\n")
+
+
+def test_train_reads_a_config_file_and_flags_win(capsys, tmp_path):
+    config = tmp_path / "tiny.toml"
+    config.write_text(
+        "[model]\nhidden_size = 8\nnum_heads = 1\nencoder_layers = 1\ndecoder_layers = 1\nmlp_size"
+        " = 8\n[training]\nepochs = 7\n"
+    )
+    status, out, _ = run(
+        capsys,
+        "train",
+        "small-transformer",
+        "--config",
+        config,
+        "--epochs",
+        1,
+        "--out",
+        tmp_path / "run",
+    )
+    record = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert status == 0 and "word accuracy" in out
+    assert record["model"]["hidden_size"] == 8 and record["training"]["epochs"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "small-transformer", "--colour", "blue"], "--colour"),
+        (["train", "small-oracle"], "small-oracle"),
+        (["train", "small-transformer", "--epochs", "many"], "--epochs"),
+        (["train", "small-transformer", "--epochs", "0"], "epochs must be at least 1"),
+        (
+            ["train", "small-transformer", "--encoder-layers", "1000000000"],
+            "encoder_layers must be at most 32 in this course",
+        ),
+        (
+            ["train", "small-mamba", "--state-size", "1000000000"],
+            "state_size must be at most 1,024 in this course",
+        ),
+        (["train", "small-transformer", "--num-heads", "3"], "does not divide"),
+        (["train", "small-transformer", "--threads", "0"], "--threads"),
+        (["train", "small-transformer", "--device", "abacus"], "abacus"),
+        (["train", "small-transformer", "--config", "nowhere.toml"], "nowhere.toml"),
+        (["evaluate", "nowhere"], "nowhere.safetensors: no such file"),
+        (["translate", "nowhere", "word"], "no such file"),
+        (["evaluate"], "CHECKPOINT"),
+        ([], "COMMAND"),
+    ],
+)
+def test_mistakes_get_one_line_and_status_2(capsys, arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, _, errors = run(capsys, *arguments)
+    assert status == 2 and message in errors and errors.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [], "nothing may be left behind"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[model]\ncolour = 3\n", "unknown key 'colour'"),
+        ("[models]\n", "unknown key 'models'"),
+        ("epochs = 3\n", "unknown key 'epochs'"),
+        ("[training]\nepochs = 2.5\n", "epochs must be of type int"),
+        ("[training]\nepochs = true\n", "epochs must be of type int"),
+        ("[model]\nkind = 'mamba'\n", "of kind 'mamba'"),
+        ("[model\n", "not TOML"),
+        ("\udcff", "not TOML"),
+    ],
+)
+def test_bad_config_files(capsys, tmp_path, text, message):
+    config = tmp_path / "bad.toml"
+    config.write_bytes(text.encode("utf-8", "surrogateescape"))
+    status, _, errors = run(
+        capsys, "train", "small-transformer", "--config", config, "--out", tmp_path / "run"
+    )
+    assert (
+        status == 2
+        and message in errors
+        and errors.count("\n") == 1
+        and not (tmp_path / "run").exists()
+    )
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["train"], ["train", "small-mamba"], ["evaluate"], ["translate"]]
+)
+def test_help_everywhere(capsys, command):
+    status, out, _ = run(capsys, *command, "--help")
+    assert status == 0 and "usage:" in out

@@ -1,0 +1,151 @@
+"""Position schemes: the formulas by hand, and what each of them promises."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nmt.positions import (
+    SCHEMES,
+    PositionEmbedding,
+    RotaryPositions,
+    pair_frequencies,
+    sinusoidal_table,
+)
+
+POSITIONS = st.integers(0, 40)
+BASES = st.sampled_from([10.0, 100.0, 10_000.0])
+
+
+@given(st.integers(1, 30), st.sampled_from([2, 4, 6, 64]), BASES)
+def test_sinusoidal_formula(length: int, hidden_size: int, base: float) -> None:
+    table = sinusoidal_table(length, hidden_size, base)
+    assert table.shape == (length, hidden_size)
+    for position in range(length):
+        for pair in range(hidden_size // 2):
+            angle = position / base ** (2 * pair / hidden_size)
+            assert table[position, 2 * pair].item() == pytest.approx(math.sin(angle), abs=1e-5)
+            assert table[position, 2 * pair + 1].item() == pytest.approx(math.cos(angle), abs=1e-5)
+
+
+@given(st.integers(0, 20), st.integers(0, 20))
+def test_sinusoids_know_distance(first: int, distance: int) -> None:
+    """sin a · sin b + cos a · cos b = cos (a − b): the dot product of two rows depends on their
+    distance only.
+    """
+    table = sinusoidal_table(41, 32)
+    expected = (distance * pair_frequencies(32)).cos().sum()
+    torch.testing.assert_close(
+        table[first] @ table[first + distance], expected, rtol=1e-5, atol=1e-5
+    )
+
+
+def test_frequencies_fall_from_one() -> None:
+    torch.testing.assert_close(pair_frequencies(8, 10_000.0), torch.tensor([1.0, 0.1, 0.01, 0.001]))
+
+
+@given(POSITIONS, POSITIONS, POSITIONS, BASES, st.integers(0, 2**31))
+def test_rotation_keeps_norms_and_sees_distance_only(
+    query_at: int, key_at: int, shift: int, base: float, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    rotary = RotaryPositions(8, base).double()
+    query, key = torch.randn(2, 1, 1, 1, 8, dtype=torch.float64)
+
+    def turned(vector: torch.Tensor, position: int) -> torch.Tensor:
+        return rotary(vector, position).flatten()
+
+    torch.testing.assert_close(turned(query, query_at).norm(), query.norm())
+    here = turned(query, query_at) @ turned(key, key_at)
+    there = turned(query, query_at + shift) @ turned(key, key_at + shift)
+    torch.testing.assert_close(here, there, rtol=0, atol=1e-9)
+
+
+def test_rotation_by_hand() -> None:
+    """Pair 0 turns by 1 radian a letter, pair 1 by 0.1 (base 100); position 0 stays as it is."""
+    rotary = RotaryPositions(4, 100.0)
+    turned = rotary(torch.tensor([1.0, 0, 0, 1]).expand(1, 1, 3, 4))[0, 0]
+    expected = [[math.cos(p), math.sin(p), -math.sin(p / 10), math.cos(p / 10)] for p in range(3)]
+    torch.testing.assert_close(turned, torch.tensor(expected))
+
+
+@given(st.integers(0, 10), st.integers(1, 6))
+def test_rotation_from_any_start(start: int, length: int) -> None:
+    rotary, vectors = RotaryPositions(6), torch.randn(1, 2, start + length, 6)
+    torch.testing.assert_close(rotary(vectors[:, :, start:], start), rotary(vectors)[:, :, start:])
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_scheme_can_start_anywhere(scheme: str) -> None:
+    embedding = PositionEmbedding(scheme, 8, max_length=12)
+    inputs = torch.randn(2, 10, 8)
+    torch.testing.assert_close(embedding(inputs[:, 4:], start=4), embedding(inputs)[:, 4:])
+
+
+@pytest.mark.parametrize(
+    ("scheme", "trained"),
+    [
+        ("none", 0),
+        ("rotary", 0),
+        ("sinusoidal", 0),
+        ("learned", 80),
+        ("learned-from-sinusoidal", 80),
+    ],
+)
+def test_what_each_scheme_trains_and_adds(scheme: str, trained: int) -> None:
+    torch.manual_seed(0)
+    embedding, inputs = PositionEmbedding(scheme, 8, max_length=10), torch.randn(1, 10, 8)
+    assert sum(parameter.numel() for parameter in embedding.parameters()) == trained
+    added = (embedding(inputs) - inputs)[0].detach()
+    if scheme in ("none", "rotary"):
+        assert (added == 0).all()
+    elif scheme == "learned":
+        assert 0.01 < added.std() < 0.03
+    else:
+        torch.testing.assert_close(added, sinusoidal_table(10, 8), rtol=0, atol=1e-5)
+    assert embedding.state_dict().keys() == ({"table"} if trained else set())
+
+
+def test_learned_from_the_sinusoids_starts_equal_and_then_learns() -> None:
+    fixed, learned = (
+        PositionEmbedding(scheme, 8, max_length=10)
+        for scheme in ("sinusoidal", "learned-from-sinusoidal")
+    )
+    inputs = torch.randn(1, 10, 8)
+    assert torch.equal(fixed(inputs), learned(inputs))
+    learned(inputs).square().sum().backward()
+    torch.optim.SGD(learned.parameters(), lr=0.1).step()
+    assert not torch.allclose(fixed(inputs), learned(inputs))
+
+
+def test_sinusoids_go_on_without_limit() -> None:
+    embedding = PositionEmbedding("sinusoidal", 8, max_length=4)
+    with torch.inference_mode():  # as decoding does
+        long = embedding(torch.zeros(1, 9, 8))[0]
+    torch.testing.assert_close(long, sinusoidal_table(9, 8))
+    inputs = torch.zeros(1, 9, 8, requires_grad=True)
+    embedding(
+        inputs
+    ).sum().backward()  # a table made while decoding does not stand in the way of training
+    assert inputs.grad is not None
+
+
+@pytest.mark.parametrize("scheme", ["learned", "learned-from-sinusoidal"])
+def test_a_trained_table_ends(scheme: str) -> None:
+    embedding = PositionEmbedding(scheme, 8, max_length=4)
+    embedding(torch.zeros(1, 4, 8))
+    with pytest.raises(ValueError, match="position 4 is beyond the 4 positions"):
+        embedding(torch.zeros(1, 1, 8), start=4)
+
+
+def test_errors() -> None:
+    with pytest.raises(ValueError, match="even hidden_size"):
+        sinusoidal_table(4, 5)
+    with pytest.raises(ValueError, match="head size must be even, not 3"):
+        RotaryPositions(3)
+    with pytest.raises(
+        ValueError, match="unknown position scheme 'roatry'; choose one of none, sinusoidal"
+    ):
+        PositionEmbedding("roatry", 8, 4)

@@ -1,0 +1,335 @@
+"""Full disks, folders that can't be written, files that are missing, cut, damaged or made up: one
+sentence, nothing half-written.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load, save
+
+from course.plots import plot_mask
+from nmt.checkpoints import (
+    CheckpointError,
+    build_model,
+    load_checkpoint,
+    load_state,
+    save_checkpoint,
+    save_state,
+    write_whole,
+)
+from nmt.files import write_together
+from nmt.training import TrainingConfig, start_training
+
+TINY = {
+    "kind": "transformer",
+    "hidden_size": 8,
+    "num_heads": 1,
+    "encoder_layers": 1,
+    "decoder_layers": 1,
+    "mlp_size": 8,
+}
+ROOT = Path(__file__).resolve().parents[3]
+quick = settings(
+    max_examples=25,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """A checkpoint and a run to go on with, both of a tiny model."""
+    folder = tmp_path_factory.mktemp("tiny")
+    model, config = build_model(TINY), TrainingConfig()
+    save_checkpoint(folder / "tiny", model, {"name": "tiny"})
+    state = start_training(model, config)
+    sum(parameter.sum() for parameter in model.parameters()).backward()
+    state.optimizer.step()
+    state.best_weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    row = {"epoch": 1, "val_loss": 1.0, "val_accuracy": 0.5}
+    state.progress.epochs, state.progress.best, state.progress.steps = [row], row, 3
+    save_state(folder / "state.safetensors", state, config)
+    assert load_state(folder / "state.safetensors", config, model.config_data()).progress.steps == 3
+    return folder, model, config
+
+
+def one_sentence(error: BaseException, *parts: str) -> None:
+    text = str(error)
+    assert text and "\n" not in text and all(part in text for part in parts) and len(text) < 1000, (
+        text
+    )
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+from nmt.__main__ import main
+out = sys.argv[1]
+sys.exit(main(["train", "small-transformer", "--epochs", "1", "--words", "64", "--hidden-size", "16", "--num-heads", "2", "--out", out]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits on files")
+def test_a_disk_that_fills_up_while_training(tmp_path):
+    out = tmp_path / "Läufe mit Platz"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    said = [line for line in done.stderr.splitlines() if line.startswith("nmt: ")]
+    assert done.returncode == 2 and len(said) == 1 and "Traceback" not in done.stderr, done.stderr
+    assert "File too large" in said[0] and "state.safetensors" in said[0]
+    assert list(out.iterdir()) == []
+
+
+def test_files_that_belong_together_are_written_together(tmp_path, tiny, monkeypatch):
+    save_checkpoint(tmp_path / "model", tiny[1], {"name": "old"})
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    calls, real = [], os.fsync
+
+    def full_at_the_second(descriptor):
+        calls.append(1)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full_at_the_second)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        save_checkpoint(tmp_path / "model", build_model(TINY), {"name": "new"})
+    one_sentence(caught.value, "model.json")
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert load_checkpoint(tmp_path / "model").record["name"] == "old"
+
+
+@pytest.mark.parametrize("obstacle", ["file", "long name", "folder"])
+def test_a_place_that_can_not_be_written(tmp_path, obstacle):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "folder").mkdir()
+    path = {
+        "file": tmp_path / "file" / "inside.json",
+        "long name": tmp_path / ("n" * 300),
+        "folder": tmp_path / "folder",
+    }[obstacle]
+    with pytest.raises(OSError) as caught:
+        (
+            write_together({tmp_path / "first": b"1", path: b"2"})
+            if obstacle != "folder"
+            else write_whole(path, b"x")
+        )
+    one_sentence(caught.value)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.parametrize("ending", [".svg", ".png"])
+def test_a_picture_is_whole_or_not_there(tmp_path, monkeypatch, ending):
+    picture = plot_mask(torch.ones(2, 2, dtype=torch.bool), ["a", "b"], ["a", "b"])
+    path = tmp_path / f"picture{ending}"
+    picture.save(path)
+    before = path.read_bytes()
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        picture.save(path)
+    assert path.read_bytes() == before and len(before) > 500 and len(list(tmp_path.iterdir())) == 1
+
+
+def forged(folder, tmp_path, change, record=None):
+    """A copy of the tiny checkpoint whose config, or whole header, or tensors are others, with a
+    record that fits.
+    """
+    content = (folder / "tiny.safetensors").read_bytes()
+    tensors = load(content)
+    header = {"format": "nmt-1", "model": dict(TINY)}
+    tensors, header = change(tensors, header)
+    weights = save(tensors, {"nmt": header if isinstance(header, str) else json.dumps(header)})
+    (tmp_path / "forged.safetensors").write_bytes(weights)
+    fitting = {"weights_sha256": hashlib.sha256(weights).hexdigest()}
+    (tmp_path / "forged.json").write_text(
+        json.dumps(fitting) if record is None else record, encoding="utf-8"
+    )
+    return tmp_path / "forged"
+
+
+CONFIG = st.dictionaries(
+    st.sampled_from(
+        [
+            *TINY,
+            "positions",
+            "dropout",
+            "rotary_base",
+            "max_length",
+            "state_size",
+            "num_layers",
+            "expand",
+        ]
+    ),
+    st.integers()
+    | st.sampled_from([10**9, 10**40, -1, 0, 3, True])
+    | st.floats()
+    | st.text(max_size=5)
+    | st.none()
+    | st.just([1])
+    | st.just({}),
+    max_size=4,
+)
+
+
+@given(config=CONFIG)
+@quick
+def test_any_config_in_a_checkpoint(tiny, tmp_path, config):
+    path = forged(
+        tiny[0],
+        tmp_path,
+        lambda tensors, header: (tensors, {**header, "model": {**header["model"], **config}}),
+    )
+    try:
+        load_checkpoint(path)
+    except CheckpointError as error:
+        one_sentence(error, "forged.safetensors")
+
+
+SIMPLE = st.none() | st.integers() | st.floats() | st.text(max_size=5)
+JSON = st.recursive(
+    SIMPLE,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@given(
+    text=JSON.map(json.dumps)
+    | st.text(max_size=40)
+    | st.sampled_from(["[" * 100_000, "9" * 5000, '{"weights_sha256": []}'])
+)
+@quick
+def test_any_text_as_a_record_or_a_header(tiny, tmp_path, text):
+    text = text.encode("utf-8", "replace").decode()
+    for path in (
+        forged(tiny[0], tmp_path, lambda tensors, header: (tensors, header), record=text),
+        forged(tiny[0], tmp_path, lambda tensors, _: (tensors, text)),
+    ):
+        with pytest.raises(CheckpointError) as caught:
+            load_checkpoint(path)
+        one_sentence(caught.value, "forged")
+
+
+@given(place=st.integers(0, 4000), bits=st.integers(1, 255), keep=st.integers(0, 5000) | st.none())
+@quick
+def test_any_damage_to_the_files(tiny, tmp_path, place, bits, keep):
+    for name in ("tiny.safetensors", "tiny.json", "state.safetensors"):
+        content = bytearray((tiny[0] / name).read_bytes())
+        content[place % len(content)] ^= bits
+        for other in ("tiny.safetensors", "tiny.json", "state.safetensors"):
+            (tmp_path / other).write_bytes(
+                bytes(content[:keep]) if other == name else (tiny[0] / other).read_bytes()
+            )
+        try:
+            load_checkpoint(tmp_path / "tiny")
+            load_state(tmp_path / "state.safetensors", tiny[2], tiny[1].config_data())
+        except CheckpointError as error:
+            one_sentence(error)
+
+
+PARTS = ["model", "training", "progress"]
+
+
+@given(
+    part=st.sampled_from(PARTS),
+    data=JSON,
+    key=st.sampled_from(
+        ["epochs", "best", "steps", "plateau_best", "plateau_waited", "kind", "seed"]
+    ),
+)
+@quick
+def test_any_header_in_a_run_to_go_on_with(tiny, tmp_path, part, data, key):
+    content = (tiny[0] / "state.safetensors").read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(json.loads(content[8 : 8 + size])["__metadata__"]["nmt"])
+    for changed in (
+        {**header, part: data},
+        {**header, part: {**header[part], key: data}},
+        {name: header[name] for name in header if name != part},
+    ):
+        path = tmp_path / "state.safetensors"
+        path.write_bytes(save(load(content), {"nmt": json.dumps(changed)}))
+        try:
+            load_state(path, tiny[2], tiny[1].config_data())
+        except CheckpointError as error:
+            one_sentence(error, "state.safetensors")
+
+
+@given(
+    lost=st.integers(0, 40),
+    kind=st.sampled_from([torch.int64, torch.bool, torch.float64, torch.bfloat16]),
+    shape=st.sampled_from([(), (0,), (3,), (2, 2)]),
+)
+@settings(quick, max_examples=8)
+def test_any_tensors_in_the_files(tiny, tmp_path, lost, kind, shape):
+    def change(tensors, header):
+        names = sorted(tensors)
+        return {**tensors, names[lost % len(names)]: torch.ones(shape).to(kind)}, header
+
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(forged(tiny[0], tmp_path, change))
+    one_sentence(caught.value, "forged.safetensors")
+    tensors = load((tiny[0] / "state.safetensors").read_bytes())
+    content = (tiny[0] / "state.safetensors").read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"][
+        "nmt"
+    ]
+    for name in (
+        sorted(tensors)[lost % len(tensors)],
+        "random_state",
+        f"optimizer/{lost}/exp_avg",
+        "optimizer/x",
+        "optimizer/1/2/3",
+        "best/new",
+    ):
+        (tmp_path / "state.safetensors").write_bytes(
+            save({**tensors, name: torch.ones(shape).to(kind)}, {"nmt": header})
+        )
+        try:
+            load_state(tmp_path / "state.safetensors", tiny[2], tiny[1].config_data())
+        except CheckpointError as error:
+            one_sentence(error, "state.safetensors")
+
+
+def test_a_huge_config_costs_no_memory(tiny, tmp_path):
+    for change in ({"hidden_size": 10**9}, {"encoder_layers": 10**9}, {"mlp_size": 1000}):
+        path = forged(
+            tiny[0],
+            tmp_path,
+            lambda tensors, header, change=change: (
+                tensors,
+                {**header, "model": {**TINY, **change}},
+            ),
+        )
+        with pytest.raises(CheckpointError, match=r"forged\.safetensors"):
+            load_checkpoint(path)
+
+
+def test_loading_leaves_random_numbers_as_before(tiny):
+    torch.manual_seed(0)
+    build_model(TINY)
+    expected = torch.rand(2)
+    torch.manual_seed(0)
+    load_checkpoint(tiny[0] / "tiny")
+    assert torch.equal(torch.rand(2), expected)

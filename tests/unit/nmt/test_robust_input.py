@@ -1,0 +1,315 @@
+"""Whatever people type or hand in: an answer or one sentence, no traceback; nothing is run, and
+nothing is written elsewhere.
+"""
+
+import contextlib
+import io
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from course.widgets.translator import show_spelling
+from nmt.__main__ import main
+from nmt.checkpoints import build_model, save_checkpoint
+from nmt.data import VOCABULARY
+from nmt.decoding import translate
+from nmt.pig_latin import align, rule_class, to_pig_latin
+
+TINY = {
+    "kind": "transformer",
+    "hidden_size": 8,
+    "num_heads": 1,
+    "encoder_layers": 1,
+    "decoder_layers": 1,
+    "mlp_size": 8,
+}
+ODD = [
+    "",
+    "\x00",
+    "\udcff",
+    "İ",
+    "ſt",
+    "A\u0301",
+    "-" * 200,
+    "a" * 500,
+    "\x1b[2J",
+    "${HOME}",
+    "$(touch x)",
+    "__import__('os').system('touch x')",
+]
+quick = settings(
+    max_examples=30,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+text = st.text(max_size=30) | st.sampled_from(ODD)
+watched: list[str] | None = None
+allowed = ""
+
+
+def _hook(event, arguments):
+    """Note what no input may cause: other programs, unpickling, files opened for writing outside
+    the test's folder.
+    """
+    if watched is None:
+        return
+    if event in (
+        "os.system",
+        "subprocess.Popen",
+        "os.exec",
+        "os.posix_spawn",
+        "os.fork",
+        "pickle.find_class",
+        "socket.connect",
+    ):
+        watched.append(f"{event} {arguments}")
+    elif (
+        event == "open"
+        and isinstance(arguments[0], (str, bytes, os.PathLike))
+        and isinstance(arguments[2], int)
+    ):
+        path = os.path.abspath(os.fsdecode(arguments[0]))
+        writes = arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        if (
+            writes
+            and path != os.devnull
+            and "__pycache__" not in path
+            and not path.startswith(allowed)
+        ):
+            watched.append(f"open {path}")
+
+
+sys.addaudithook(_hook)
+
+
+@contextlib.contextmanager
+def watching(folder):
+    """Inside the block the hook notes; at its end nothing may be noted."""
+    global watched, allowed
+    watched, allowed = [], str(folder)
+    try:
+        yield
+        assert not watched
+    finally:
+        watched = None
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tiny") / "tiny"
+    model = build_model(TINY).eval()
+    save_checkpoint(path, model, {"name": "tiny"})
+    return path, model
+
+
+def run(folder, *arguments, stdin=""):
+    """The command line as from a shell: its status, what it wrote to each stream, in bytes."""
+    out, err = (
+        io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors=errors, write_through=True)
+        for errors in ("strict", "backslashreplace")
+    )
+    before = sys.stdin
+    sys.stdin = io.StringIO(stdin)
+    try:
+        with (
+            watching(folder),
+            contextlib.chdir(folder),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            try:
+                status = main(list(arguments))
+            except SystemExit as stop:
+                status = stop.code
+    finally:
+        sys.stdin = before
+    errors = err.buffer.getvalue().decode()
+    assert status in (0, 2), (status, errors)
+    assert "Traceback" not in errors
+    assert status == 0 or (errors.count("\n") == 1 and len(errors) > 10), errors
+    return status, out.buffer.getvalue().decode(), errors
+
+
+@given(text)
+@quick
+def test_the_rule_spells_or_says_why_not(word):
+    for function in (to_pig_latin, align, rule_class, VOCABULARY.encode):
+        try:
+            function(word)
+        except ValueError as error:
+            assert str(error) and "\n" not in str(error)
+
+
+@given(text)
+@quick
+def test_the_translator_takes_any_text(tiny, words):
+    result = translate(tiny[1], words)
+    assert isinstance(result.text, str) and all(reason for _, reason in result.untranslated)
+    try:
+        show_spelling(tiny[1], words)
+    except ValueError as error:
+        assert str(error)
+
+
+@given(text, st.booleans())
+@settings(quick, max_examples=8)
+def test_translate_on_the_command_line(tiny, tmp_path, words, from_stdin):
+    arguments = ["-"] if from_stdin else ["--", words]
+    status, _, _ = run(tmp_path, "translate", str(tiny[0]), *arguments, stdin=words)
+    assert status == 0 or "\udcff" in words
+
+
+PLACES = [
+    "../../../etc/passwd",
+    "/etc/passwd",
+    "/dev/null",
+    "/",
+    ".",
+    "~",
+    "transformer-small/..",
+    "a/b",
+    "x.safetensors",
+    "x.json",
+    "*",
+    "x" * 300,
+]
+
+
+@given(text | st.sampled_from(PLACES), st.sampled_from(["evaluate", "translate", "grade"]))
+@quick
+def test_any_path_as_a_checkpoint_or_submission(tmp_path, path, command):
+    (tmp_path / "x.safetensors").write_text("no")
+    if command == "grade" and "\0" not in path and os.path.exists(tmp_path / path):
+        return  # folders are gone through: tests/unit/course/grading/test_grader.py
+    status, _, _ = run(tmp_path, command, "--", path, *(["team"] if command == "translate" else []))
+    assert status == 2
+
+
+FLAGS = [
+    "--epochs",
+    "--hidden-size",
+    "--learning-rate",
+    "--schedule",
+    "--seed",
+    "--data",
+    "--config",
+    "--out",
+    "--threads",
+    "--words",
+    "--x",
+]
+VALUES = (
+    st.sampled_from(
+        [
+            "1e999",
+            "nan",
+            "-1",
+            "0",
+            "99999999999999999999",
+            "0x10",
+            "١",
+            "small",
+            "constant",
+            "C",
+            *PLACES,
+        ]
+    )
+    | text
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(FLAGS), VALUES), max_size=3))
+@quick
+def test_any_flags(tmp_path, flags):
+    status, _, _ = run(
+        tmp_path,
+        "train",
+        "small-transformer",
+        *(part for pair in flags for part in pair),
+        "--epochs",
+        "0",
+    )
+    assert status == 2 and not list(tmp_path.iterdir())
+
+
+WORDS = st.sampled_from(
+    [
+        "",
+        "help",
+        "train",
+        "small-mamba",
+        "experiments",
+        "list",
+        "--json",
+        "-x",
+        "--",
+        "grade",
+        "-",
+        *ODD,
+    ]
+)
+
+
+@given(
+    st.lists(WORDS, max_size=4).filter(
+        lambda words: words[:2] not in (["train", "small-mamba"], ["experiments", "list"])
+    )
+)
+@quick
+def test_any_words(tmp_path, words):
+    run(tmp_path, *words)
+
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | text
+KEYS = st.sampled_from(
+    [
+        "epochs",
+        "hidden_size",
+        "kind",
+        "seed",
+        "data",
+        "schedule",
+        "learning_rate",
+        "model",
+        "nonsense",
+        "__class__",
+    ]
+)
+
+
+def as_toml(data):
+    """Tables as TOML, near enough: some of it is none, which is part of the test."""
+    return "".join(
+        f"[{name}]\n" + "".join(f"{key} = {value!r}\n" for key, value in inner.items())
+        for name, inner in data.items()
+    )
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["model", "training", "x"]),
+        st.dictionaries(KEYS, PLAIN | st.lists(PLAIN), max_size=3),
+        max_size=3,
+    ).map(as_toml)
+    | text
+    | st.sampled_from(
+        [
+            "a=" + "[" * 5000,
+            "model = 3",
+            "[[training]]",
+            "training.epochs = {}",
+            "[model]\nkind = []",
+            "\ufeff[model]",
+        ]
+    )
+)
+@quick
+def test_any_config_file(tmp_path, content):
+    (tmp_path / "c.toml").write_bytes(content.encode("utf-8", "surrogateescape"))
+    status, _, _ = run(tmp_path, "train", "small-mamba", "--config", "c.toml", "--epochs", "0")
+    assert status == 2 and [path.name for path in tmp_path.iterdir()] == ["c.toml"]
+    assert not Path("x").exists()

@@ -1,0 +1,238 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from nmt.batches import LengthBuckets
+from nmt.data import load_pairs
+from nmt.decoding import greedy_decode
+from nmt.evaluation import measure
+from nmt.training import TrainingConfig, learning_rate, start_training, train, train_epoch
+from nmt.transformer import Transformer, TransformerConfig
+
+TINY = TransformerConfig(
+    hidden_size=16, num_heads=2, encoder_layers=1, decoder_layers=1, mlp_size=16
+)
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    chosen = load_pairs("small")
+    return [p for p in chosen if p.split == "train"][:120] + [
+        p for p in chosen if p.split == "val"
+    ][:30]
+
+
+def fresh(seed=0):
+    torch.manual_seed(seed)
+    return Transformer(TINY)
+
+
+def test_training_lowers_the_loss_and_keeps_the_best_epoch(pairs):
+    model = fresh()
+    before, _ = measure(model, pairs)
+    state = train(model, TrainingConfig(epochs=6, batch_size=16, learning_rate=1e-2), pairs=pairs)
+    rows = state.progress.epochs
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert rows[-1]["train_loss"] < before - 0.5
+    best = max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
+    assert state.progress.best == best
+    loss, accuracy = measure(model, [p for p in pairs if p.split == "val"])
+    assert loss == pytest.approx(best["val_loss"], abs=1e-6) and accuracy == best["val_accuracy"]
+
+
+def test_training_leaves_the_readers_random_numbers_alone(pairs):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    train(fresh(), TrainingConfig(epochs=1), pairs=pairs)
+    torch.manual_seed(5)
+    model = fresh(5)
+    torch.manual_seed(5)
+    train(model, TrainingConfig(epochs=1), pairs=pairs)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_same_seed_same_weights_other_seed_other_weights(pairs):
+    def weights(seed):
+        model = fresh()
+        train(model, TrainingConfig(epochs=1, batch_size=16, seed=seed), pairs=pairs)
+        return model.output.weight.detach()
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+
+
+def test_one_pass_with_the_right_letters_tells_the_greedy_accuracy(pairs):
+    model = fresh()
+    train(model, TrainingConfig(epochs=25, batch_size=16, learning_rate=2e-2), pairs=pairs)
+    _, accuracy = measure(model, pairs)
+    answers = greedy_decode(model, [pair.source for pair in pairs])
+    assert accuracy == sum(a == p.target for a, p in zip(answers, pairs, strict=True)) / len(pairs)
+    assert 0 < accuracy < 1, (
+        "the comparison says nothing about a model that is always right or always wrong"
+    )
+
+
+def test_guessing_costs_log_29_nats_a_character(pairs):
+    model = fresh()
+    torch.nn.init.zeros_(model.output.weight)
+    torch.nn.init.zeros_(model.output.bias)
+    assert measure(model, pairs)[0] == pytest.approx(math.log(29), abs=1e-6)
+    with pytest.raises(ValueError, match="no words"):
+        measure(model, [])
+
+
+def test_accumulated_batches_equal_one_big_batch():
+    same_length = [
+        p for p in load_pairs("small", "train") if len(p.source) == 6 and len(p.target) == 8
+    ][:8]
+    assert len(same_length) == 8
+
+    def step(batch_size, accumulate):
+        torch.manual_seed(0)
+        model = Transformer(replace(TINY, dropout=0.0)).double()
+        config = TrainingConfig(
+            batch_size=batch_size, accumulate=accumulate, warmup_epochs=0.0, schedule="constant"
+        )
+        train_epoch(start_training(model, config), LengthBuckets(same_length, batch_size), config)
+        return model.output.weight.detach()
+
+    torch.testing.assert_close(step(2, 4), step(8, 1), rtol=1e-9, atol=1e-9)
+    assert not torch.allclose(step(2, 1), step(8, 1), rtol=1e-6)
+
+
+def test_schedules():
+    cosine = TrainingConfig(epochs=10, learning_rate=1.0, warmup_epochs=2.0)
+    rates = [learning_rate(cosine, step, 5) for step in range(50)]
+    assert (
+        rates[0] == pytest.approx(0.1)
+        and rates[9] == pytest.approx(1.0)
+        and max(rates) == pytest.approx(1.0)
+    )
+    assert rates[10:] == sorted(rates[10:], reverse=True) and 0 < rates[-1] < 0.01
+    assert rates[30] == pytest.approx(0.5)
+    constant = TrainingConfig(schedule="constant", learning_rate=0.25, warmup_epochs=0.0)
+    assert {learning_rate(constant, step, 5) for step in range(50)} == {0.25}
+    assert learning_rate(
+        TrainingConfig(schedule="plateau", warmup_epochs=0.0), 9, 5, 0.5
+    ) == pytest.approx(1.5e-3)
+
+
+def test_plateau_halves_the_rate_when_validation_stands_still(pairs):
+    config = TrainingConfig(
+        epochs=4, schedule="plateau", plateau_patience=0, learning_rate=1e-12, warmup_epochs=0.0
+    )
+    model = fresh()
+    torch.nn.init.zeros_(model.output.weight)
+    for parameter in model.parameters():
+        parameter.requires_grad_(parameter is model.output.bias)
+    rows = train(model, config, pairs=pairs).progress.epochs
+    assert rows[-1]["learning_rate"] < rows[0]["learning_rate"]
+
+
+def test_weight_decay_spares_vectors_and_marked_matrices():
+    model = fresh()
+    model.output.weight.no_weight_decay = True
+    decayed, spared = start_training(model, TrainingConfig(weight_decay=0.3)).optimizer.param_groups
+    assert decayed["weight_decay"] == 0.3 and spared["weight_decay"] == 0.0
+    assert all(p.ndim > 1 for p in decayed["params"])
+    assert any(p is model.output.weight for p in spared["params"]) and any(
+        p.ndim == 1 for p in spared["params"]
+    )
+    assert len(decayed["params"]) + len(spared["params"]) == len(list(model.parameters()))
+
+
+def test_words_of_both_splits_are_needed(pairs):
+    for split in ("train", "val"):
+        with pytest.raises(ValueError, match="words held out"):
+            train(
+                fresh(),
+                TrainingConfig(epochs=1),
+                pairs=[pair for pair in pairs if pair.split == split],
+            )
+
+
+def test_an_interrupt_ends_the_run_quietly(pairs):
+    def stop(state):
+        if len(state.progress.epochs) == 2:
+            raise KeyboardInterrupt
+
+    state = train(fresh(), TrainingConfig(epochs=9), pairs=pairs, on_epoch=stop)
+    assert len(state.progress.epochs) == 2
+
+
+def test_a_diverging_run_says_what_to_do(pairs):
+    with pytest.raises(ArithmeticError, match="smaller learning_rate"):
+        train(
+            fresh(),
+            TrainingConfig(epochs=5, learning_rate=1e30, gradient_clip=0.0, warmup_epochs=0.0),
+            pairs=pairs,
+        )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("accumulate", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", math.nan),
+        ("weight_decay", -1.0),
+        ("gradient_clip", math.inf),
+        ("label_smoothing", 1.0),
+        ("schedule", "sawtooth"),
+        ("data", "huge"),
+    ],
+)
+def test_impossible_settings_are_named(key, value):
+    with pytest.raises(ValueError, match=key if key != "data" else "data set"):
+        TrainingConfig(**{key: value})
+
+
+def test_an_epoch_may_be_several_passes_and_goes_on_with_new_orders(pairs):
+    rows = train(fresh(), TrainingConfig(epochs=2, passes=3, batch_size=16), pairs=pairs).progress
+    single = train(fresh(), TrainingConfig(epochs=6, batch_size=16), pairs=pairs).progress
+    assert len(rows.epochs) == 2 and rows.steps == single.steps
+    schedules = [
+        replace(
+            TrainingConfig(schedule="constant", warmup_epochs=0.0, batch_size=16),
+            epochs=e,
+            passes=p,
+        )
+        for e, p in ((2, 3), (6, 1))
+    ]
+    ends = []
+    for config in schedules:
+        torch.manual_seed(0)
+        model = Transformer(replace(TINY, dropout=0.0))
+        ends.append(_last_weights(model, config, pairs))
+    assert torch.equal(*ends)
+
+
+def _last_weights(model, config, pairs):
+    """The output weights after the last step, not those of the best epoch."""
+    last = []
+    train(
+        model,
+        config,
+        pairs=pairs,
+        on_epoch=lambda state: last.append(state.model.output.weight.detach().clone()),
+    )
+    return last[-1]
+
+
+def test_fewer_training_words_leave_the_validation_words_as_they_are(pairs):
+    seen, val = [], [pair for pair in pairs if pair.split == "val"]
+    for words in (20, 60, 0):
+        state = train(fresh(), TrainingConfig(epochs=1, batch_size=1, words=words), pairs=pairs)
+        seen.append(state.progress.steps)
+        model = state.model
+        assert state.progress.epochs[0]["val_accuracy"] * len(val) == pytest.approx(
+            round(measure(model, val)[1] * len(val))
+        )
+    assert seen == [20, 60, 120]
+    with pytest.raises(ValueError, match="121 training words are asked for, but there are 120"):
+        train(fresh(), TrainingConfig(words=121), pairs=pairs)
