@@ -79,7 +79,7 @@ def test_a_student_solves_exercises(lab, context):
     for name, tries in ANSWERS.items():
         number = page.evaluate(FIND, name)
         assert "not attempted yet" in page.evaluate(SAID, number + 1)
-        before = "..."
+        before = "raise NotImplementedError"
         for body, expected in tries:
             said = answer(page, number, body, before)
             assert expected in said, f"{name}, after typing {body!r}: {said}"
