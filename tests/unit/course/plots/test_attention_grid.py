@@ -20,7 +20,7 @@ def test_the_alt_text_names_the_sharpest_look_of_every_head() -> None:
     assert (
         picture.alt.count("layer 3") == 2
         and picture.reading == "Two looks."
-        and picture.png.startswith(b"\x89PNG")
+        and picture.webp.startswith(b"RIFF")
     )
 
 

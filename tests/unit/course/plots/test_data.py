@@ -116,4 +116,4 @@ def test_padding_share() -> None:
 def test_figures_need_words(figure) -> None:
     with pytest.raises(ValueError, match="no word pairs"):
         figure([])
-    assert figure(PAIRS[:1]).png.startswith(b"\x89PNG")
+    assert figure(PAIRS[:1]).webp.startswith(b"RIFF")
