@@ -1,0 +1,184 @@
+"""Figures of learning itself: attention before, during and after it; sums of gradients; runs with
+and without a part, curves over each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from torch import Tensor
+
+from course.plots.attention import draw_attention, draw_truth
+from course.plots.style import (
+    MODEL,
+    NEUTRAL,
+    SERIES,
+    Picture,
+    finish,
+    new_figure,
+)
+
+Rows = Sequence[Mapping[str, Any]]
+SEEN = ("alone", "words spelled right, alone"), ("val_loss", "loss (nats per token)")
+_MARKERS = "osD^vPX*"
+
+
+def plot_learned_attention(
+    maps: Mapping[str, Float[Tensor, "q s"]],
+    queries: Sequence[str],
+    keys: Sequence[str],
+    truth: Sequence[int | None],
+    *,
+    reading: str = "",
+) -> Picture:
+    """The same attention at several moments of its training, side by side.
+
+    Green frames mark the source letter that the rule copies; above each map stands its moment and
+    the mean weight inside the frames.
+
+    Args:
+        maps: moment → weights, a row for each of `queries`, a column for each of `keys`.
+        truth: for each query the place of its key, or None where the rule adds a letter.
+        reading: the sentence below; by default the first and the last weight in the frames.
+
+    Raises:
+        ValueError: if there is no map, or labels, weights and truth do not fit together.
+    """
+    if not maps:
+        raise ValueError("there is no map to draw; give at least one")
+    for title, weights in maps.items():
+        if tuple(weights.shape) != (len(queries), len(keys)):
+            raise ValueError(
+                f"{len(queries)} queries and {len(keys)} keys need a map of that shape, but"
+                f" {title!r} has {tuple(weights.shape)}"
+            )
+    width = max(2.0, 0.62 + 0.27 * len(keys))
+    figure, axes = new_figure(
+        min(8.5, 0.5 + width * len(maps)),
+        max(2.4, 1.0 + 0.3 * len(queries)),
+        1,
+        len(maps),
+        squeeze=False,
+        sharey=True,
+    )
+    inside = {}
+    for axis, (title, weights) in zip(axes.flat, maps.items()):
+        draw_attention(axis, weights, queries, keys, "cross")
+        inside[title] = draw_truth(axis, weights, truth)
+        axis.set_title(f"{title}\n{inside[title]:.0%} in the frames")
+        axis.label_outer()
+    told = ", ".join(f"{title} {share:.0%}" for title, share in inside.items())
+    alt = (
+        f"{len(maps)} heat maps of attention weights, {len(queries)} queries by {len(keys)} keys,"
+        f" with green frames around the letters that the rule copies. Weight in them: {told}."
+    )
+    first, *_, last = [*inside.values(), *inside.values()]
+    return finish(
+        figure,
+        alt=alt,
+        reading=reading or f"The weight on the right letters goes from {first:.0%} to {last:.0%}.",
+    )
+
+
+def plot_gradient_sums(cosines: Mapping[str, Mapping[int, Sequence[float]]]) -> Picture:
+    """How truly the sum of n batches points: a dot a sum, a line through the means.
+
+    Args:
+        cosines: kind of batch → number of batches n → the cosine of each sum with the gradient of
+            all words.
+
+    Raises:
+        ValueError: if there is nothing to draw.
+    """
+    if not cosines or not all(cosines.values()):
+        raise ValueError("there is no sum of gradients to draw")
+    figure, axis = new_figure(7.2, 3.6)
+    told = []
+    for (kind, sums), colour, marker in zip(cosines.items(), SERIES, _MARKERS):
+        numbers = sorted(sums)
+        means = [sum(sums[number]) / len(sums[number]) for number in numbers]
+        for number in numbers:
+            axis.plot(
+                [number] * len(sums[number]),
+                sums[number],
+                marker,
+                color=colour,
+                alpha=0.25,
+                ms=4,
+                mew=0,
+            )
+        axis.plot(numbers, means, color=colour, marker=marker, lw=2, label=kind)
+        told.append(
+            f"{kind}: "
+            + ", ".join(f"{number} batches {mean:.2f}" for number, mean in zip(numbers, means))
+        )
+    every = sorted({number for sums in cosines.values() for number in sums})
+    axis.set_xscale("log", base=2)
+    axis.set_xticks(every, [str(number) for number in every])
+    axis.set_xlabel("batches added up")
+    axis.set_ylabel("cosine with the gradient of all words")
+    axis.axhline(0, color=NEUTRAL, lw=1, ls=":")
+    axis.legend(loc="lower right")
+    reading = f"Means of the cosines. {'; '.join(told)}."
+    return finish(
+        figure,
+        alt=f"Dots and lines over the number of batches that are added up. {'; '.join(told)}.",
+        reading=reading,
+    )
+
+
+def plot_over_each_other(runs: Mapping[str, Rows], epochs: int = 0) -> Picture:
+    """Several runs over each other: words that each model spells right alone, and its loss.
+
+    Args:
+        runs: name → a row an epoch with "epoch", "alone" (a share of words) and "val_loss" (nats
+            per token), as `course.lab.assembled.train_without` records them. The first run is the
+            one that others are compared with; it is drawn in the colour of models, thick.
+        epochs: room to leave on the axis for runs that are still going on.
+
+    Raises:
+        ValueError: if no run has finished an epoch.
+    """
+    runs = {name: rows for name, rows in runs.items() if rows}
+    if not runs:
+        raise ValueError("no epoch is finished yet, so there is no curve to draw")
+    figure, axes = new_figure(8.5, 3.4, 1, 2)
+    for axis, (what, label) in zip(axes, SEEN):
+        for place, (name, rows) in enumerate(runs.items()):
+            axis.plot(
+                [row["epoch"] for row in rows],
+                [row[what] for row in rows],
+                color=MODEL if place == 0 else _OTHERS[(place - 1) % len(_OTHERS)],
+                marker=_MARKERS[place % len(_MARKERS)],
+                ms=5,
+                lw=3 if place == 0 else 1.6,
+                label=name,
+            )
+        _epoch_axis(axis, max([epochs, *(row["epoch"] for rows in runs.values() for row in rows)]))
+        axis.set_ylabel(label)
+    axes[0].set_ylim(-0.02, 1.02)
+    axes[0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes[1].set_yscale("log")
+    axes[1].yaxis.set_major_formatter(lambda value, _place: f"{value:g}")
+    axes[1].yaxis.set_minor_formatter(lambda _value, _place: "")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    last = {name: rows[-1] for name, rows in runs.items()}
+    reading = "Words spelled right, alone: " + ", ".join(
+        f"{name} {row['alone']:.1%} after epoch {row['epoch']}" for name, row in last.items()
+    )
+    losses = ", ".join(f"{name} {row['val_loss']:.2g}" for name, row in last.items())
+    alt = f"Two panels of curves over epochs. {reading}. Loss at the end: {losses}."
+    return finish(figure, alt=alt, reading=f"{reading}.")
+
+
+_OTHERS = [colour for colour in SERIES if colour != MODEL]
+
+
+def _epoch_axis(axis: Axes, last: int) -> None:
+    axis.set_xlabel("epoch")
+    axis.set_xlim(0.5, last + 0.5)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))

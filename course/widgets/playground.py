@@ -1,0 +1,146 @@
+"""Break the transformer: switch parts off, train what is left, compare the curves."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from ipywidgets import HTML, Button, Checkbox, HBox, Layout, VBox
+
+from course.lab.assembled import SWITCHES, train_without
+from course.plots.learning import plot_over_each_other
+from course.plots.style import Picture
+from course.widgets.common import own_keys
+from nmt.data import WordPair
+from nmt.training import TrainingConfig
+from nmt.transformer import TransformerConfig
+
+WHOLE = "the whole model"
+
+
+def name_of(switched_off: Collection[str]) -> str:
+    """How a run is called in the figure: "without residual, root", or "the whole model"."""
+    named = [name.replace("_", " ") for name in SWITCHES if name in switched_off]
+    return f"without {', '.join(named)}" if named else WHOLE
+
+
+class Playground(VBox):
+    """Five boxes to tick, a button that trains, and the curves of all runs so far over each other.
+
+    Args:
+        config, training: the whole model, and how it is trained; each run has the same seed.
+        pairs: words to learn from and words held out.
+        whole: the epochs of a finished run of the whole model, if there is one: it is drawn first.
+
+    `runs` holds the rows of every finished run by its name. A run takes as long as `training` says
+    and keeps Python busy; JupyterLab's stop button ends it, and what it reached stays.
+    """
+
+    def __init__(
+        self,
+        config: TransformerConfig,
+        training: TrainingConfig,
+        pairs: Sequence[WordPair],
+        whole: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        self.config, self.training, self.pairs = config, training, pairs
+        self.runs: dict[str, list[dict[str, Any]]] = {}
+        if whole:
+            self.runs[WHOLE] = [{"alone": row["val_accuracy"], **row} for row in whole]
+        self.boxes = {
+            name: Checkbox(
+                description=f"without {words}",
+                indent=False,
+                layout=Layout(width="auto"),
+            )
+            for name, words in SWITCHES.items()
+        }
+        self.train = Button(
+            description=f"Train {training.epochs} epochs", layout=Layout(width="auto")
+        )
+        self.forget = Button(description="Forget these runs", layout=Layout(width="auto"))
+        self.message, self.figure = HTML(), HTML(layout=Layout(min_height="330px"))
+        self.train.on_click(self._train)
+        self.forget.on_click(self._forget)
+        boxes = HBox([*self.boxes.values()], layout=Layout(flex_flow="row wrap", grid_gap="0 16px"))
+        buttons = HBox([self.train, self.forget])
+        super().__init__([boxes, buttons, self.message, self.figure, own_keys()])
+        self.add_class("nmt-operated")
+        self._draw(self.runs)
+
+    def __repr__(self) -> str:
+        boxes = ", ".join(box.description for box in self.boxes.values())
+        return f"Playground (tick what to leave out: {boxes}; train): run this cell to use it."
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
+        return bundle | {"text/plain": repr(self)}  # ipywidgets cuts it after 110 characters
+
+    def _train(self, _button: Any = None) -> None:
+        switched_off = [name for name, box in self.boxes.items() if box.value]
+        name = name_of(switched_off)
+        if name in self.runs:
+            self._say(f"The curve of {name} is there already. Tick other boxes.")
+            return
+        self.train.disabled = True
+        self._say(f"Training {name}: about half a minute. The curve grows with every epoch.")
+        try:
+            rows = train_without(
+                self.config,
+                self.training,
+                switched_off,
+                pairs=self.pairs,
+                on_epoch=lambda rows: self._draw(self.runs | {name: rows}),
+            )
+            self._finish(name, rows)
+        except Exception as error:  # a page of notes must not fill with a traceback
+            self._draw(self.runs)
+            self._say(f"{name} was not trained. {type(error).__name__}: {error}")
+        finally:
+            self.train.disabled = False
+
+    def _finish(self, name: str, rows: list[dict[str, Any]]) -> None:
+        if len(rows) < self.training.epochs:
+            self._draw(self.runs)
+            self._say(f"{name} was stopped after {len(rows)} epochs, and is not kept.")
+            return
+        self.runs[name] = rows
+        self._draw(self.runs)
+        self._say(f"Done: {name} spells {rows[-1]['alone']:.1%} of the validation words right.")
+
+    def _forget(self, _button: Any = None) -> None:
+        self.runs = {name: rows for name, rows in self.runs.items() if name == WHOLE}
+        self._draw(self.runs)
+        self._say("")
+
+    def _draw(self, runs: dict[str, list[dict[str, Any]]]) -> None:
+        if any(runs.values()):
+            self.figure.value = plot_over_each_other(runs, self.training.epochs).to_html()
+        else:
+            self.figure.value = "The curves appear after the first epoch."
+
+    def _say(self, text: str) -> None:
+        self.message.value = f'<div role="status" aria-live="polite">{html.escape(text)}</div>'
+
+
+def break_transformer(
+    config: TransformerConfig,
+    training: TrainingConfig,
+    switched_off: Collection[str],
+    *,
+    pairs: Sequence[WordPair],
+    whole: Sequence[dict[str, Any]] = (),
+) -> Picture:
+    """The playground in one call: train without the parts in `switched_off`, and draw the curves.
+
+    Args:
+        config, training, pairs, whole: as for `Playground`.
+        switched_off: names of `course.lab.assembled.SWITCHES`, such as ["mask", "root"].
+
+    Raises:
+        ValueError: for a name that is not a switch.
+    """
+    rows = train_without(config, training, switched_off, pairs=pairs)
+    first = {WHOLE: [{"alone": row["val_accuracy"], **row} for row in whole]} if whole else {}
+    return plot_over_each_other(first | {name_of(switched_off): rows}, training.epochs)
