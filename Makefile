@@ -1,7 +1,10 @@
-# The course's commands; `make help` lists them. They work from any folder, also one with spaces in its path, and need Python 3.11 to 3.13.
-# PYTHON=... picks the interpreter of a new environment, ARGS="..." is passed on, ONLY="..." names notebooks, JOBS=n sets the tests' processes.
+# The course's commands; `make help` lists them. They work from any folder, also one with spaces in
+# its path, and need Python 3.11 to 3.13. PYTHON=... picks the interpreter of a new environment,
+# TORCH=cpu or default the build of PyTorch; ARGS="..." is passed on, ONLY="..." names notebooks,
+# JOBS=n sets the tests' processes.
 
 PYTHON ?=
+TORCH ?= auto
 ARGS ?=
 ONLY ?=
 JOBS ?= 2
@@ -15,50 +18,53 @@ OFFLINE := --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.Ne
 ROOT_FLAG := $(shell [ "$$(id -u)" = 0 ] && echo --allow-root)
 
 export JUPYTER_PREFER_ENV_PATH := 1
+export JOBS
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test check unit notebooks-test browser browser-test notebooks look screenshots site data train positions embeddings ablations experiments beyond speedrun bench memory diagrams readme glossary javascript format pins clean
+.PHONY: help lab test quick check unit notebooks-test browser browser-test notebooks look \
+	screenshots site data train positions embeddings ablations experiments beyond speedrun bench \
+	memory diagrams readme javascript format pins clean FORCE
 
 help: ## list these commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
-lab: $(READY) ## set everything up and open the course in JupyterLab; ARGS="--no-browser --port 8899" is passed on
-	@[ -w "$$HOME" ] || { HOME=$$(mktemp -d); export HOME; echo "Your home folder can't be written: JupyterLab keeps its settings in $$HOME"; }; \
-	$(PY) -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(OFFLINE) $(ROOT_FLAG) $(ARGS)
+lab: $(READY) ## set everything up and open the course in JupyterLab; ARGS="--port 8899"
+	@[ -w "$$HOME" ] || { HOME=$$(mktemp -d); export HOME; \
+		echo "Your home folder can't be written: JupyterLab keeps its settings in $$HOME"; }; \
+	$(PY) -m jupyterlab --ip=127.0.0.1 $(OFFLINE) $(ROOT_FLAG) \
+		--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
 
-test: check browser unit notebooks-test browser-test ## set everything up and pass all tests: format, lint, types, units, notebooks, browser
-	@echo "All tests passed."
+test: $(READY_DEV) ## set everything up and pass all tests, each step within a limit
+	@$(PY) tools/run_tests.py
+
+quick: $(READY_DEV) ## what to run while writing: format, lint, types, and the unit tests of nmt
+	@$(PY) tools/run_tests.py quick $(ARGS)
 
 check: $(READY_DEV) ## formatting, lint and types alone
-	$(PY) -m ruff format --check .
-	$(PY) -m ruff check .
-	$(PY) -m mypy
+	@$(PY) tools/run_tests.py check
 
-unit: $(READY_DEV) ## unit and property tests alone; ARGS="-k scan" is passed on
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) tests/unit tests/notebooks $(ARGS)
+unit: $(READY_DEV) ## unit and property tests alone; ARGS="-k scan"
+	@$(PY) tools/run_tests.py unit $(ARGS)
 
-# nbval compares every stored text output with a fresh run; each notebook keeps one kernel, so files are spread over processes whole.
-notebooks-test: $(READY_DEV) ## run every notebook and compare its outputs with the stored ones
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300 \
-		--nbval-sanitize-with tests/notebooks/sanitize.cfg notebooks
+notebooks-test: $(READY_DEV) ## run every notebook under nbval, which compares its outputs
+	@$(PY) tools/run_tests.py notebooks $(ARGS)
 
 browser: $(READY_DEV) ## find Chromium, or install Debian's where that is possible
-	$(PY) tests/browser/chromium.py
+	@$(PY) tests/browser/chromium.py
 
-# Each process has its own JupyterLab and its own browser; the longest notebooks come first.
-browser-test: browser ## run every notebook in JupyterLab in Chromium, by keyboard, light and dark; ARGS="-k 02" is passed on
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(JOBS) --dist load --maxschedchunk 1 tests/browser $(ARGS)
+browser-test: $(READY_DEV) ## every notebook in JupyterLab in Chromium; ARGS="-k 02" takes one
+	@$(PY) tools/run_tests.py browser $(ARGS)
 
 notebooks: $(READY_DEV) ## run notebooks and store their outputs; ONLY=02_attention takes one
 	$(PY) tests/notebooks/refresh.py $(ONLY)
 
-look: browser ## photograph notebooks in JupyterLab in Chromium, light and dark; ONLY=02_attention takes one
+look: browser ## photograph notebooks in JupyterLab, light and dark; ONLY=02_attention takes one
 	$(PY) tests/browser/look.py $(ONLY) $(ARGS)
 
-site: $(READY_DEV) ## make build/site/, the course as pages for any browser, from the stored notebooks; works offline
+site: $(READY_DEV) ## make build/site/, the course as pages for any browser; works offline
 	$(PY) website/make_site.py $(ARGS)
 
-screenshots: browser ## photograph explorers for the README, light and dark; ARGS="02_attention attention" takes that explorer of that notebook
+screenshots: browser ## photograph explorers for the README; ARGS="02_attention attention"
 	$(PY) tests/browser/screenshots.py $(ARGS)
 
 data: $(READY_DEV) ## remake the word pairs in data/ and check every count and checksum
@@ -120,10 +126,10 @@ beyond: $(READY) ## ask the best models invented, long and one-letter words, and
 speedrun: $(READY) ## the Pig Latin speed run: seconds of training to 97 % and 99 % of small's validation words, three seeds each
 	$(PY) -m course speedrun $(ARGS)
 
-bench: $(READY_DEV) ## measure training and decoding beside their peers; ONLY=scans measures the scans of notebook 05 instead
+bench: $(READY_DEV) ## measure training and decoding beside their peers; ONLY=scans: the scans
 	$(PY) tests/benchmarks/$(or $(ONLY),speed).py $(ARGS)
 
-memory: $(READY_DEV) ## measure the memory that each notebook and JupyterLab need, on Linux; ONLY=02_attention takes one
+memory: $(READY_DEV) ## measure the memory that notebooks and JupyterLab need; ONLY=02_attention
 	$(PY) tests/notebooks/kernel_memory.py $(ONLY)
 
 diagrams: $(READY) ## redraw assets/diagrams/
@@ -133,41 +139,47 @@ readme: $(READY_DEV) ## write the tables of README.md and docs/teaching.md from 
 	$(PY) tools/readme.py
 	$(PY) tools/teaching.py
 
-glossary: $(READY_DEV) ## write each entry's first place of use to docs/glossary.md, and name what it lacks
-	$(PY) tools/glossary.py
-
-javascript: $(READY_DEV) ## remake course/plots/javascript/ and website/katex/ from npm packages; needs node, npm and a network
+javascript: $(READY_DEV) ## remake the shipped JavaScript from npm packages; needs node and npm
 	$(PY) tools/javascript.py $(ARGS)
 
 format: $(READY_DEV) ## format the code and fix what lint can fix
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-pins: $(READY_DEV) ## write the installed versions to requirements.txt and requirements-dev.txt
-	$(PY) tools/pins.py
+# uv resolves for every Python and system at once, as pyproject.toml says. It keeps to the versions
+# that stand in the files as far as it can; the developers' hold the users'.
+UV := .venv/bin/uv pip compile --quiet pyproject.toml
+pins: .venv/.made ## resolve the ranges of pyproject.toml to the pins; ARGS=--upgrade moves them
+	$(PIP) install --quiet "uv>=0.5,<1"
+	$(UV) --output-file requirements.txt $(ARGS)
+	$(UV) --extra dev --constraints requirements.txt --output-file requirements-dev.txt $(ARGS)
 
 clean: ## remove the environment and all caches
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# The environment: made by PYTHON, or by the first of the usual names that fits; pip runs again only when the requirements changed.
+# The environment: made by PYTHON, or by the first of the usual names that fits; pip runs again only
+# when the requirements changed, or when TORCH was said.
 .venv/.made:
 	@for python in $(if $(PYTHON),"$(PYTHON)",python3 python3.13 python3.12 python3.11); do \
-		if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then \
-			"$$python" -c 'import ensurepip, venv' 2>/dev/null || { \
-				echo "$$python cannot make environments; on Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }; \
+		if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+				2>/dev/null; then \
+			"$$python" -c 'import ensurepip, venv' 2>/dev/null || { echo "$$python cannot make" \
+				"environments; on Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }; \
 			echo "Making .venv with $$("$$python" --version)"; \
 			"$$python" -m venv .venv && touch $@; exit $$?; \
 		fi; \
 	done; \
-	echo "The course needs Python 3.11, 3.12 or 3.13; name one with: make lab PYTHON=/path/to/python3.12" >&2; exit 1
+	echo "The course needs Python 3.11, 3.12 or 3.13; name one with:" \
+		"make lab PYTHON=/path/to/python3.12" >&2; exit 1
 
-$(READY): .venv/.made requirements.txt pyproject.toml
-	@echo "Installing what the course needs; the first time this takes some minutes."
-	$(PIP) install --requirement requirements.txt
-	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+$(READY): .venv/.made requirements.txt pyproject.toml $(if $(filter auto,$(TORCH)),,FORCE)
+	@$(PY) tools/install.py --torch "$(TORCH)" || { echo "Failed: the installation" >&2; exit 1; }
 	@touch $@
 
 $(READY_DEV): $(READY) requirements-dev.txt
-	$(PIP) install --quiet --requirement requirements-dev.txt
+	@$(PIP) install --quiet --requirement requirements-dev.txt || \
+		{ echo "Failed: the installation of what the tests need" >&2; exit 1; }
 	@touch $@
+
+FORCE:

@@ -1,8 +1,8 @@
 """Make the JavaScript that the course ships from npm packages: `make javascript`.
 
-nmt/javascript/: the parts of d3 that the attention views need, and licences. website/katex/: KaTeX
-for the formulas of the static site, its fonts inside its style sheet, because a browser may refuse
-to a page opened from a file any font that lies beside it. Which packages and versions, says the
+course/plots/javascript/: the parts of d3 that the attention views need, and licences.
+website/katex/: KaTeX for the formulas of the static site, its fonts inside its style sheet, because
+a browser may refuse to a page opened from a file any font that lies beside it. Which packages and versions, says the
 package.json in each folder. Needs node and npm, and a network; nothing else in the course does. The
 same versions give the same files, byte for byte: `--check` says whether they are the ones that are
 shipped. A made file's first line names each package in it, with its version.
@@ -22,7 +22,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-VIEWS, KATEX = ROOT / "nmt" / "javascript", ROOT / "website" / "katex"
+VIEWS, KATEX = ROOT / "course" / "plots" / "javascript", ROOT / "website" / "katex"
 SUBSET, LICENCES = "d3-subset.js", "LICENSES.txt"
 BUILD = [
     "--bundle",
@@ -56,7 +56,7 @@ def install(folder: Path, package: Path) -> None:
 
 
 def build_views(folder: Path) -> dict[Path, str]:
-    """The two files of nmt/javascript/, made in `folder`."""
+    """The two files of course/plots/javascript/, made in `folder`."""
     shutil.copy(VIEWS / "entry.js", folder)
     install(folder, VIEWS / "package.json")
     run(
