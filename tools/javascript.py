@@ -2,10 +2,10 @@
 
 course/plots/javascript/: the parts of d3 that the attention views need, and licences.
 website/katex/: KaTeX for the formulas of the static site, its fonts inside its style sheet, because
-a browser may refuse to a page opened from a file any font that lies beside it. Which packages and versions, says the
-package.json in each folder. Needs node and npm, and a network; nothing else in the course does. The
-same versions give the same files, byte for byte: `--check` says whether they are the ones that are
-shipped. A made file's first line names each package in it, with its version.
+a browser may refuse to a page opened from a file any font that lies beside it. Which packages and
+versions, says the package.json in each folder. Needs node and npm, and a network; nothing else in
+the course does. The same versions give the same files, byte for byte: `--check` says whether they
+are the ones that are shipped. A made file's first line names each package in it, with its version.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""docs/glossary.md: each place is there and speaks of its entry, and every term in bold has a row."""
+"""docs/glossary.md: each place is there and speaks of its entry; every bold term has a row."""
 
 import re
 from urllib.parse import unquote

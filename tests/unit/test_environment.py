@@ -22,6 +22,7 @@ CONDA_NAMES = {"pytorch": "torch"}  # conda-forge's name → pip's, where they d
 MODULE_NAMES = {
     "scikit-learn": "sklearn",
     "pyyaml": "yaml",
+    "pillow": "PIL",
     "ipython": "IPython",
 }  # the package's name → what one imports
 OF_CUDA = ("nvidia", "cuda", "triton")
