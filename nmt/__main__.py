@@ -3,10 +3,12 @@ status 2.
 """
 
 import argparse
+import io
 import json
+import re
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,6 +16,7 @@ from typing import Any, NoReturn
 import torch
 from tqdm import tqdm
 
+from nmt.allocator import keep_freed_memory
 from nmt.checkpoints import KINDS, load_checkpoint, read_config
 from nmt.data import load_pairs
 from nmt.decoding import translate
@@ -39,6 +42,9 @@ def run_command(parser: argparse.ArgumentParser, arguments: Sequence[str] | None
     """Run what the arguments ask for; the exit status is 0, 2 for a mistake in what was asked, 130
     for an interrupt.
     """
+    for stream in (sys.stdout, sys.stderr):  # a terminal or file may not know "→": then "?"
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     options = parser.parse_args(arguments)
     try:
         return options.command(options)
@@ -86,7 +92,10 @@ def _parser() -> OneLineParser:
     evaluation.add_argument("--json", action="store_true", help="print JSON")
 
     translation = commands.add_parser(
-        "translate", help="translate text", description="Translate a text word by word."
+        "translate",
+        help="translate text",
+        description="Translate a text word by word. A word is letters a to z and dashes; an"
+        " apostrophe separates words.",
     )
     translation.set_defaults(command=_translate)
     _checkpoint_option(translation)
@@ -171,7 +180,7 @@ def _settings(options: argparse.Namespace) -> tuple[dict[str, Any], TrainingConf
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise ValueError(f"{path}: not TOML ({error})") from None
 
@@ -181,6 +190,7 @@ def _train(options: argparse.Namespace) -> int:
         if options.threads < 1:
             raise ValueError(f"--threads must be at least 1, not {options.threads}")
         torch.set_num_threads(options.threads)
+    keep_freed_memory()
     model_data, config = _settings(options)
     out = options.out or Path("runs") / f"{options.name}-seed{config.seed}"
     with tqdm(total=config.epochs, desc=options.name, unit="epoch", disable=None) as bar:
@@ -237,12 +247,23 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _translate(options: argparse.Namespace) -> int:
     model = load_checkpoint(options.checkpoint).model
-    for line in sys.stdin if options.text == "-" else [options.text]:
-        result = translate(model, line.rstrip("\n"))
+    for line in _standard_input() if options.text == "-" else [options.text]:
+        result = translate(model, line)
         print(result.text, flush=True)
         for piece, reason in result.untranslated:
             print(f"nmt: {piece!r} stays as it is: {reason}", file=sys.stderr)
     return 0
+
+
+def _standard_input() -> Iterator[str]:
+    """Its lines, each as it comes; one with bytes that are no text is named, after those before."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")
+    for number, line in enumerate(sys.stdin, start=1):
+        line = line.rstrip("\n").removeprefix("\ufeff" if number == 1 else "")
+        if re.search("[\ud800-\udfff]", line):
+            raise ValueError(f"standard input, line {number}: not text in {sys.stdin.encoding}")
+        yield line
 
 
 if __name__ == "__main__":

@@ -154,13 +154,51 @@ class MultiHeadAttention(nn.Module):
         Raises:
             ValueError: for a mask that `attention_weights` would refuse.
         """
+        query = self.queries(inputs)  # (b, h, q, k)
+        key, value = self.keys_and_values(inputs if memory is None else memory)  # (b, h, s, k) each
+        if not return_weights:
+            return self.attend(query, key, value, mask)
+        heads, weights = self.weigh(query, key, value, mask)  # (b, h, q, k), (b, h, q, s)
+        return self.join(heads), weights
+
+    def weigh(
+        self,
+        query: Float[Tensor, "b h q k"],
+        key: Float[Tensor, "b h s k"],
+        value: Float[Tensor, "b h s k"],
+        mask: Bool[Tensor, "..."] | None = None,
+    ) -> tuple[Float[Tensor, "b h q k"], Float[Tensor, "b h q s"]]:
+        """The formula: each head's averages, and the weights that made them."""
+        weights = attention_weights(query, key, mask)  # (b, h, q, s)
+        if self.pattern_hook is not None:
+            weights = self.pattern_hook(weights)
+        dropped = F.dropout(weights, self.dropout, self.training)
+        return einsum(dropped, value, "b h q s, b h s k -> b h q k"), weights
+
+    def weigh_fast(
+        self,
+        query: Float[Tensor, "b h q k"],
+        key: Float[Tensor, "b h s k"],
+        value: Float[Tensor, "b h s k"],
+        mask: Bool[Tensor, "..."] | None = None,
+    ) -> Float[Tensor, "b h q k"]:
+        """The same averages from one call of the library, which never stores the weights."""
         if mask is not None:
             check_mask(mask)
-        key, value = self.keys_and_values(inputs if memory is None else memory)
-        if not return_weights:
-            return self.attend(inputs, key, value, mask)
-        heads, weights = self._attend_in_the_open(self.queries(inputs), key, value, mask)
-        return self._join(heads), weights
+        dropout = self.dropout if self.training else 0.0
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+
+    def attend(
+        self,
+        query: Float[Tensor, "b h q k"],
+        key: Float[Tensor, "b h s k"],
+        value: Float[Tensor, "b h s k"],
+        mask: Bool[Tensor, "..."] | None = None,
+    ) -> Float[Tensor, "b q d"]:
+        """The layer's output: by the formula if somebody watches, else the fast way."""
+        if self.pattern_hook is None:
+            return self.join(self.weigh_fast(query, key, value, mask))
+        return self.join(self.weigh(query, key, value, mask)[0])
 
     def queries(self, inputs: Float[Tensor, "b q d"], start: int = 0) -> Float[Tensor, "b h q k"]:
         """What `inputs` ask for, cut into heads; the first of them stands at position `start`."""
@@ -170,51 +208,12 @@ class MultiHeadAttention(nn.Module):
     def keys_and_values(
         self, memory: Float[Tensor, "b s d"], start: int = 0
     ) -> tuple[Float[Tensor, "b h s k"], Float[Tensor, "b h s k"]]:
-        """What the memory offers, cut into heads; computed once and kept when decoding step by
-        step.
-        """
+        """What the memory offers, cut into heads; when decoding, made once and kept."""
         key, value = rearrange(
             self.to_key_value(memory), "b s (two h k) -> two b h s k", two=2, h=self.num_heads
         )
         return (key if self.rotary is None else self.rotary(key, start)), value
 
-    def attend(
-        self,
-        inputs: Float[Tensor, "b q d"],
-        key: Float[Tensor, "b h s k"],
-        value: Float[Tensor, "b h s k"],
-        mask: Bool[Tensor, "..."] | None = None,
-        start: int = 0,
-    ) -> Float[Tensor, "b q d"]:
-        """Attend from `inputs`, whose first vector stands at position `start`, to keys and values
-        made before.
-        """
-        query = self.queries(inputs, start)
-        if self.pattern_hook is not None:
-            return self._join(self._attend_in_the_open(query, key, value, mask)[0])
-        dropout = (
-            self.dropout if self.training else 0.0
-        )  # the fast path: the same numbers, but the weights are never stored
-        return self._join(
-            F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
-        )
-
-    def _attend_in_the_open(
-        self,
-        query: Float[Tensor, "b h q k"],
-        key: Float[Tensor, "b h s k"],
-        value: Float[Tensor, "b h s k"],
-        mask: Bool[Tensor, "..."] | None,
-    ) -> tuple[Float[Tensor, "b h q k"], Float[Tensor, "b h q s"]]:
-        """The formula itself: each head's output, and the weights that made it, for the hook and
-        for whoever wants to see them.
-        """
-        weights = attention_weights(query, key, mask)
-        if self.pattern_hook is not None:
-            weights = self.pattern_hook(weights)
-        dropped = F.dropout(weights, self.dropout, self.training)
-        return einsum(dropped, value, "b h q s, b h s k -> b h q k"), weights
-
-    def _join(self, heads: Float[Tensor, "b h q k"]) -> Float[Tensor, "b q d"]:
-        """The heads' outputs side by side again, mixed by W_O."""
+    def join(self, heads: Float[Tensor, "b h q k"]) -> Float[Tensor, "b q d"]:
+        """The heads' averages side by side again, mixed by W_O."""
         return self.to_output(rearrange(heads, "b h q k -> b q (h k)"))

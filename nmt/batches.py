@@ -1,4 +1,4 @@
-"""Words as tensors: batches of one length, and padded batches of any lengths to compare them with."""
+"""Words as tensors: batches of one length, and padded ones of any lengths to compare them with."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Models and runs on disk: safetensors for the numbers, JSON for the words, each file whole or not
-there at all. No pickle.
+"""Models and runs on disk: one safetensors file each, with its record as JSON in the header; whole
+or not there at all. No pickle.
 """
 
 import hashlib
@@ -13,18 +13,20 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
 from nmt import ROOT
-from nmt.files import as_json, write_together, write_whole
+from nmt.decoding import Seq2Seq
 from nmt.files import write_json as write_json  # others find it here
+from nmt.files import write_whole as write_whole
 from nmt.mamba import Mamba, MambaConfig
 from nmt.training import Progress, TrainingConfig, TrainingState, start_training
 from nmt.transformer import Transformer, TransformerConfig
 
-FORMAT = "nmt-1"  # changes when older files can no longer be read
+FORMAT = "nmt-2"  # changes when older files can no longer be read
+ENDING = ".safetensors"
 SHIPPED = ROOT / "assets" / "checkpoints"
-KINDS: dict[str, tuple[type[nn.Module], type]] = {
+KINDS: dict[str, tuple[type[Seq2Seq], type]] = {
     "transformer": (Transformer, TransformerConfig),
     "mamba": (Mamba, MambaConfig),
 }
@@ -38,7 +40,7 @@ class CheckpointError(ValueError):
 class Checkpoint:
     """A trained model, in evaluation mode, and the record of the run that made it."""
 
-    model: Any  # Transformer or Mamba: whatever needs only what both offer
+    model: Any  # a `Seq2Seq`; `Any`, so that what only one kind has needs no cast
     record: dict[str, Any]
 
 
@@ -78,24 +80,19 @@ def read_config(config_class: type, data: Mapping[str, Any]) -> Any:
     return config_class(**checked)
 
 
-def save_checkpoint(path: str | Path, model: Any, record: Mapping[str, Any]) -> None:
-    """Save a model as `path`.safetensors (weights and config) and its record as `path`.json, which
-    holds the first file's checksum.
+def save_checkpoint(path: str | Path, model: Seq2Seq, record: Mapping[str, Any]) -> None:
+    """Save a model as `path`.safetensors: its weights, its config, and the record of its run.
 
     Args:
         path: with or without the ending .safetensors.
         model: a model of the course.
         record: plain data about the run that made it.
+
+    Raises:
+        OSError: as `write_whole`.
     """
-    stem = _stem(path)
-    weights = _pack(model.state_dict(), {"model": model.config_data()})
-    record_text = as_json({**record, "weights_sha256": hashlib.sha256(weights).hexdigest()})
-    write_together(
-        {
-            stem.with_name(stem.name + ".safetensors"): weights,
-            stem.with_name(stem.name + ".json"): record_text,
-        }
-    )
+    about = {"model": model.config_data(), "record": record}
+    write_whole(_with_ending(path), _pack(model.state_dict(), about))
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -106,50 +103,24 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             course ("transformer-small").
 
     Raises:
-        CheckpointError: naming the file and what is wrong: missing, truncated, of another format,
-            weights and record not of one run.
+        CheckpointError: naming the file and what is wrong: missing, truncated, damaged, of another
+            format, with weights that do not fit its config.
     """
-    stem = _found(path)
-    weights, record_file = (
-        stem.with_name(stem.name + ".safetensors"),
-        stem.with_name(stem.name + ".json"),
-    )
-    tensors, metadata = _read_tensors(weights)
-    try:
-        record = json.loads(record_file.read_text(encoding="utf-8"))
-        checksum = record.pop("weights_sha256")
-    except FileNotFoundError:
-        raise CheckpointError(
-            f"{record_file}: no such file; a checkpoint is a .safetensors and a .json file side by"
-            " side"
-        ) from None
-    except OSError as error:
-        raise CheckpointError(f"{record_file}: can't be read ({error.strerror})") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise CheckpointError(f"{record_file}: not the record of a checkpoint") from None
-    if checksum != hashlib.sha256(weights.read_bytes()).hexdigest():
-        raise CheckpointError(
-            f"{record_file}: belongs to other weights than {weights.name}; take both files from"
-            " one run"
-        )
-    model = _read_model(weights, metadata, tensors)
-    return Checkpoint(model.eval(), record)
+    file = _found(path)
+    tensors, about = _unpack(file)
+    if not isinstance(about.get("record"), dict):
+        raise CheckpointError(f"{file}: holds no record of the run that made it")
+    return Checkpoint(_model_from(file, about, tensors).eval(), about["record"])
 
 
 def fingerprint(path: str | Path) -> str:
-    """Twelve hexadecimal digits of a checkpoint's weights: what a record of measurements names them
-    by. `path` as in `load_checkpoint`.
+    """Twelve hexadecimal digits of a checkpoint's weights, whatever its record says: what a record
+    of measurements names them by. `path` as in `load_checkpoint`.
 
     Raises:
-        CheckpointError: if there is no such file.
+        CheckpointError: as `load_checkpoint`.
     """
-    stem = _found(path)
-    try:
-        return hashlib.sha256(stem.with_name(stem.name + ".safetensors").read_bytes()).hexdigest()[
-            :12
-        ]
-    except FileNotFoundError:
-        raise CheckpointError(f"{stem}.safetensors: no such file") from None
+    return _digest(_unpack(_found(path))[0])[:12]
 
 
 def save_state(path: Path, state: TrainingState, config: TrainingConfig) -> None:
@@ -159,41 +130,34 @@ def save_state(path: Path, state: TrainingState, config: TrainingConfig) -> None
     for index, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": tensor for name, tensor in moments.items()}
     tensors["random_state"] = state.random_state
-    metadata = {
+    about = {
         "model": state.model.config_data(),
         "training": asdict(config),
         "progress": asdict(state.progress),
     }
-    write_whole(path, _pack(tensors, metadata))
+    write_whole(path, _pack(tensors, about))
 
 
 def load_state(path: Path, config: TrainingConfig, model_data: Mapping[str, Any]) -> TrainingState:
-    """Read a run as `save_state` left it, to go on with the same settings.
+    """Read a run as `save_state` left it, to go on with the same settings, on any device.
 
     Raises:
         CheckpointError: if the file can't be read, or holds a run with other settings.
     """
-    tensors, metadata = _read_tensors(path)
+    tensors, about = _unpack(path)
     try:
         # Settings that did not exist when the run began had the value that is their default now.
-        saved = {
-            "model": metadata["model"],
-            "training": {**asdict(TrainingConfig()), **metadata["training"]},
-        }
-        progress = _read_progress(metadata["progress"])
-        if not isinstance(saved["model"], dict):
-            raise TypeError("a config is a table")
+        training = {**asdict(TrainingConfig()), **about["training"]}
+        progress, saved = _read_progress(about["progress"]), dict(about["model"])
     except (KeyError, TypeError, ValueError):
         raise CheckpointError(f"{path}: holds a model, not a run to go on with") from None
-    for part, wanted in (("model", dict(model_data)), ("training", asdict(config))):
-        for key in sorted(wanted.keys() | saved[part].keys()):
-            here, there = wanted.get(key), saved[part].get(key)
-            if here != there:
-                raise CheckpointError(
-                    f"{path}: a run with {key} {reprlib.repr(there)}, not {here!r}; go on with its"
-                    " settings, or choose another --out"
-                )
-    model = _read_model(path, metadata, _under("model/", tensors))
+    _check_same(path, saved, dict(model_data))
+    _check_same(path, {**training, "device": config.device}, asdict(config))
+
+    model = _model_from(path, about, _under("model/", tensors))
+    best = _under("best/", tensors)
+    if best:
+        _model_from(path, about, best)  # says whether they fit
     state = start_training(model, config)
     moments: dict[int, dict[str, Tensor]] = {}
     try:
@@ -201,17 +165,19 @@ def load_state(path: Path, config: TrainingConfig, model_data: Mapping[str, Any]
             index, moment = name.split("/")
             moments.setdefault(int(index), {})[moment] = tensor
         state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": moments})
-        best = _under("best/", tensors)
-        if best:
-            _compare_shapes(model.state_dict(), best, path)
         torch.Generator().set_state(tensors["random_state"])  # says whether it is one
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise (
-            error
-            if isinstance(error, CheckpointError)
-            else CheckpointError(f"{path}: holds a damaged run; train it anew")
-        ) from None
+    except (KeyError, ValueError, TypeError, RuntimeError):
+        raise CheckpointError(f"{path}: holds a damaged run; train it anew") from None
     return TrainingState(model, state.optimizer, progress, best, tensors["random_state"])
+
+
+def _check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    for key in sorted(here.keys() | there.keys()):
+        if here.get(key) != there.get(key):
+            raise CheckpointError(
+                f"{path}: a run with {key} {reprlib.repr(there.get(key))}, not {here.get(key)!r};"
+                " go on with its settings, or choose another --out"
+            )
 
 
 def _read_progress(data: Mapping[str, Any]) -> Progress:
@@ -239,26 +205,14 @@ def _read_progress(data: Mapping[str, Any]) -> Progress:
 
 
 def _found(path: str | Path) -> Path:
-    """The stem of a checkpoint's files: a path, or else a name among those that come with the
-    course.
-    """
-    stem = _stem(path)
-    if not stem.with_name(stem.name + ".safetensors").exists() and stem.parent == Path("."):
-        stem = SHIPPED / stem.name
-    return stem
+    """A checkpoint's file: a path, or else a name among those that come with the course."""
+    file = _with_ending(path)
+    return file if file.exists() or file.parent != Path(".") else SHIPPED / file.name
 
 
-def _stem(path: str | Path) -> Path:
+def _with_ending(path: str | Path) -> Path:
     path = Path(path)
-    return path.with_suffix("") if path.suffix in (".safetensors", ".json") else path
-
-
-def _pack(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> bytes:
-    """The bytes of a safetensors file. Its header has one entry of ours: several would come in
-    another order each time.
-    """
-    storable = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    return save(storable, {"nmt": json.dumps({"format": FORMAT, **about})})
+    return path if path.suffix == ENDING else path.with_name(path.name + ENDING)
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -269,7 +223,26 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    """A checksum of names and numbers."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _pack(tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> bytes:
+    """The bytes of a safetensors file. Its header has one entry of ours: several would come in
+    another order each time.
+    """
+    storable = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    header = {"format": FORMAT, "sha256": _digest(storable), **about}
+    return save(storable, {"nmt": json.dumps(header, ensure_ascii=False)})
+
+
+def _unpack(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a file and what its header says about them."""
     if not path.is_file():
         raise CheckpointError(
             f"{path}: no such file; `python -m nmt train --help` says how to make one"
@@ -281,65 +254,31 @@ def _read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (SafetensorError, ValueError, OSError) as error:
         raise CheckpointError(f"{path}: not a whole safetensors file ({error})") from None
     try:
-        metadata = dict(json.loads(header))
+        about = dict(json.loads(header))
     except (TypeError, ValueError, RecursionError):
-        metadata = {}
-    if metadata.get("format") != FORMAT:
+        about = {}
+    if about.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path}: of format {metadata.get('format', 'unknown')!r}, while this version reads"
+            f"{path}: of format {about.get('format', 'unknown')!r}, while this version reads"
             f" {FORMAT!r}"
         )
-    return tensors, metadata
+    if about.get("sha256") != _digest(tensors):
+        raise CheckpointError(f"{path}: damaged; its numbers are not those that were written")
+    return tensors, about
 
 
-def _read_model(path: Path, metadata: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
+def _model_from(path: Path, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Any:
     """The model that the file's config describes, with the file's weights.
 
-    Shapes are compared before a model is made in memory, so that no config, however large, costs
-    more than its file.
+    They are tried on a model without memory first, so that no config costs more than its file.
     """
-    entries = sum(tensor.numel() for tensor in tensors.values())
     try:
-        data = dict(metadata["model"])
-        for key, value in data.items():
-            if isinstance(value, int) and value > (
-                len(tensors) if key.endswith("layers") else max(entries, 1_000)
-            ):
-                raise ValueError(f"{key} is {value}, more than there are weights")
+        data = dict(about["model"])
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            expected = build_model(data).state_dict()
-        _compare_shapes(expected, tensors, path)
+            build_model(data).load_state_dict(tensors, assign=True)
         model = build_model(data)
-        with torch.no_grad():
-            model.load_state_dict(dict(tensors))
+        model.load_state_dict(tensors)
         return model
-    except CheckpointError:
-        raise
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        RuntimeError,
-        ArithmeticError,
-    ) as error:
-        raise CheckpointError(
-            f"{path}: no usable model config ({' '.join(str(error).split())[:200]})"
-        ) from None
-
-
-def _compare_shapes(
-    expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Path
-) -> None:
-    for name in sorted(expected.keys() | tensors.keys()):
-        here = tuple(expected[name].shape) if name in expected else "nothing"
-        there = tuple(tensors[name].shape) if name in tensors else "nothing"
-        if here != there:
-            raise CheckpointError(
-                f"{path}: holds {there} for {name}, where its config asks for {here}"
-            )
-        if expected[name].is_floating_point() != tensors[name].is_floating_point():
-            raise CheckpointError(
-                f"{path}: holds {tensors[name].dtype} for {name}, where {expected[name].dtype} is"
-                " expected"
-            )
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise CheckpointError(f"{path}: no usable model ({reason})") from None

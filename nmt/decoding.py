@@ -4,8 +4,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -16,46 +16,63 @@ from nmt.data import VOCABULARY
 MIN_STEPS = 24  # the longest target of our data has 23 letters, then comes <EOS>
 MAX_WORD = 64  # longer "words" are left alone by `translate`
 
-
-@runtime_checkable
-class Cache(Protocol):
-    """What a model remembers between two steps of decoding, for a batch of words."""
-
-    def select(self, rows: Int[Tensor, " b"]) -> "Cache":
-        """Keep only some words of the batch."""
-        ...
+# Characters that take no room: soft hyphen, zero-width spaces and joiners, marks of direction.
+_UNSEEN = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
+_INVISIBLE = re.compile(f"[{_UNSEEN}]")
+# Runs of letters, digits, dashes, and accents that stand alone.
+_PIECES = re.compile(rf"([\w\u0300-\u036f{_UNSEEN}-]+)")
 
 
-@runtime_checkable
-class Seq2Seq(Protocol):
-    """What both models offer; nothing above asks which one it holds."""
+class Seq2Seq(nn.Module):
+    """What a model must offer to be trained and decoded; nothing above asks which one it holds.
 
-    training: bool
+    A subclass has a `config` (a dataclass), names its `kind`, and writes `forward`, `start` and
+    `read_on`. A `cache` is whatever the model remembers between two steps, for a batch of words;
+    `cache.select(rows)` keeps some of these words.
+    """
 
-    def __call__(self, source: Tensor, target: Tensor) -> Tensor:
-        """Logits of the letter after each target letter."""
-        ...
+    kind: str
+    config: Any
+    reads_padding = False  # whether `forward` takes a `source_mask`, for words filled up at the end
+    longest_word = MAX_WORD  # the most letters of a word that it can read
 
-    def start(self, source: Tensor) -> Any:
-        """Read the source; the cache for the first step."""
-        ...
+    def forward(self, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"]) -> Tensor:
+        """Logits (b, t, v) of the token after each target token, all at once (teacher forcing)."""
+        raise NotImplementedError
 
-    def step(self, token: Tensor, cache: Any) -> tuple[Tensor, Any]:
-        """Logits of the letter after `token`, and the next cache."""
-        ...
+    def start(self, source: Int[Tensor, "b s"]) -> Any:
+        """Read the source; the cache before the first step."""
+        raise NotImplementedError
+
+    def read_on(self, tokens: Int[Tensor, "b t"], cache: Any) -> tuple[Tensor, Any]:
+        """Logits (b, t, v) of the token after each of `tokens`, which follow what `cache`
+        remembers; and the cache that remembers them too.
+        """
+        raise NotImplementedError
+
+    def step(self, token: Int[Tensor, " b"], cache: Any) -> tuple[Float[Tensor, "b v"], Any]:
+        """Logits of the token after `token`, and the cache that remembers `token` too."""
+        logits, cache = self.read_on(token[:, None], cache)
+        return logits[:, 0], cache
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are, and so where its inputs must be."""
+        return next(self.parameters()).device
 
     def config_data(self) -> dict[str, Any]:
-        """The config as plain data, with the kind of model."""
-        ...
+        """The config as plain data, with the kind of model, for a checkpoint."""
+        return {"kind": self.kind, **asdict(self.config)}
 
-    def train(self, mode: bool = True) -> Any:
-        """Switch dropout on or off; this and the rest as in every `nn.Module`."""
-        ...
-
-    def to(self, device: torch.device) -> Any: ...  # noqa: D102
-    def parameters(self) -> Iterator[nn.Parameter]: ...  # noqa: D102
-    def state_dict(self) -> dict[str, Tensor]: ...  # noqa: D102
-    def load_state_dict(self, state_dict: dict[str, Tensor]) -> Any: ...  # noqa: D102
+    def summary(self) -> str:
+        """A table of the number of parameters in each part, and in all."""
+        counts = {"norms": 0}
+        for name, part in self.named_children():
+            name = "norms" if name.endswith("norm") else name
+            counts[name] = counts.get(name, 0) + sum(p.numel() for p in part.parameters())
+        counts["norms"] = counts.pop("norms")  # last
+        counts["in all"] = sum(counts.values())
+        return "\n".join(f"{name:<12}{count:>10,}" for name, count in counts.items() if count)
 
 
 @contextmanager
@@ -104,7 +121,7 @@ def greedy_decode(
         if not word:
             raise ValueError(f"word {row} is empty; there is nothing to translate")
         rows_by_length[len(word)].append(row)
-    device = next(iter(model.parameters())).device
+    device = model.device
     answers = [""] * len(words)
     with evaluating(model):
         for length, rows in rows_by_length.items():
@@ -115,11 +132,8 @@ def greedy_decode(
                     [[*VOCABULARY.encode(words[row]), VOCABULARY.eos] for row in part],
                     device=device,
                 )
-                for row, ids in zip(
-                    part,
-                    (_decode_cached if use_cache else _decode_again)(model, source, steps),
-                    strict=True,
-                ):
+                decode = _decode_cached if use_cache else _decode_again
+                for row, ids in zip(part, decode(model, source, steps), strict=True):
                     answers[row] = VOCABULARY.decode(ids)
     return answers
 
@@ -136,11 +150,8 @@ def _decode_cached(model: Seq2Seq, source: Int[Tensor, "b s"], steps: int) -> li
         written[rows, step] = token
         going_on = token != VOCABULARY.eos
         if not bool(going_on.all()):
-            rows, token, cache = (
-                rows[going_on],
-                token[going_on],
-                cache.select(going_on.nonzero()[:, 0]),
-            )
+            rows, token = rows[going_on], token[going_on]
+            cache = cache.select(going_on.nonzero()[:, 0])
         if not len(rows):
             break
     return written.tolist()
@@ -158,14 +169,12 @@ def _decode_again(model: Seq2Seq, source: Int[Tensor, "b s"], steps: int) -> lis
 
 
 def next_letter_probabilities(model: Seq2Seq, word: str, written: str = "") -> Float[Tensor, " v"]:
-    """p(next letter | `written` so far, source `word`): one probability for each of the 29 tokens."""
-    device = next(iter(model.parameters())).device
-    source = torch.tensor([[*VOCABULARY.encode(word), VOCABULARY.eos]], device=device)
-    target = torch.tensor(
-        [[VOCABULARY.sos, *(VOCABULARY.encode(written) if written else ())]], device=device
-    )
+    """p(next token | `written` so far, source `word`): one number for each of the 29 tokens."""
+    source = torch.tensor([[*VOCABULARY.encode(word), VOCABULARY.eos]])
+    target = torch.tensor([[VOCABULARY.sos, *(VOCABULARY.encode(written) if written else ())]])
     with evaluating(model):
-        return model(source, target)[0, -1].softmax(dim=-1)
+        logits = model(source.to(model.device), target.to(model.device))  # (1, t, v)
+    return logits[0, -1].softmax(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -179,9 +188,11 @@ class Translation:
 def translate(model: Seq2Seq, text: str) -> Translation:
     """Translate a sentence word by word; spaces, punctuation and the case of words are kept.
 
-    A piece with a character that is neither a–z nor a dash (é, 3, ж) stays as it is and is
-    reported, and so does a word of more than 64 letters, or of more than the model has positions
-    for. An apostrophe counts as punctuation: it separates.
+    A word is a run of letters and dashes. An apostrophe is punctuation and separates: "don't" is
+    two words. What nobody sees inside a word (a soft hyphen or a zero-width space, as copied from a
+    page) is left out of its translation. A piece with a character that is neither a–z nor a dash
+    (é, 3, ж) stays as it is and is reported, and so does a word that is longer than the model can
+    read (64 letters or fewer).
 
     Args:
         model: a trained model.
@@ -190,32 +201,29 @@ def translate(model: Seq2Seq, text: str) -> Translation:
     Returns:
         The text, and the pieces that were left alone, each with the reason.
     """
-    longest = getattr(model, "longest_word", MAX_WORD)
-    pieces = re.split(
-        r"([\w\u0300-\u036f-]+)", text
-    )  # odd places hold runs of letters, digits, dashes, and accents that stand alone
+    pieces = _PIECES.split(text)  # words, or what looks like one, stand at the odd places
     words: dict[int, str] = {}
     untranslated: list[tuple[str, str]] = []
-    for place, piece in enumerate(pieces):
-        if place % 2 == 0 or not piece.strip("-"):
+    for place in range(1, len(pieces), 2):
+        word = _INVISIBLE.sub("", pieces[place])
+        foreign = {c for c in word if not ("a" <= c.lower() <= "z" and c.isascii()) and c != "-"}
+        if not word.strip("-"):
             continue
-        foreign = "".join(
-            sorted({c for c in piece if not ("a" <= c.lower() <= "z" and c.isascii()) and c != "-"})
-        )
         if foreign:
-            untranslated.append((piece, f"cannot translate {foreign!r}"))
-        elif len(piece) > longest:
-            untranslated.append((piece[:12] + "…", f"longer than {longest} letters"))
+            reason = f"cannot translate {''.join(sorted(foreign))!r}"
+            untranslated.append((pieces[place], reason))
+        elif len(word) > model.longest_word:
+            untranslated.append((word[:12] + "…", f"longer than {model.longest_word} letters"))
         else:
-            words[place] = piece
+            words[place] = word
     unique = sorted({word.lower() for word in words.values()})
     answers = dict(zip(unique, greedy_decode(model, unique), strict=True))
     for place, word in words.items():
-        pieces[place] = _like(word, answers[word.lower()])
+        pieces[place] = _in_case_of(word, answers[word.lower()])
     return Translation("".join(pieces), tuple(untranslated))
 
 
-def _like(word: str, translation: str) -> str:
+def _in_case_of(word: str, translation: str) -> str:
     """Give `translation` the case of `word`: ALL CAPITALS, a Capital first, or none."""
     if len(word) > 1 and word.isupper():
         return translation.upper()

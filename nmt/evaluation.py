@@ -51,12 +51,11 @@ def measure(
     """
     if not pairs:
         raise ValueError("there are no words to measure on")
-    device = next(iter(model.parameters())).device
     loss, characters, right = 0.0, 0, 0
     with evaluating(model):
         for batch in LengthBuckets(pairs, batch_size, shuffle=False).epoch(0):
-            batch = batch.to(device)
-            logits, labels = model(batch.source, batch.target[:, :-1]), batch.target[:, 1:]
+            batch = batch.to(model.device)
+            logits, labels = model(batch.source, batch.target[:, :-1]), batch.labels()
             loss += F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum").item()
             characters += labels.numel()
             right += int((logits.argmax(dim=-1) == labels).all(dim=1).sum())

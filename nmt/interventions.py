@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from nmt.attention import PatternHook
 from nmt.mamba import Mamba
 from nmt.selective_ssm import TraceHook
-from nmt.transformer import Transformer
+from nmt.transformer import DecoderLayer, Transformer
 
 
 @contextmanager
@@ -82,15 +82,28 @@ def replace_vectors(
     _check_names(modules, functions)
     with ExitStack() as stack:
         for name, function in functions.items():
-            stack.callback(modules[name].register_forward_hook(_output_hook(function)).remove)
+            stack.enter_context(_changed_output(modules[name], function))
         yield
 
 
-def _output_hook(function: Callable[[Tensor], Tensor]) -> Callable[[nn.Module, Any, Any], Any]:
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+@contextmanager
+def _changed_output(module: nn.Module, function: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """A forward hook; and since hooks do not see a decoder layer's `step`, that is wrapped too."""
+
+    def changed(output: Any) -> Any:
         return (function(output[0]), *output[1:]) if isinstance(output, tuple) else function(output)
 
-    return hook
+    handle = module.register_forward_hook(lambda _module, _inputs, output: changed(output))
+    before = dict(vars(module))
+    if isinstance(module, DecoderLayer):
+        step = module.step
+        vars(module)["step"] = lambda *inputs: changed(step(*inputs))
+    try:
+        yield
+    finally:
+        handle.remove()
+        vars(module).pop("step", None)
+        vars(module).update({"step": before["step"]} if "step" in before else {})
 
 
 @contextmanager

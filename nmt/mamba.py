@@ -5,22 +5,21 @@ write is what its states have kept.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from nmt.selective_ssm import MambaConfig, SelectiveSSM
-from nmt.transformer import parameter_summary
-
-__all__ = ["CausalConvolution", "Mamba", "MambaBlock", "MambaCache", "MambaConfig"]
+from nmt.decoding import Seq2Seq
+from nmt.selective_ssm import MambaConfig as MambaConfig  # others find it here
+from nmt.selective_ssm import SelectiveSSM
 
 
 class CausalConvolution(nn.Module):
-    """Each channel mixes its last k letters:  y_t = bias + Σ_j weight_j ∘ x_{t−k+1+j},  j = 0 … k−1.
+    """Each channel mixes its last k letters:  y_t = bias + Σ_j weight_j ∘ x_{t−k+1+j}, 0 ≤ j < k.
 
     Written as k shifted additions, which is several times faster here than the library's
     convolution with one channel a group.
@@ -81,7 +80,7 @@ class MambaCache:
 
 
 class MambaBlock(nn.Module):
-    """inputs + narrow(ssm(silu(convolution(x))) ∘ silu(gate)),  where (x, gate) = widen(norm(inputs)).
+    """inputs + narrow(ssm(silu(convolution(x))) ∘ silu(gate)) with x, gate = widen(norm(inputs)).
 
     The convolution mixes neighbouring letters, the SSM carries what is needed later, and the gate
     decides for each letter and channel how much of it comes through. The norm divides by the root
@@ -128,7 +127,7 @@ class MambaBlock(nn.Module):
         )
 
 
-class Mamba(nn.Module):
+class Mamba(Seq2Seq):
     """A stack of Mamba blocks over `source <EOS> <SOS> target`.
 
     logits_t = W · norm(blocks(source, target_{≤ t}))_t + bias
@@ -138,6 +137,8 @@ class Mamba(nn.Module):
 
     Source: Gu & Dao 2023, §3.4.
     """
+
+    kind = "mamba"
 
     def __init__(self, config: MambaConfig) -> None:
         super().__init__()
@@ -164,20 +165,11 @@ class Mamba(nn.Module):
         """Read the source: the first call of step-by-step decoding."""
         return self._read(source, self._nothing_read(len(source)))[1]
 
-    def step(
-        self, token: Int[Tensor, " b"], cache: MambaCache
-    ) -> tuple[Float[Tensor, "b v"], MambaCache]:
-        """Logits of the letter after `token`, and the cache that remembers `token` too. The cost
-        depends on nothing read before.
-        """
-        logits, cache = self.read_on(token[:, None], cache)
-        return logits[:, 0], cache
-
     def read_on(
         self, tokens: Int[Tensor, "b l"], cache: MambaCache
     ) -> tuple[Float[Tensor, "b l v"], MambaCache]:
-        """Logits of the letter after each of several tokens, and the cache that remembers them all:
-        many a `step` at once.
+        """Logits of the letter after each of `tokens`, which follow what `cache` remembers; and the
+        cache that remembers them too. The cost depends on nothing read before.
         """
         hidden, cache = self._read(tokens, cache)
         return self.output(self.norm(hidden)), cache
@@ -203,11 +195,3 @@ class Mamba(nn.Module):
             for name, module in self.named_modules()
             if isinstance(module, SelectiveSSM)
         }
-
-    def config_data(self) -> dict[str, Any]:
-        """The config as plain data, with the kind of model, for a checkpoint."""
-        return {"kind": "mamba", **asdict(self.config)}
-
-    def summary(self) -> str:
-        """Parameters, part by part."""
-        return parameter_summary(self, ("embedding", "blocks", "output"))

@@ -3,7 +3,8 @@ gives a step of the same kind.
 
 A step h ↦ a∘h + b is the pair (a, b). Two of them, one after the other, are again such a step:
 
-    a₂∘(a₁∘h + b₁) + b₂ = (a₂∘a₁)∘h + (a₂∘b₁ + b₂)        so        (a₁, b₁) then (a₂, b₂) = (a₂∘a₁, a₂∘b₁ + b₂)
+    a₂∘(a₁∘h + b₁) + b₂ = (a₂∘a₁)∘h + (a₂∘b₁ + b₂)
+    so  (a₁, b₁) then (a₂, b₂) = (a₂∘a₁, a₂∘b₁ + b₂)
 
 Composing functions is associative, so brackets may stand anywhere, and much can be done side by
 side. The functions here get a tuple of tensors with time in dimension 1, an operation

@@ -7,7 +7,8 @@ The rule works on each maximal run of letters a–z by itself. Dashes stay where
     starts with a, e, i, o or u      append "way"                                         vowel
     starts with y                    nothing moves, append "ay"                           y-initial
     has no a, e, i, o, u, y at all   nothing moves, append "ay"                           vowelless
-    anything else                    the leading consonants move to the end, then "ay"    consonant (one letter), cluster (more)
+    one consonant, then a vowel      the consonant moves to the end, then "ay"            consonant
+    more consonants, then a vowel    they move to the end, then "ay"                      cluster
     … whose consonants end in q,     the u moves with them                                qu
       with a u behind it
 
@@ -101,7 +102,7 @@ def rule_class(word: str) -> str:
 
 
 def check_word(word: str) -> None:
-    """Raise a ValueError that names the first character, and its place, which the rule can't spell."""
+    """Raise a ValueError that names the first character, with its place, that can't be spelled."""
     if not word:
         raise ValueError("the word is empty; give at least one letter a–z or a dash")
     for place, character in enumerate(word, start=1):

@@ -15,7 +15,9 @@ SCHEMES = ("none", "sinusoidal", "learned", "learned-from-sinusoidal", "rotary")
 def sinusoidal_table(length: int, hidden_size: int, base: float = 10_000.0) -> Float[Tensor, "l d"]:
     """The fixed position vectors of the first transformer.
 
-    For position p and pair i:  table[p, 2i] = sin(p / base^(2i/d)),  table[p, 2i+1] = cos(p / base^(2i/d)).
+    For position p and pair i:
+
+        table[p, 2i] = sin(p / base^(2i/d))        table[p, 2i+1] = cos(p / base^(2i/d))
 
     Args:
         length: number of positions, in letters.
@@ -132,13 +134,12 @@ class RotaryPositions(nn.Module):
         self, vectors: Float[Tensor, "b h l k"], start: int = 0
     ) -> Float[Tensor, "b h l k"]:
         """Rotate `vectors`, whose first stands at position `start`."""
+        exact = vectors if vectors.dtype.itemsize >= 4 else vectors.float()  # no complex halves
         position = torch.arange(
-            start, start + vectors.shape[2], dtype=vectors.dtype, device=vectors.device
+            start, start + exact.shape[2], dtype=exact.dtype, device=exact.device
         )
-        angle = position[:, None] * self.frequencies.to(vectors.dtype)  # (l, k/2)
-        pairs = torch.view_as_complex(
-            rearrange(vectors, "b h l (i two) -> b h l i two", two=2)
-        )  # (u, v) as u + iv
-        return torch.view_as_real(pairs * torch.polar(torch.ones_like(angle), angle)).flatten(
-            -2
-        )  # times e^(i·angle): turned
+        angle = position[:, None] * self.frequencies.to(exact.dtype)  # (l, k/2)
+        turn = torch.polar(torch.ones_like(angle), angle)  # e^(i·angle), (l, k/2)
+        pairs = rearrange(exact, "b h l (i two) -> b h l i two", two=2)
+        turned = torch.view_as_complex(pairs) * turn  # (u, v) as u + iv, (b, h, l, k/2)
+        return torch.view_as_real(turned).flatten(-2).to(vectors.dtype)  # (b, h, l, k)

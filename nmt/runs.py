@@ -14,10 +14,11 @@ from typing import Any
 import torch
 
 import nmt
-from nmt.checkpoints import build_model, load_state, save_checkpoint, save_state, write_json
+from nmt.checkpoints import build_model, load_state, save_checkpoint, save_state
 from nmt.data import load_pairs, training_words
 from nmt.decoding import greedy_decode
 from nmt.evaluation import measure
+from nmt.files import write_json
 from nmt.training import TrainingConfig, TrainingState, start_training, train
 
 
@@ -74,9 +75,9 @@ def run(
     """Train one model in the folder `out`, going on where an interrupted run of the same settings
     stopped.
 
-    After each epoch `out`/state.safetensors holds the run. At the end `out`/model.safetensors and
-    `out`/model.json hold the best weights and the record. A finished run is not repeated: its
-    record is returned.
+    After each epoch `out`/state.safetensors holds the run. At the end `out`/model.safetensors holds
+    the best weights and the record, and `out`/record.json the record alone. A finished run is not
+    repeated: its record is returned.
 
     Args:
         name: what the record calls the run.
@@ -105,7 +106,7 @@ def run(
             on_epoch(state)
 
     state = train(state.model if state else model, config, state=state, on_epoch=after_epoch)
-    if len(state.progress.epochs) < config.epochs:
+    if state.interrupted:
         return None
     record = make_record(name, state, config)
     save_checkpoint(out / "model", state.model, record)

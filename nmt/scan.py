@@ -1,15 +1,15 @@
 """The linear recurrence h_t = a_t ∘ h_{t−1} + b_t, computed in nine ways that all mean the same.
 
-    method              how                                              decays it takes
-    sequential          the definition: a loop over time                 any
-    sequential_indexed  the same loop, written a[:, t]                   any
-    fast                one loop into one buffer, backward by hand       any
-    chunked             ⌈√L⌉ chunks side by side, then across            any whose products stay finite
-    hillis_steele       a tree of doubling steps                         any whose products stay finite
-    sklansky            a tree of halves                                 any whose products stay finite
-    blelloch            up-sweep and down-sweep                          any whose products stay finite
-    heinsen             two cumulative sums of logarithms                any but 0
-    log_pairs           a tree of pairs of logarithms                    0 or more
+    method              how                                           decays it takes
+    sequential          the definition: a loop over time              any
+    sequential_indexed  the same loop, written a[:, t]                any
+    fast                one loop into one buffer, backward by hand    any
+    chunked             ⌈√L⌉ chunks side by side, then across         any whose products stay finite
+    hillis_steele       a tree of doubling steps                      any whose products stay finite
+    sklansky            a tree of halves                              any whose products stay finite
+    blelloch            up-sweep and down-sweep                       any whose products stay finite
+    heinsen             two cumulative sums of logarithms             any but 0
+    log_pairs           a tree of pairs of logarithms                 0 or more
 
 Training uses `fast`, or `nmt.selective_scan` where the outputs alone are wanted. The others are
 there to be understood, and what `WRONG` holds is none of them.
@@ -82,7 +82,8 @@ def fast(
 
     With g_t = ∂loss/∂h_t, counting all later states that depend on h_t:
 
-        g_t = ∂loss/∂h_t (direct) + a_{t+1} ∘ g_{t+1}        ∂loss/∂b_t = g_t        ∂loss/∂a_t = g_t ∘ h_{t−1}
+        g_t = ∂loss/∂h_t (direct) + a_{t+1} ∘ g_{t+1}
+        ∂loss/∂b_t = g_t        ∂loss/∂a_t = g_t ∘ h_{t−1}
     """
     h: Tensor = _Fast.apply(
         a, b, torch.zeros_like(b[:, 0]) if initial_state is None else initial_state

@@ -18,14 +18,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from nmt.selective_scan_by_rule import (
-    RULES_WITH_SLOPES,
-    SelectiveScanByRule,
-    columns,
-    rows,
-    time_first,
-)
-
 LOG2_E = math.log2(math.e)
 
 
@@ -93,34 +85,16 @@ def selective_scan_with_state(
     C: Float[Tensor, "b l n"],
     D: Float[Tensor, " e"] | None = None,
     initial_state: Float[Tensor, "b e n"] | None = None,
-    rule: str = "mixed",
 ) -> tuple[Float[Tensor, "b l e"], Float[Tensor, "b e n"]]:
     """`selective_scan` that returns the pair (y, state after the last position), from which a later
     call can go on.
-
-    `rule` names another discretisation: h_t = decay(Δ_t A) ∘ h_{t−1} + gain(Δ_t A) ∘ Δ_t B_t x_t,
-    decay and gain as in `nmt.discretization`. Raises ValueError for a rule that is neither "mixed"
-    nor a key of `RULES_WITH_SLOPES` too.
     """
     _check(x, delta, A, B, C, D, initial_state)
-    if rule != "mixed" and rule not in RULES_WITH_SLOPES:
-        raise ValueError(
-            f"no scan for the rule {rule!r}; choose one of mixed, {', '.join(RULES_WITH_SLOPES)}"
-        )
-    if rule != "mixed" and bool((A.detach() >= 0).any()):
-        raise ValueError(
-            f"the rule {rule!r} needs a stable A, all of it below 0; for others use"
-            " `selective_scan_reference`"
-        )
     if initial_state is None:
         initial_state = x.new_zeros(x.shape[0], *A.shape)
     inputs = (x, delta, A, B, C, initial_state)
     keep = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
-    y, last_state = (
-        _SelectiveScan.apply(*inputs, keep)
-        if rule == "mixed"
-        else SelectiveScanByRule.apply(*inputs, keep, rule)
-    )
+    y, last_state = _SelectiveScan.apply(*inputs, keep)
     return (y if D is None else y + D * x), last_state
 
 
@@ -185,7 +159,7 @@ class _SelectiveScan(torch.autograd.Function):
         initial_state: Tensor,
         keep: bool,
     ) -> tuple[Tensor, Tensor]:
-        x, delta, B, C = (time_first(tensor) for tensor in (x, delta, B, C))
+        x, delta, B, C = (_time_first(tensor) for tensor in (x, delta, B, C))
         (length, b, e), n = x.shape, A.shape[1]
         rate = (A.T * LOG2_E).contiguous()  # (n, e)
         states = x.new_empty(
@@ -195,7 +169,7 @@ class _SelectiveScan(torch.autograd.Function):
         decay, y = x.new_empty(b, n, e), torch.empty_like(x)
         after = states[1:].unbind() if keep else (h,) * length
         for delta_t, input_t, B_t, C_t, y_t, h_t in zip(
-            rows(delta), rows(delta * x), columns(B), rows(C), rows(y), after, strict=True
+            _rows(delta), _rows(delta * x), _columns(B), _rows(C), _rows(y), after, strict=True
         ):
             torch.mul(delta_t, rate, out=decay).exp2_()
             h = torch.mul(decay, h, out=h_t).addcmul_(input_t, B_t)
@@ -211,7 +185,7 @@ class _SelectiveScan(torch.autograd.Function):
         end to the beginning.
         """
         x, delta, A, B, C, states = ctx.saved_tensors
-        grad_y = time_first(grad_y)
+        grad_y = _time_first(grad_y)
         A, rate = A.T.contiguous(), (A.T * LOG2_E).contiguous()  # both (n, e)
         g = grad_last_state.transpose(1, 2).clone(memory_format=torch.contiguous_format)
         decay, product, grad_A = torch.empty_like(g), torch.empty_like(g), torch.zeros_like(g)
@@ -219,15 +193,15 @@ class _SelectiveScan(torch.autograd.Function):
             torch.empty_like(tensor) for tensor in (x, delta, B, C)
         )
         given = (
-            rows(delta),
-            rows(delta * x),
-            rows(B),
-            columns(C),
-            rows(grad_y),
+            _rows(delta),
+            _rows(delta * x),
+            _rows(B),
+            _columns(C),
+            _rows(grad_y),
             states[:-1].unbind(),
             states[1:].unbind(),
         )
-        wanted = (rows(grad_input), grad_delta.unbind(), grad_B.unbind(), grad_C.unbind())
+        wanted = (_rows(grad_input), grad_delta.unbind(), grad_B.unbind(), grad_C.unbind())
         steps = zip(*(reversed(slices) for slices in (*given, *wanted)), strict=True)
         for (
             delta_t,
@@ -257,3 +231,18 @@ class _SelectiveScan(torch.autograd.Function):
             grad.transpose(0, 1) for grad in (grad_input * delta, grad_delta, grad_B, grad_C)
         )
         return grad_x, grad_delta, grad_A.sum(0).T, grad_B, grad_C, g.transpose(1, 2), None
+
+
+def _time_first(tensor: Tensor) -> Tensor:
+    """(b, l, …) as (l, b, …), contiguous."""
+    return tensor.transpose(0, 1).contiguous()
+
+
+def _rows(tensor: Tensor) -> tuple[Tensor, ...]:
+    """One (b, 1, …) slice a position."""
+    return tensor.unsqueeze(2).unbind()
+
+
+def _columns(tensor: Tensor) -> tuple[Tensor, ...]:
+    """One (b, …, 1) slice a position."""
+    return tensor.unsqueeze(3).unbind()

@@ -5,7 +5,6 @@ what to write and what to read.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -19,9 +18,8 @@ from nmt.scan import METHODS, WRONG, scan
 from nmt.selective_scan import selective_scan_with_state
 from nmt.transformer import check_sizes
 
-DISCRETIZATIONS = tuple(
-    rule for rule in RULES if rule != "generalized_bilinear"
-)  # those without a parameter of their own
+# the rules without a parameter of their own
+DISCRETIZATIONS = tuple(rule for rule in RULES if rule != "generalized_bilinear")
 SCAN_METHODS = ("fused", *METHODS, *WRONG)
 DELTA_SOURCES = ("input", "constant", "position")
 A_STARTS = ("s4d-real", "minus-one")
@@ -48,7 +46,8 @@ class MambaConfig:
     `delta_rank` r of the map that makes Δ (0: d/16, rounded up). In training, `dropout` of the
     numbers between blocks are dropped, and `inner_dropout` of a block's e gated channels.
 
-    Choices: `discretization` by name. `scan` by name: "fused" is the quick one. The names that
+    Choices: `discretization` by name. `scan` by name: "fused" is the quick one, made for the rule
+    "mixed"; for other rules it means "fast". The names that
     begin with "wrong" are mistakes to be looked at. `delta`: the step size comes from the "input",
     is a learned "constant" of each channel, or a function of the "position"; `delta_scaled` divides
     it by √e. `b_and_c`: B and C come from the "input" or are learned "constant"s. `a_start`: A
@@ -149,7 +148,8 @@ class SelectiveSSM(nn.Module):
 
         low_t, B_t, C_t = W x_t                       sizes r, n, n
         Δ_t = softplus(W_Δ low_t + b_Δ)               one step size a channel, above 0
-        h_t = Ā_t ∘ h_{t−1} + B̄_t x_t                 Ā, B̄ from Δ_t, A, B_t by the chosen rule; for "mixed": exp(Δ_t A), Δ_t B_t
+        h_t = Ā_t ∘ h_{t−1} + B̄_t x_t                 Ā, B̄ by the chosen rule; for "mixed":
+                                                      exp(Δ_t A), Δ_t B_t
         y_t = C_t · h_t + D ∘ x_t
 
     With Δ from the "position", low_t is replaced by the sinusoidal code of t, counted from the
@@ -199,57 +199,41 @@ class SelectiveSSM(nn.Module):
         """The outputs for `x`, whose first letter stands at position `start`, and the state after
         the last letter.
         """
-        trace = self.choose(x, start)
+        trace = self.choose(x, start)  # x, Δ (b, l, e), A (e, n), B and C (b, l, n), D (e)
         if self.trace_hook is not None:
             trace = self.trace_hook(trace)
+        x, C, D = trace.x, trace.C, trace.D
         method = self.config.scan
-        if (
-            method == "fused" and trace.discretization in DISCRETIZATIONS
-        ):  # Ā and B̄ are never stored
-            return selective_scan_with_state(
-                trace.x,
-                trace.delta,
-                trace.A,
-                trace.B,
-                trace.C,
-                trace.D,
-                state,
-                trace.discretization,
-            )
-        decay, weight = trace.discretize()
-        method = "fast" if method == "fused" else method
-        scan_by = WRONG[method] if method in WRONG else partial(scan, method=method)
-        states = scan_by(decay, weight * trace.x[..., None], state)  # (b, l, e, n)
-        return einsum(states, trace.C, "b l e n, b l n -> b l e") + trace.D * trace.x, states[:, -1]
+        if method == "fused" and trace.discretization == "mixed":  # Ā and B̄ are never stored
+            return selective_scan_with_state(x, trace.delta, trace.A, trace.B, C, D, state)
+        A_bar, B_bar = trace.discretize()  # (b, l, e, n) each
+        inputs = B_bar * x[..., None]  # (b, l, e, n)
+        if method in WRONG:
+            states = WRONG[method](A_bar, inputs, state)
+        else:
+            method = "fast" if method == "fused" else method
+            states = scan(A_bar, inputs, state, method)  # (b, l, e, n)
+        y = einsum(states, C, "b l e n, b l n -> b l e") + D * x
+        return y, states[:, -1]
 
     def choose(self, x: Float[Tensor, "b l e"], start: int = 0) -> SSMTrace:
         """Step sizes, input and output weights for each letter."""
         b, length, _ = x.shape
-        chosen = x.new_empty(b, length, 0) if self.select is None else self.select(x)
-        low, B, C = chosen.split(self.sizes, dim=-1)
+        # In mixed precision (autocast) the map may answer in fewer digits than x has.
+        chosen = x.new_empty(b, length, 0) if self.select is None else self.select(x).to(x)
+        low, B, C = chosen.split(self.sizes, dim=-1)  # (b, l, r), (b, l, n), (b, l, n)
         if self.config.b_and_c == "constant":
             B, C = (repeat(vector, "n -> b l n", b=b, l=length) for vector in (self.B, self.C))
-        return SSMTrace(
-            x,
-            self._step_sizes(low, start),
-            -self.A_log.exp(),
-            B,
-            C,
-            self.D,
-            self.config.discretization,
-        )
+        delta, A = self._step_sizes(low, start), -self.A_log.exp()  # (b, l, e), (e, n)
+        return SSMTrace(x, delta, A, B, C, self.D, self.config.discretization)
 
     def _step_sizes(self, low: Float[Tensor, "b l r"], start: int) -> Float[Tensor, "b l e"]:
         b, length, _ = low.shape
-        before = self.delta_bias
+        before = self.delta_bias  # (e), and from here on perhaps (b, l, e)
         if self.config.delta == "input":
             before = self.to_delta(low) + before
         elif self.config.delta == "position":
-            before = (
-                self.to_delta(
-                    sinusoidal_table(start + length, self.config.hidden_size)[start:].to(low)
-                )
-                + before
-            )
+            table = sinusoidal_table(start + length, self.config.hidden_size)[start:]  # (l, d)
+            before = self.to_delta(table.to(low)) + before
         delta = F.softplus(before).expand(b, length, -1)
         return delta / math.sqrt(self.config.expanded_size) if self.config.delta_scaled else delta

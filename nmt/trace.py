@@ -1,9 +1,9 @@
 """Looking into a model while it works: where it attends, what its states keep, and the vectors in
 between.
 
-street = trace(model, "street")              # while it spells its own answer
-street.attention("cross")                    # (layers, heads, letters written, letters read), from either model
-trace(model, words, truth=True)              # many words, each with the right answer before its eyes
+    street = trace(model, "street")       # while it spells its own answer
+    street.attention("cross")             # (layers, heads, letters written, letters read)
+    trace(model, words, truth=True)       # many words, each with the right answer before its eyes
 """
 
 from __future__ import annotations
@@ -12,20 +12,19 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, overload
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from nmt.data import VOCABULARY
-from nmt.decoding import evaluating, greedy_decode
+from nmt.decoding import Seq2Seq, evaluating, greedy_decode
 from nmt.hidden_attention import hidden_attention
 from nmt.interventions import replace_choices, replace_patterns, replace_vectors
 from nmt.mamba import Mamba
 from nmt.pig_latin import to_pig_latin
 from nmt.selective_ssm import SSMTrace
-from nmt.transformer import Transformer
 
 KINDS = ("encoder", "decoder", "cross")
 PARTS = (
@@ -35,15 +34,16 @@ PARTS = (
 )  # of a transformer's layers, in the order of KINDS
 GROUPS = 4  # of Mamba's channels, where they stand beside heads
 BATCH = 250  # words traced side by side
+Common = tuple[str, str, Tensor, dict[str, Tensor]]  # what every `Trace` begins with
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
     """One word on its way through a model, teacher-forced over `written`.
 
-    `source` and `target` name the signs that were read, `asked` the sign that should follow each of
-    `target`; `predicted` is what the model would have written there. `vectors` holds what comes out
-    of each layer, by name: rows in reading order.
+    `source` and `target` name the tokens that were read, `asked` the token that should follow each
+    of `target`; `predicted` is what the model would have written there. `vectors` holds what comes
+    out of each layer, by name: rows in reading order.
     """
 
     word: str
@@ -53,23 +53,23 @@ class Trace:
 
     @property
     def source(self) -> list[str]:
-        """Labels of the signs read first: letters, `<EOS>`."""
+        """Labels of the tokens read first: letters, `<EOS>`."""
         return [*self.word, VOCABULARY.token(VOCABULARY.eos)]
 
     @property
     def target(self) -> list[str]:
-        """Labels of the signs read while writing: `<SOS>`, letters."""
-        return [VOCABULARY.token(VOCABULARY.sos), *signs(self.written)]
+        """Labels of the tokens read while writing: `<SOS>`, letters."""
+        return [VOCABULARY.token(VOCABULARY.sos), *split_tokens(self.written)]
 
     @property
     def asked(self) -> list[str]:
-        """For each of `target` the sign that comes next: letters, `<EOS>`."""
-        return [*signs(self.written), VOCABULARY.token(VOCABULARY.eos)]
+        """For each of `target` the token that comes next: letters, `<EOS>`."""
+        return [*split_tokens(self.written), VOCABULARY.token(VOCABULARY.eos)]
 
     @property
     def predicted(self) -> list[str]:
-        """For each of `target` the most probable next sign."""
-        return [VOCABULARY.token(sign) for sign in self.logits.argmax(dim=-1).tolist()]
+        """For each of `target` the most probable next token."""
+        return [VOCABULARY.token(number) for number in self.logits.argmax(dim=-1).tolist()]
 
     def attention(self, kind: str, groups: int | None = None) -> Float[Tensor, "layers h q s"]:
         """Who looks at whom: "encoder" (source at source), "decoder" (target at target) or "cross"
@@ -101,7 +101,7 @@ class TransformerTrace(Trace):
 @dataclass(frozen=True, eq=False)
 class MambaTrace(Trace):
     """What each selective SSM chose while Mamba read `source` and then `target`, one sequence of l
-    signs; `ssm` has batches of one.
+    tokens; `ssm` has batches of one.
     """
 
     ssm: Mapping[str, SSMTrace] = field(repr=False)
@@ -117,7 +117,9 @@ class MambaTrace(Trace):
         return torch.stack([layer.decay[0] for layer in self.ssm.values()])
 
     def state_weights(self, at: int | None = None) -> Float[Tensor, "layers l e n"]:
-        """How much of what was written at place t is left in each state at place `at`:  w_t = Ā_{t+1} ∘ … ∘ Ā_at,  0 for t > at.
+        """How much of what was written at place t is left in each state at place `at`:
+
+            w_t = Ā_{t+1} ∘ … ∘ Ā_at        0 for t > at
 
         For the rules with an exponential ("mixed", "zoh") that is exp(−Σ_{t < τ ≤ at} Δ_τ |A|).
 
@@ -144,7 +146,7 @@ class MambaTrace(Trace):
         """For each layer its channels in `groups` groups of (nearly) equal size, from the shortest
         memory to the longest.
 
-        A channel's memory is its mean |Ā| over states and signs of this word, so that another word
+        A channel's memory is its mean |Ā| over states and tokens of this word, so that another word
         may group otherwise.
         """
         channels = self.decay.shape[2]
@@ -185,14 +187,15 @@ class MambaTrace(Trace):
         return weights[:, :, rows, columns]
 
 
-def signs(written: str) -> list[str]:
-    """The signs of an answer; an untrained model may write `<SOS>` among its letters."""
+def split_tokens(written: str) -> list[str]:
+    """The tokens of an answer; an untrained model may write `<SOS>` among its letters."""
     return re.findall(r"<SOS>|.", written)
 
 
-def _tokens(written: str) -> list[int]:
+def _numbers(written: str) -> list[int]:
     return [
-        VOCABULARY.sos if len(sign) > 1 else VOCABULARY.encode(sign)[0] for sign in signs(written)
+        VOCABULARY.sos if len(token) > 1 else VOCABULARY.encode(token)[0]
+        for token in split_tokens(written)
     ]
 
 
@@ -201,25 +204,13 @@ def _check_kind(kind: str) -> None:
         raise ValueError(f"unknown kind of attention {kind!r}; choose one of {', '.join(KINDS)}")
 
 
-@overload
 def trace(
-    model: Transformer, words: str, *, written: str | None = None, truth: bool = False
-) -> TransformerTrace: ...
-@overload
-def trace(
-    model: Mamba, words: str, *, written: str | None = None, truth: bool = False
-) -> MambaTrace: ...
-@overload
-def trace(
-    model: Any, words: Sequence[str], *, written: Sequence[str] | None = None, truth: bool = False
-) -> list[Any]: ...
-def trace(
-    model: Any,
+    model: Seq2Seq,
     words: str | Sequence[str],
     *,
     written: str | Sequence[str] | None = None,
     truth: bool = False,
-) -> Trace | list[Any]:
+) -> Any:
     """Record what `model` does with one word, or with each of many of any lengths.
 
     Args:
@@ -249,59 +240,48 @@ def trace(
         written = [to_pig_latin(word) for word in words] if truth else greedy_decode(model, words)
     if isinstance(written, str) or len(written) != len(words):
         raise ValueError(f"{len(words)} words need a list of as many answers")
+
+    # Words of one length with answers of one length go side by side, as in a batch.
     rows_by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
     for row, (word, answer) in enumerate(zip(words, written)):
-        rows_by_shape[len(word), len(signs(answer))].append(row)
+        rows_by_shape[len(word), len(split_tokens(answer))].append(row)
     found: dict[int, Trace] = {}
     for rows in rows_by_shape.values():
         for begin in range(0, len(rows), BATCH):
             part = rows[begin : begin + BATCH]
-            found.update(
-                zip(
-                    part,
-                    _trace_batch(
-                        model, [words[row] for row in part], [written[row] for row in part]
-                    ),
-                )
+            traces = _trace_batch(
+                model, [words[row] for row in part], [written[row] for row in part]
             )
+            found.update(zip(part, traces))
     return [found[row] for row in range(len(words))]
 
 
 def _trace_batch(model: Any, words: list[str], answers: list[str]) -> list[Trace]:
     """Words of one length with answers of one length, in one pass."""
-    device = next(model.parameters()).device
-    source = torch.tensor(
-        [[*VOCABULARY.encode(word), VOCABULARY.eos] for word in words], device=device
-    )
-    target = torch.tensor([[VOCABULARY.sos, *_tokens(answer)] for answer in answers], device=device)
-    patterns: dict[str, Any] = {}
-    vectors: dict[str, Tensor] = {}
-    is_mamba = isinstance(model, Mamba)
-    layers = model.ssm_layers() if is_mamba else model.attention_layers()
-    watch = replace_choices if is_mamba else replace_patterns
+    source = torch.tensor([[*VOCABULARY.encode(word), VOCABULARY.eos] for word in words])
+    target = torch.tensor([[VOCABULARY.sos, *_numbers(answer)] for answer in answers])
     blocks = [
         name
         for name, _ in model.named_modules()
         if name.rpartition(".")[0] in ("encoder", "decoder", "blocks")
     ]
+    layers, watch, as_trace = (
+        (model.ssm_layers(), replace_choices, _mamba_trace)
+        if model.kind == "mamba"
+        else (model.attention_layers(), replace_patterns, _transformer_trace)
+    )
+    seen: dict[str, Any] = {}  # by layer: weights (b, h, q, s), or the choices of an SSM
+    vectors: dict[str, Tensor] = {}
     with (
         evaluating(model),
-        watch(model, _keepers(patterns, layers)),
+        watch(model, _keepers(seen, layers)),
         replace_vectors(model, _keepers(vectors, blocks)),
     ):
-        logits = model(source, target)
-    traces: list[Trace] = []
+        logits = model(source.to(model.device), target.to(model.device))
+    traces = []
     for row, (word, answer) in enumerate(zip(words, answers)):
-        seen = {name: tensor[row].clone() for name, tensor in vectors.items()}
-        common = (word, answer, logits[row].clone(), seen)
-        if is_mamba:
-            traces.append(
-                MambaTrace(*common, {name: _one(choice, row) for name, choice in patterns.items()})
-            )
-        else:
-            traces.append(
-                TransformerTrace(*common, *(_stacked(patterns, *part, row) for part in PARTS))
-            )
+        own = {name: tensor[row].clone() for name, tensor in vectors.items()}
+        traces.append(as_trace((word, answer, logits[row].clone(), own), seen, row))
     return traces
 
 
@@ -314,36 +294,32 @@ def _keepers(kept: dict[str, Any], names: Iterable[str]) -> dict[str, Callable[[
     return {name: keeper(name) for name in names}
 
 
-def _stacked(patterns: Mapping[str, Tensor], stack: str, part: str, row: int) -> Tensor:
-    return torch.stack(
-        [
-            weights[row]
-            for name, weights in patterns.items()
-            if name.startswith(stack) and name.endswith(part)
-        ]
-    )
+def _transformer_trace(common: Common, weights: Mapping[str, Tensor], row: int) -> Trace:
+    def stacked(stack: str, part: str) -> Tensor:
+        names = [name for name in weights if name.startswith(stack) and name.endswith(part)]
+        return torch.stack([weights[name][row] for name in names])
+
+    return TransformerTrace(*common, *(stacked(*part) for part in PARTS))
 
 
-def _one(choice: SSMTrace, row: int) -> SSMTrace:
-    """One word of a batch."""
-    own = {name: getattr(choice, name)[row : row + 1].clone() for name in ("x", "delta", "B", "C")}
-    return replace(choice, A=choice.A.detach().clone(), D=choice.D.detach().clone(), **own)
+def _mamba_trace(common: Common, choices: Mapping[str, SSMTrace], row: int) -> Trace:
+    def one(choice: SSMTrace) -> SSMTrace:
+        batched = ("x", "delta", "B", "C")
+        own = {name: getattr(choice, name)[row : row + 1].clone() for name in batched}
+        return replace(choice, A=choice.A.detach().clone(), D=choice.D.detach().clone(), **own)
+
+    return MambaTrace(*common, {name: one(choice) for name, choice in choices.items()})
 
 
 def trace_ssm(
     model: Mamba, word: str, written: str | None = None
 ) -> tuple[dict[str, SSMTrace], list[int]]:
-    """What the selective SSMs of `model` choose while it reads `word` and spells the answer, and
-    the signs that it reads.
+    """What the selective SSMs of `model` choose while it reads `word` and spells the answer.
 
     Returns:
-        For each layer, by name, its `SSMTrace` of one word (b = 1), and the tokens it read: `word
-        <EOS> <SOS> written`.
+        For each layer, by name, its `SSMTrace` of one word (b = 1), and the numbers of the tokens
+        that it read: `word <EOS> <SOS> written`.
     """
     found = trace(model, word, written=written)
-    return dict(found.ssm), [
-        *VOCABULARY.encode(word),
-        VOCABULARY.eos,
-        VOCABULARY.sos,
-        *_tokens(found.written),
-    ]
+    read = [*VOCABULARY.encode(word), VOCABULARY.eos, VOCABULARY.sos, *_numbers(found.written)]
+    return dict(found.ssm), read

@@ -1,4 +1,6 @@
-"""The training loop: batches of one length, AdamW, a schedule, and a record of what happened."""
+"""The training loop: `train_epoch`, and around it AdamW, a schedule, the best weights, and a record
+of what happened.
+"""
 
 import math
 import time
@@ -11,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nmt.allocator import keep_freed_memory
 from nmt.batches import Batch, LengthBuckets, PaddedBatch, RandomBatches
 from nmt.data import WordPair, load_pairs, training_words
 from nmt.decoding import Seq2Seq
@@ -27,9 +28,9 @@ class TrainingConfig:
 
     Units: `epochs` and `warmup_epochs` rounds over the training words; `batch_size` words;
     `gradient_clip` the largest allowed norm of the gradient (0: no limit). `accumulate` batches
-    make one step. `plateau_patience` epochs without a better validation loss are borne before the
-    "plateau" schedule halves the rate. `device` "auto" takes a GPU where there is one (CUDA and MPS
-    are untested).
+    make one step. `plateau_patience` epochs without a better validation loss are tolerated before
+    the "plateau" schedule halves the rate. `device` is where to work, and no setting of the run: it
+    may change when an interrupted run goes on ("auto" is the CPU; CUDA and MPS are untested).
 
     `words` training words are used (0: all), always the same ones, and any smaller number is a part
     of them; the validation words stay all those of the data set. An epoch, after which everything
@@ -89,9 +90,8 @@ class Progress:
     Plain data.
     """
 
-    epochs: list[dict[str, Any]] = field(
-        default_factory=list
-    )  # one row an epoch: losses, accuracies, learning rate, seconds
+    # one row an epoch: losses, accuracies, learning rate, seconds
+    epochs: list[dict[str, Any]] = field(default_factory=list)
     best: dict[str, Any] = field(default_factory=dict)  # the row of the best epoch on validation
     steps: int = 0
     plateau_factor: float = 1.0  # "plateau" halves it when too many epochs in a row
@@ -102,7 +102,7 @@ class Progress:
 @dataclass
 class TrainingState:
     """A run between two epochs, whole: a copy of it can be trained on and ends with the same
-    weights, bit for bit.
+    weights, bit for bit. `interrupted` tells whether the last call of `train` was stopped early.
     """
 
     model: Seq2Seq
@@ -110,22 +110,22 @@ class TrainingState:
     progress: Progress
     best_weights: dict[str, Tensor]
     random_state: Tensor  # of torch's generator, which draws the dropout
+    interrupted: bool = False
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device to train on; "auto" means a GPU where torch sees one, else the CPU."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    """The device of that name; "auto" is the CPU, which is fast enough for the models of this
+    course.
+    """
+    return torch.device("cpu" if name == "auto" else name)
 
 
 def token_loss(model: Seq2Seq, batch: Batch | PaddedBatch, label_smoothing: float = 0.0) -> Tensor:
-    """The sum over a batch's target characters of −log p(character | source, characters before it),
-    in nats. Padding costs nothing.
+    """The sum over a batch's target tokens of −log p(token | source, tokens before it), in nats.
+    Padding costs nothing. The batch may lie on any device.
     """
-    logits = model(batch.source, batch.target[:, :-1], **batch.masks())
+    batch = batch.to(model.device)
+    logits = model(batch.source, batch.target[:, :-1], **batch.masks())  # (b, t, v)
     return F.cross_entropy(
         logits.flatten(0, 1),
         batch.labels().flatten(),
@@ -151,9 +151,10 @@ def learning_rate(
 
 
 def start_training(model: Seq2Seq, config: TrainingConfig) -> TrainingState:
-    """A run before its first epoch. Weight decay applies to matrices only, and not to those marked
-    `no_weight_decay`.
+    """A run before its first epoch, on the device that `config` names. Weight decay applies to
+    matrices only, and not to those marked `no_weight_decay`.
     """
+    model.to(choose_device(config.device))  # before the optimiser: its state lies where these do
     parameters = list(model.parameters())
     decayed = [p for p in parameters if p.ndim > 1 and not getattr(p, "no_weight_decay", False)]
     spared = [p for p in parameters if p.ndim <= 1 or getattr(p, "no_weight_decay", False)]
@@ -161,56 +162,62 @@ def start_training(model: Seq2Seq, config: TrainingConfig) -> TrainingState:
         {"params": decayed, "weight_decay": config.weight_decay},
         {"params": spared, "weight_decay": 0.0},
     ]
-    return TrainingState(
-        model,
-        torch.optim.AdamW(groups, lr=config.learning_rate, fused=True),
-        Progress(),
-        {},
-        torch.get_rng_state(),
-    )
+    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+    return TrainingState(model, optimizer, Progress(), {}, torch.get_rng_state())
 
 
 def train_epoch(
-    state: TrainingState, buckets: LengthBuckets | RandomBatches, config: TrainingConfig
+    state: TrainingState, batches: LengthBuckets | RandomBatches, config: TrainingConfig
 ) -> float:
     """`config.passes` passes over the training words; the mean training loss on the way (with
-    dropout), in nats per character.
+    dropout), in nats per token.
 
     Batches of one length are quick but one-sided: a batch of 4-letter words pulls the weights
     towards 4-letter words, and a bucket with one word in it pulls as hard as one with 128. So
-    `accumulate` batches are added up, each weighed by its characters.
+    `accumulate` batches are added up, each weighed by its tokens.
+
+    Raises:
+        ArithmeticError: if the loss is no longer a number.
     """
-    device = next(iter(state.model.parameters())).device
-    first = config.passes * len(state.progress.epochs)
-    batches: Iterator[Batch | PaddedBatch] = chain.from_iterable(
-        buckets.epoch(number) for number in range(first, first + config.passes)
-    )
-    steps_per_epoch = math.ceil(config.passes * len(buckets) / config.accumulate)
-    total, characters = 0.0, 0
-    state.model.train()
-    while group := [batch.to(device) for batch in islice(batches, config.accumulate)]:
-        in_group = sum(batch.characters for batch in group)
-        rate = learning_rate(
-            config, state.progress.steps, steps_per_epoch, state.progress.plateau_factor
-        )
-        for parameter_group in state.optimizer.param_groups:
+    model, optimizer, progress = state.model, state.optimizer, state.progress
+    steps_per_epoch = math.ceil(config.passes * len(batches) / config.accumulate)
+    total, tokens = 0.0, 0
+    model.train()
+    for group in _groups(batches, len(progress.epochs), config):
+        rate = learning_rate(config, progress.steps, steps_per_epoch, progress.plateau_factor)
+        for parameter_group in optimizer.param_groups:
             parameter_group["lr"] = rate
-        state.optimizer.zero_grad()
+
+        optimizer.zero_grad()
+        in_group = sum(batch.characters for batch in group)
         for batch in group:
-            loss = token_loss(state.model, batch, config.label_smoothing)
+            loss = token_loss(model, batch, config.label_smoothing)
             (loss / in_group).backward()
             total += loss.item()
         if config.gradient_clip:
-            nn.utils.clip_grad_norm_(state.model.parameters(), config.gradient_clip)
-        state.optimizer.step()
-        state.progress.steps += 1
-        characters += in_group
+            nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
+        optimizer.step()
+
+        progress.steps += 1
+        tokens += in_group
     if not math.isfinite(total):
         raise ArithmeticError(
-            f"the loss became {total} in epoch {len(state.progress.epochs) + 1}; try a smaller"
+            f"the loss became {total} in epoch {len(progress.epochs) + 1}; try a smaller"
             " learning_rate"
         )
-    return total / characters
+    return total / tokens
+
+
+def _groups(
+    batches: LengthBuckets | RandomBatches, epoch: int, config: TrainingConfig
+) -> Iterator[list[Batch | PaddedBatch]]:
+    """The batches of an epoch, those together that make one step."""
+    passes = range(config.passes * epoch, config.passes * (epoch + 1))
+    all_batches: Iterator[Batch | PaddedBatch] = chain.from_iterable(
+        batches.epoch(number) for number in passes
+    )
+    while group := list(islice(all_batches, config.accumulate)):
+        yield group
 
 
 def finish_epoch(
@@ -237,14 +244,13 @@ def finish_epoch(
         "cpu_seconds": time.process_time() - began[1],
     }
     progress.epochs.append(row)
-    if not progress.best or (val_accuracy, -val_loss) > (
-        progress.best["val_accuracy"],
-        -progress.best["val_loss"],
-    ):
+
+    # Accuracy decides which epoch is best, and the loss where it is the same.
+    best = progress.best
+    if not best or (val_accuracy, -val_loss) > (best["val_accuracy"], -best["val_loss"]):
         progress.best = row
-        state.best_weights = {
-            name: tensor.detach().clone() for name, tensor in model.state_dict().items()
-        }
+        state.best_weights = {name: w.detach().clone() for name, w in model.state_dict().items()}
+
     if progress.plateau_best is None or val_loss < progress.plateau_best:
         progress.plateau_best, progress.plateau_waited = val_loss, 0
     else:
@@ -260,7 +266,7 @@ def train(
     *,
     pairs: Sequence[WordPair] | None = None,
     state: TrainingState | None = None,
-    on_epoch: Callable[[TrainingState], None] | None = None,
+    on_epoch: Callable[[TrainingState], object] | None = None,
 ) -> TrainingState:
     """Train `model` and leave in it the weights of its best epoch on the validation words (accuracy
     first, then loss).
@@ -270,53 +276,72 @@ def train(
         config: how to train.
         pairs: training and validation words; None loads `config.data`.
         state: a run to go on with, as it was between two epochs.
-        on_epoch: called after each epoch with the state: to show curves, to save.
+        on_epoch: called after each epoch with the state: to show curves, to save. If it returns
+            True, the run ends there.
 
     Returns:
         The state after the last epoch. An interrupt (Ctrl-C, the notebook's stop button) ends the
-        run early and quietly: `state.progress` tells how far it came.
+        run early and quietly: `state.interrupted` says so, `state.progress` how far it came.
 
     Raises:
         ArithmeticError: if the loss is no longer a number.
-        ValueError: if there are no training or no validation words.
+        ValueError: if there are no training or no validation words, or the model can't read the
+            batches that `config` asks for.
     """
-    keep_freed_memory()
-    pairs = load_pairs(config.data) if pairs is None else pairs
-    train_pairs = training_words([pair for pair in pairs if pair.split == "train"], config.words)
-    val_pairs = [pair for pair in pairs if pair.split == "val"]
-    if not train_pairs or not val_pairs:
-        raise ValueError(
-            f"training needs words to learn from and words held out, not {len(train_pairs)} and"
-            f" {len(val_pairs)}"
-        )
-    seen_pairs = train_pairs[:: max(1, len(train_pairs) // len(val_pairs))][
-        : len(val_pairs)
-    ]  # as many as held out
-    buckets: LengthBuckets | RandomBatches = LengthBuckets(
-        train_pairs, config.batch_size, seed=config.seed
-    )
-    if config.batching == "random":
-        if not hasattr(model, "reads_padding"):
-            raise ValueError(
-                "only the transformer can read padded batches: a state that has read padding has"
-                " changed; use batching length"
-            )
-        buckets = RandomBatches(train_pairs, config.batch_size, seed=config.seed)
-    model.to(choose_device(config.device))
+    learned, seen, held_out = _words(config, load_pairs(config.data) if pairs is None else pairs)
+    batches = _batches(model, learned, config)
     with torch.random.fork_rng(devices=[]):  # the reader's own random numbers are left alone
         if state is None:
             torch.manual_seed(config.seed)
             state = start_training(model, config)
+        _to_device(state, config)
         torch.set_rng_state(state.random_state)
+        state.interrupted = False
         try:
             while len(state.progress.epochs) < config.epochs:
                 began = time.perf_counter(), time.process_time()
-                train_epoch(state, buckets, config)
-                finish_epoch(state, config, seen_pairs, val_pairs, began)
-                if on_epoch:
-                    on_epoch(state)
+                train_epoch(state, batches, config)
+                finish_epoch(state, config, seen, held_out, began)
+                if on_epoch and on_epoch(state) is True:
+                    break
         except KeyboardInterrupt:
-            pass
+            state.interrupted = True
     if state.best_weights:
         model.load_state_dict(state.best_weights)
     return state
+
+
+def _words(
+    config: TrainingConfig, pairs: Sequence[WordPair]
+) -> tuple[Sequence[WordPair], Sequence[WordPair], Sequence[WordPair]]:
+    """The words to learn from, some of these to measure on, and as many that are held out."""
+    learned = training_words([pair for pair in pairs if pair.split == "train"], config.words)
+    held_out = [pair for pair in pairs if pair.split == "val"]
+    if not learned or not held_out:
+        raise ValueError(
+            f"training needs words to learn from and words held out, not {len(learned)} and"
+            f" {len(held_out)}"
+        )
+    every = max(1, len(learned) // len(held_out))
+    return learned, learned[::every][: len(held_out)], held_out
+
+
+def _batches(
+    model: Seq2Seq, pairs: Sequence[WordPair], config: TrainingConfig
+) -> LengthBuckets | RandomBatches:
+    if config.batching == "length":
+        return LengthBuckets(pairs, config.batch_size, seed=config.seed)
+    if not model.reads_padding:
+        raise ValueError(
+            "only the transformer can read padded batches: a state that has read padding has"
+            " changed; use batching length"
+        )
+    return RandomBatches(pairs, config.batch_size, seed=config.seed)
+
+
+def _to_device(state: TrainingState, config: TrainingConfig) -> None:
+    """Move a run to the device of `config`, if it is elsewhere, with an optimiser made anew there."""
+    if state.model.device != choose_device(config.device):
+        moments = state.optimizer.state_dict()
+        state.optimizer = start_training(state.model, config).optimizer
+        state.optimizer.load_state_dict(moments)

@@ -3,7 +3,7 @@ one, letter by letter.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from nmt.attention import MultiHeadAttention, causal_mask
+from nmt.decoding import MAX_WORD, Seq2Seq
 from nmt.positions import SCHEMES, PositionEmbedding, RotaryPositions
 
 # Far beyond the course's models, yet built in seconds and a few GB.
@@ -126,17 +127,16 @@ class EncoderLayer(nn.Module):
         super().__init__()
         self.self_attention = _attention(config, config.positions == "rotary")
         self.mlp = MLP(config)
-        self.attention_norm, self.mlp_norm = (
-            nn.LayerNorm(config.hidden_size),
-            nn.LayerNorm(config.hidden_size),
-        )
+        self.attention_norm = nn.LayerNorm(config.hidden_size)
+        self.mlp_norm = nn.LayerNorm(config.hidden_size)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(
         self, inputs: Float[Tensor, "b s d"], mask: Bool[Tensor, "b 1 1 s"] | None = None
     ) -> Float[Tensor, "b s d"]:
-        """Let each source letter look at all source letters (those that `mask` allows), then think."""
-        inputs = inputs + self.dropout(self.self_attention(self.attention_norm(inputs), mask=mask))
+        """Let each source letter look at all source letters (where `mask` allows), then think."""
+        looked_at = self.self_attention(self.attention_norm(inputs), mask=mask)  # (b, s, d)
+        inputs = inputs + self.dropout(looked_at)
         return inputs + self.dropout(self.mlp(self.mlp_norm(inputs)))
 
 
@@ -168,60 +168,69 @@ class TransformerCache:
 
 
 class DecoderLayer(nn.Module):
-    """Causal self-attention, cross-attention to the encoder's output, MLP; each with pre-norm and
-    residual.
+    """x + attention(norm(x)) to what is written, the same to the source, then x + mlp(norm(x)).
+
+    `forward` reads the whole target at once; `step` goes on where a cache ends, with the same
+    numbers.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.self_attention = _attention(config, config.positions == "rotary")
-        self.cross_attention = _attention(
-            config, config.positions == "rotary" and config.rotary_cross
-        )
+        rotary = config.positions == "rotary"
+        self.self_attention = _attention(config, rotary)
+        self.cross_attention = _attention(config, rotary and config.rotary_cross)
         self.mlp = MLP(config)
-        self.self_norm, self.cross_norm, self.mlp_norm = (
-            nn.LayerNorm(config.hidden_size) for _ in range(3)
-        )
+        self.self_norm = nn.LayerNorm(config.hidden_size)
+        self.cross_norm = nn.LayerNorm(config.hidden_size)
+        self.mlp_norm = nn.LayerNorm(config.hidden_size)
         self.dropout = nn.Dropout(config.dropout)
-
-    def start(self, annotations: Float[Tensor, "b s d"]) -> LayerCache:
-        """The source's keys and values, made once, and none yet of the target's."""
-        source_key, source_value = self.cross_attention.keys_and_values(annotations)
-        nothing = source_key[:, :, :0]
-        return LayerCache(nothing, nothing, source_key, source_value)
 
     def forward(
         self,
         inputs: Float[Tensor, "b t d"],
-        cache: LayerCache,
+        memory: Float[Tensor, "b s d"],
         source_mask: Bool[Tensor, "b 1 1 s"] | None = None,
-    ) -> tuple[Float[Tensor, "b t d"], LayerCache]:
-        """Append the keys and values of `inputs` to those in `cache`, and attend: one letter at a
-        time, or all at once.
+    ) -> Float[Tensor, "b t d"]:
+        """Let each target letter look at those before it, then at the encoder's output `memory`
+        (where `source_mask` allows), then think.
         """
-        start = cache.own_key.shape[2]
-        normed = self.self_norm(inputs)
-        key, value = self.self_attention.keys_and_values(normed, start)
-        if start:
-            key, value = (
-                torch.cat((cache.own_key, key), dim=2),
-                torch.cat((cache.own_value, value), dim=2),
-            )
-        mask = (
-            None
-            if inputs.shape[1] == 1
-            else causal_mask(inputs.shape[1], key.shape[2], inputs.device)
-        )
-        inputs = inputs + self.dropout(self.self_attention.attend(normed, key, value, mask, start))
-        looked_up = self.cross_attention.attend(
-            self.cross_norm(inputs), cache.source_key, cache.source_value, source_mask, start
-        )
+        causal = causal_mask(inputs.shape[1], device=inputs.device)  # (t, t)
+        looked_back = self.self_attention(self.self_norm(inputs), mask=causal)  # (b, t, d)
+        inputs = inputs + self.dropout(looked_back)
+        looked_up = self.cross_attention(self.cross_norm(inputs), memory, source_mask)  # (b, t, d)
         inputs = inputs + self.dropout(looked_up)
-        inputs = inputs + self.dropout(self.mlp(self.mlp_norm(inputs)))
-        return inputs, replace(cache, own_key=key, own_value=value)
+        return inputs + self.dropout(self.mlp(self.mlp_norm(inputs)))
+
+    def start(self, memory: Float[Tensor, "b s d"]) -> LayerCache:
+        """The source's keys and values, made once, and none yet of the target's."""
+        key, value = self.cross_attention.keys_and_values(memory)  # (b, h, s, k) each
+        return LayerCache(key[:, :, :0], value[:, :, :0], key, value)
+
+    def step(
+        self, inputs: Float[Tensor, "b t d"], cache: LayerCache
+    ) -> tuple[Float[Tensor, "b t d"], LayerCache]:
+        """`forward` for the letters after those of which `cache` holds keys and values."""
+        attention, cross = self.self_attention, self.cross_attention
+        length, start = inputs.shape[1], cache.own_key.shape[2]
+
+        # The letters written so far: their keys and values are kept, and those of `inputs` join.
+        normed = self.self_norm(inputs)
+        key, value = attention.keys_and_values(normed, start)
+        key = torch.cat((cache.own_key, key), dim=2)  # (b, h, start + t, k)
+        value = torch.cat((cache.own_value, value), dim=2)
+        mask = None if length == 1 else causal_mask(length, start + length, inputs.device)
+        looked_back = attention.attend(attention.queries(normed, start), key, value, mask)
+        inputs = inputs + self.dropout(looked_back)
+
+        # The source: its keys and values never change.
+        query = cross.queries(self.cross_norm(inputs), start)  # (b, h, t, k)
+        looked_up = cross.attend(query, cache.source_key, cache.source_value)
+        inputs = inputs + self.dropout(looked_up)
+        outputs = inputs + self.dropout(self.mlp(self.mlp_norm(inputs)))
+        return outputs, replace(cache, own_key=key, own_value=value)
 
 
-class Transformer(nn.Module):
+class Transformer(Seq2Seq):
     """Encoder and decoder over one alphabet.
 
     logits_t = W · decoder(target_{≤ t}, encoder(source))_t + bias
@@ -232,29 +241,30 @@ class Transformer(nn.Module):
     Source: Vaswani et al. 2017, §3, with pre-norm, GELU and a choice of positions.
     """
 
+    kind = "transformer"
     reads_padding = True
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
+        if config.positions.startswith("learned"):  # a target of twice the length must fit
+            self.longest_word = min(MAX_WORD, config.max_length // 2)
         self.embedding = nn.Embedding(config.vocabulary_size, config.hidden_size)
         self.positions = PositionEmbedding(config.positions, config.hidden_size, config.max_length)
         self.dropout = nn.Dropout(config.dropout)
         self.encoder = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
         self.decoder = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
-        self.encoder_norm, self.decoder_norm = (
-            nn.LayerNorm(config.hidden_size),
-            nn.LayerNorm(config.hidden_size),
-        )
+        self.encoder_norm = nn.LayerNorm(config.hidden_size)
+        self.decoder_norm = nn.LayerNorm(config.hidden_size)
         self.output = nn.Linear(config.hidden_size, config.vocabulary_size)
 
     def encode(
         self, source: Int[Tensor, "b s"], mask: Bool[Tensor, "b 1 1 s"] | None = None
     ) -> Float[Tensor, "b s d"]:
-        """The encoder's annotations: a vector for each source letter that knows about the others
-        (those that `mask` allows).
+        """The encoder's output: a vector for each source letter that knows about the others (those
+        that `mask` allows).
         """
-        hidden = self.dropout(self.positions(self.embedding(source)))
+        hidden = self.dropout(self.positions(self.embedding(source)))  # (b, s, d)
         for layer in self.encoder:
             hidden = layer(hidden, mask)
         return self.encoder_norm(hidden)
@@ -277,49 +287,32 @@ class Transformer(nn.Module):
             source_mask: True at letters and `<EOS>`, False where a word was filled up; None if none
                 was.
         """
-        mask = None if source_mask is None else source_mask[:, None, None, :]
-        return self._decode(target, self.start(source, mask), mask)[0]
+        mask = None if source_mask is None else source_mask[:, None, None, :]  # (b, 1, 1, s)
+        memory = self.encode(source, mask)  # (b, s, d)
+        hidden = self.dropout(self.positions(self.embedding(target)))  # (b, t, d)
+        for layer in self.decoder:
+            hidden = layer(hidden, memory, mask)
+        return self.output(self.decoder_norm(hidden))  # (b, t, v)
 
-    def start(
-        self, source: Int[Tensor, "b s"], mask: Bool[Tensor, "b 1 1 s"] | None = None
-    ) -> TransformerCache:
+    def start(self, source: Int[Tensor, "b s"]) -> TransformerCache:
         """Read the source and prepare to write: the first call of step-by-step decoding."""
-        annotations = self.encode(source, mask)
+        memory = self.encode(source)
         layers = cast(Sequence[DecoderLayer], self.decoder)
-        return TransformerCache(tuple(layer.start(annotations) for layer in layers), 0)
+        return TransformerCache(tuple(layer.start(memory) for layer in layers), 0)
 
-    def step(
-        self, token: Int[Tensor, " b"], cache: TransformerCache
-    ) -> tuple[Float[Tensor, "b v"], TransformerCache]:
-        """Logits of the letter after `token`, and the cache that remembers `token` too."""
-        logits, cache = self._decode(token[:, None], cache)
-        return logits[:, 0], cache
-
-    def _decode(
-        self,
-        target: Int[Tensor, "b t"],
-        cache: TransformerCache,
-        source_mask: Bool[Tensor, "b 1 1 s"] | None = None,
+    def read_on(
+        self, tokens: Int[Tensor, "b t"], cache: TransformerCache
     ) -> tuple[Float[Tensor, "b t v"], TransformerCache]:
-        hidden = self.dropout(self.positions(self.embedding(target), cache.position))
+        """Logits of the letter after each of `tokens`, which follow what `cache` remembers; and the
+        cache that remembers them too.
+        """
+        hidden = self.dropout(self.positions(self.embedding(tokens), cache.position))  # (b, t, d)
         layers = []
         for layer, layer_cache in zip(self.decoder, cache.layers, strict=True):
-            hidden, layer_cache = layer(hidden, layer_cache, source_mask)
+            hidden, layer_cache = cast(DecoderLayer, layer).step(hidden, layer_cache)
             layers.append(layer_cache)
-        return self.output(self.decoder_norm(hidden)), TransformerCache(
-            tuple(layers), cache.position + target.shape[1]
-        )
-
-    @property
-    def longest_word(self) -> int:
-        """The most letters a word may have: 64, or half of a trained position table, so that a
-        target of twice its length fits.
-        """
-        return (
-            min(64, self.config.max_length // 2)
-            if self.config.positions.startswith("learned")
-            else 64
-        )
+        position = cache.position + tokens.shape[1]
+        return self.output(self.decoder_norm(hidden)), TransformerCache(tuple(layers), position)
 
     def attention_layers(self) -> dict[str, MultiHeadAttention]:
         """Every attention layer by name, such as "decoder.1.cross_attention": what a trace can
@@ -330,20 +323,3 @@ class Transformer(nn.Module):
             for name, module in self.named_modules()
             if isinstance(module, MultiHeadAttention)
         }
-
-    def config_data(self) -> dict[str, Any]:
-        """The config as plain data, with the kind of model, for a checkpoint."""
-        return {"kind": "transformer", **asdict(self.config)}
-
-    def summary(self) -> str:
-        """Parameters, part by part."""
-        return parameter_summary(self, ("embedding", "positions", "encoder", "decoder", "output"))
-
-
-def parameter_summary(model: nn.Module, parts: Sequence[str]) -> str:
-    """A table of the number of parameters in each named part, the rest, and in all."""
-    counts = {part: sum(p.numel() for p in getattr(model, part).parameters()) for part in parts}
-    total = sum(p.numel() for p in model.parameters())
-    counts["norms"] = total - sum(counts.values())
-    rows = [f"{part:<12}{count:>10,}" for part, count in counts.items() if count]
-    return "\n".join([*rows, f"{'in all':<12}{total:>10,}"])

@@ -1,6 +1,4 @@
-import hashlib
 import json
-import os
 
 import pytest
 import torch
@@ -8,11 +6,15 @@ from safetensors.torch import save_file
 
 from nmt.checkpoints import (
     CheckpointError,
+    _digest,
     build_model,
+    fingerprint,
     load_checkpoint,
+    load_state,
     save_checkpoint,
-    write_whole,
+    save_state,
 )
+from nmt.training import TrainingConfig, start_training
 from nmt.transformer import Transformer, TransformerConfig
 
 TINY = {
@@ -34,7 +36,7 @@ def saved(tmp_path):
 
 def test_what_is_saved_is_loaded(saved):
     path, model = saved
-    for name in (path, path.with_suffix(".safetensors"), str(path.with_suffix(".json"))):
+    for name in (path, path.with_suffix(".safetensors"), str(path)):
         checkpoint = load_checkpoint(name)
         assert checkpoint.record == {"name": "tiny", "seed": 3}
         assert checkpoint.model.config == model.config and not checkpoint.model.training
@@ -61,44 +63,49 @@ def test_changed_weights(saved):
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"tiny\.json: belongs to other weights"):
+    with pytest.raises(CheckpointError, match=r"tiny\.safetensors: damaged"):
         load_checkpoint(saved[0])
 
 
-def test_missing_files(saved, tmp_path):
-    with pytest.raises(CheckpointError, match=r"nothing\.safetensors: no such file"):
-        load_checkpoint(tmp_path / "nothing")
-    saved[0].with_suffix(".json").unlink()
-    with pytest.raises(CheckpointError, match=r"tiny\.json: no such file"):
-        load_checkpoint(saved[0])
+def test_a_name_with_dots_is_a_name(saved, tmp_path):
+    save_checkpoint(tmp_path / "rate-0.5", saved[1], {"name": "dots"})
+    assert load_checkpoint(tmp_path / "rate-0.5").record == {"name": "dots"}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"name": "x"}'])
-def test_foreign_record(saved, text):
-    saved[0].with_suffix(".json").write_text(text)
-    with pytest.raises(CheckpointError, match=r"tiny\.json: not the record"):
-        load_checkpoint(saved[0])
+def test_a_fingerprint_names_the_weights_and_not_the_record(saved, tmp_path):
+    path, model = saved
+    save_checkpoint(tmp_path / "other", model, {"name": "another run"})
+    assert fingerprint(path) == fingerprint(tmp_path / "other")
+    with torch.no_grad():
+        model.output.bias[0] += 1e-6
+    save_checkpoint(tmp_path / "other", model, {"name": "another run"})
+    assert fingerprint(path) != fingerprint(tmp_path / "other")
+
+
+def test_missing_files(tmp_path):
+    for name in (tmp_path / "nothing", "nothing", tmp_path / "no folder" / "nothing"):
+        with pytest.raises(CheckpointError, match=r"nothing\.safetensors: no such file"):
+            load_checkpoint(name)
 
 
 def rewrite(saved, metadata=None, **config):
-    """Save the tiny model's weights under another config or other metadata, with a record that
+    """Save the tiny model's weights under another config or other metadata, with the checksum that
     fits.
     """
     path, model = saved
-    metadata = metadata or json.dumps(
-        {"format": "nmt-1", "model": {**model.config_data(), **config}}
-    )
-    save_file(model.state_dict(), path.with_suffix(".safetensors"), {"nmt": metadata})
-    checksum = hashlib.sha256(path.with_suffix(".safetensors").read_bytes()).hexdigest()
-    path.with_suffix(".json").write_text(json.dumps({"weights_sha256": checksum}))
+    tensors = model.state_dict()
+    header = {"format": "nmt-2", "model": {**model.config_data(), **config}, "record": {}}
+    header = json.dumps({**header, "sha256": _digest(tensors)})
+    metadata = header if metadata is None else metadata.replace("SUM", _digest(tensors))
+    save_file(tensors, path.with_suffix(".safetensors"), {"nmt": metadata})
     return path
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"hidden_size": 32}, r"holds \(.*\) for .* asks for"),
-        ({"decoder_layers": 2}, r"holds nothing for decoder\.1"),
+        ({"hidden_size": 32}, r"size mismatch for embedding\.weight.*\[29, 16\].*\[29, 32\]"),
+        ({"decoder_layers": 2}, r"Missing key\(s\).*decoder\.1"),
         ({"kind": "oracle"}, "unknown kind of model 'oracle'"),
         ({"colour": "blue"}, "unknown key 'colour'"),
         ({"dropout": "much"}, "dropout must be of type float"),
@@ -113,12 +120,14 @@ def test_config_that_does_not_fit(saved, change, reason):
 @pytest.mark.parametrize(
     ("metadata", "reason"),
     [
-        ('{"format": "nmt-0"}', "of format 'nmt-0'"),
+        ('{"format": "nmt-1"}', "of format 'nmt-1', while this version reads 'nmt-2'"),
         ('{"something": "else"}', "of format 'unknown'"),
         ("{", "of format 'unknown'"),
         ("3", "of format 'unknown'"),
-        ('{"format": "nmt-1"}', "no usable model config"),
-        ('{"format": "nmt-1", "model": [1]}', "no usable model config"),
+        ('{"format": "nmt-2"}', "damaged"),
+        ('{"format": "nmt-2", "sha256": "SUM"}', "no record of the run"),
+        ('{"format": "nmt-2", "sha256": "SUM", "record": {}}', "no usable model"),
+        ('{"format": "nmt-2", "sha256": "SUM", "record": {}, "model": [1]}', "no usable model"),
     ],
 )
 def test_foreign_file(saved, metadata, reason):
@@ -126,14 +135,10 @@ def test_foreign_file(saved, metadata, reason):
         load_checkpoint(rewrite(saved, metadata))
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_trace(tmp_path, monkeypatch):
-    path = tmp_path / "file"
-    write_whole(path, b"old")
-
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        write_whole(path, b"new")
-    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["file"]
+def test_a_device_is_no_setting_of_a_run(tmp_path):
+    model, config = build_model(TINY), TrainingConfig()
+    save_state(tmp_path / "run.safetensors", start_training(model, config), config)
+    elsewhere = TrainingConfig(device="cpu")
+    load_state(tmp_path / "run.safetensors", elsewhere, model.config_data())
+    with pytest.raises(CheckpointError, match="a run with seed 0, not 1; go on with its settings"):
+        load_state(tmp_path / "run.safetensors", TrainingConfig(seed=1), model.config_data())

@@ -11,6 +11,7 @@ from torch import nn
 from nmt.data import VOCABULARY
 from nmt.decoding import (
     MIN_STEPS,
+    Seq2Seq,
     Translation,
     evaluating,
     greedy_decode,
@@ -35,7 +36,7 @@ class Notes:
         return Notes(self.answers[rows], self.written)
 
 
-class RuleModel(nn.Module):
+class RuleModel(Seq2Seq):
     """A "model" that knows the rule: its logits are one-hot on the right next letter. It notes
     which steps it was asked for.
     """
@@ -69,9 +70,6 @@ class RuleModel(nn.Module):
         self.batch_sizes.append(len(token))
         logits = nn.functional.one_hot(cache.answers[:, cache.written], VOCABULARY.size).double()
         return logits, Notes(cache.answers, cache.written + 1)
-
-    def config_data(self) -> dict[str, str]:
-        return {"kind": "rule"}
 
 
 def random_model(seed: int, scheme: str) -> Transformer:
@@ -234,6 +232,13 @@ def test_what_cannot_be_translated_stays_and_is_reported(piece: str, reason: str
     assert translate(RuleModel(), f"my {piece}, please") == Translation(
         f"ymay {piece}, easeplay", ((piece, reason),)
     )
+
+
+@pytest.mark.parametrize("unseen", ["\u00ad", "\u200b", "\u200d", "\u2060", "\ufeff", "\u200f"])
+def test_what_nobody_sees_inside_a_word_is_left_out(unseen: str) -> None:
+    result = translate(RuleModel(), f"a {unseen}Str{unseen}eet{unseen}! 3{unseen}b {unseen} ")
+    assert result.text == f"away Eetstray! 3{unseen}b {unseen} "
+    assert result.untranslated == ((f"3{unseen}b", "cannot translate '3'"),)
 
 
 def test_long_words_stay() -> None:

@@ -1,5 +1,8 @@
 import io
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -58,11 +61,38 @@ def test_translate_a_text_and_standard_input_line_by_line(capsys, checkpoint, mo
     assert status == 0 and len(lines) == 4 and lines[1] == "" and lines[2] == single.strip("\n")
 
 
+def from_a_shell(*arguments, stdin=b"", encoding="utf-8"):
+    """The command in a process of its own, its streams in bytes."""
+    return subprocess.run(
+        [sys.executable, "-m", "nmt", *arguments],
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        timeout=100,
+    )
+
+
+def test_output_in_an_encoding_without_arrows(checkpoint):
+    done = from_a_shell("evaluate", checkpoint, encoding="cp1252")
+    assert done.returncode == 0 and b" ? " in done.stdout and not done.stderr
+
+
+def test_bytes_that_are_no_text_are_named_by_their_line(checkpoint):
+    done = from_a_shell("translate", checkpoint, "-", stdin=b"\xef\xbb\xbfox\ncaf\xe9\nox\n")
+    assert done.returncode == 2 and done.stdout.count(b"\n") == 1 and b"\xbb" not in done.stdout
+    assert done.stderr.decode() == "nmt: standard input, line 2: not text in utf-8\n"
+
+
+def test_help_says_what_a_word_is(capsys):
+    assert "apostrophe" in run(capsys, "translate", "--help")[1]
+
+
 def test_train_reads_a_config_file_and_flags_win(capsys, tmp_path):
     config = tmp_path / "tiny.toml"
     config.write_text(
         "[model]\nhidden_size = 8\nnum_heads = 1\nencoder_layers = 1\ndecoder_layers = 1\nmlp_size"
-        " = 8\n[training]\nepochs = 7\n"
+        " = 8\n[training]\nepochs = 7\n",
+        encoding="utf-8-sig",  # with a byte-order mark, as Notepad saves it
     )
     status, out, _ = run(
         capsys,

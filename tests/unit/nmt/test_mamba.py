@@ -104,6 +104,21 @@ def test_every_combination_of_choices_trains_a_step() -> None:
             assert unmoved == (set() if a_learned else {"blocks.0.ssm.A_log"}), config
 
 
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("rule", ["mixed", "zoh"])
+def test_half_precision_is_the_same_with_fewer_digits(precision: torch.dtype, rule: str) -> None:
+    model = model_of(replace(SMALL, discretization=rule)).float()
+    words = BATCH.source, BATCH.target
+    exact = model(*words).detach()
+    with torch.autocast("cpu", precision):
+        mixed = model(*words)
+        mixed.float().square().sum().backward()
+    torch.testing.assert_close(mixed.float().detach(), exact, rtol=0.1, atol=0.1)
+    halved = model.to(precision)(*words)
+    assert halved.dtype == precision
+    torch.testing.assert_close(halved.float().detach(), exact, rtol=0.1, atol=0.1)
+
+
 def test_all_scan_methods_and_the_fused_one_agree() -> None:
     reference = model_of(SMALL)(BATCH.source, BATCH.target)
     for method in set(SCAN_METHODS) - set(WRONG):

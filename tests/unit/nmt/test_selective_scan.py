@@ -12,11 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nmt.discretization import diagonal_rule, discretize
+from nmt.discretization import discretize
 from nmt.selective_scan import selective_scan, selective_scan_reference, selective_scan_with_state
-from nmt.selective_scan_by_rule import RULES_WITH_SLOPES
 
-RULES = ("mixed", *RULES_WITH_SLOPES)
 NAMES = ("x", "delta", "A", "B", "C", "D", "initial_state")
 
 
@@ -48,13 +46,11 @@ def reference(
     C: Tensor,
     D: Tensor,
     initial_state: Tensor,
-    rule: str = "mixed",
 ) -> tuple[Tensor, Tensor]:
-    A_bar, B_bar = discretize(rule, delta, A, B)
+    A_bar, B_bar = discretize("mixed", delta, A, B)
     return selective_scan_reference(x, A_bar, B_bar, C, D, initial_state)
 
 
-@pytest.mark.parametrize("rule", RULES)
 @settings(max_examples=30, deadline=None)
 @given(
     b=st.integers(1, 3),
@@ -64,7 +60,7 @@ def reference(
     seed=st.integers(0, 999),
 )
 def test_values_and_gradients_equal_those_of_the_plain_loop(
-    rule: str, b: int, length: int, e: int, n: int, seed: int
+    b: int, length: int, e: int, n: int, seed: int
 ) -> None:
     inputs = random_inputs(b, length, e, n, seed=seed)
     weights = random_inputs(
@@ -72,7 +68,7 @@ def test_values_and_gradients_equal_those_of_the_plain_loop(
     )  # random directions in which both results are differentiated
     gradients = []
     for function in (selective_scan_with_state, reference):
-        y, last_state = function(**inputs, rule=rule)
+        y, last_state = function(**inputs)
         loss = (y * weights["x"]).sum() + (last_state * weights["initial_state"]).sum()
         gradients.append((y, last_state, *torch.autograd.grad(loss, list(inputs.values()))))
     for name, ours, theirs in zip(("y", "last_state", *NAMES), *gradients, strict=True):
@@ -81,56 +77,19 @@ def test_values_and_gradients_equal_those_of_the_plain_loop(
         )
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_gradient_agrees_with_finite_differences(rule: str) -> None:
+def test_gradient_agrees_with_finite_differences() -> None:
     inputs = random_inputs(2, 4, 3, 2)
-    assert torch.autograd.gradcheck(
-        lambda *tensors: selective_scan_with_state(*tensors, rule=rule), tuple(inputs.values())
-    )
+    assert torch.autograd.gradcheck(selective_scan_with_state, tuple(inputs.values()))
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("rule", sorted(RULES_WITH_SLOPES))
-def test_slopes_of_the_rules_are_their_derivatives_from_tiny_to_huge_steps(
-    rule: str, dtype: torch.dtype
-) -> None:
-    """Held against autograd in float64, which takes φ₁'s derivative from `nmt.discretization`."""
-    z = -torch.logspace(-12, 3, 200, dtype=dtype)
-    wide = z.double().requires_grad_()
-    factors, slopes = RULES_WITH_SLOPES[rule]
-    decay, gain = factors(z)
-    tolerance = (
-        {"rtol": 1e-6, "atol": 1e-6} if dtype == torch.float32 else {"rtol": 1e-11, "atol": 1e-12}
-    )
-    named = diagonal_rule(rule)
-    for found, slope, function in zip((decay, gain), slopes(z, decay, gain), named, strict=True):
-        exact = function(wide)
-        torch.testing.assert_close(found.double(), exact, **tolerance)
-        torch.testing.assert_close(
-            slope.double(), torch.autograd.grad(exact.sum() + 0 * wide.sum(), wide)[0], **tolerance
-        )
-
-
-def test_a_step_of_no_length_changes_nothing_under_any_rule() -> None:
+def test_a_step_of_no_length_changes_nothing() -> None:
     inputs = random_inputs(2, 4, 3, 2) | {
         "delta": torch.zeros(2, 4, 3, dtype=torch.float64, requires_grad=True)
     }
-    for rule in RULES:
-        y, last_state = selective_scan_with_state(**inputs, rule=rule)
-        torch.testing.assert_close(last_state, inputs["initial_state"])
-        assert all(
-            gradient.isfinite().all()
-            for gradient in torch.autograd.grad(y.sum(), list(inputs.values()))
-        )
-
-
-@pytest.mark.usefixtures("without_type_checks")
-def test_unknown_rules_and_growing_states_are_refused() -> None:
-    inputs = random_inputs(2, 4, 3, 2)
-    with pytest.raises(ValueError, match="no scan for the rule 'euler'"):
-        selective_scan_with_state(**inputs, rule="euler")
-    with pytest.raises(ValueError, match="all of it below 0"):
-        selective_scan_with_state(**(inputs | {"A": -inputs["A"]}), rule="zoh")
+    y, last_state = selective_scan_with_state(**inputs)
+    torch.testing.assert_close(last_state, inputs["initial_state"])
+    gradients = torch.autograd.grad(y.sum(), list(inputs.values()))
+    assert all(gradient.isfinite().all() for gradient in gradients)
 
 
 def test_one_channel_by_hand() -> None:

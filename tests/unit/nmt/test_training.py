@@ -8,7 +8,17 @@ from nmt.batches import LengthBuckets
 from nmt.data import load_pairs
 from nmt.decoding import greedy_decode
 from nmt.evaluation import measure
-from nmt.training import TrainingConfig, learning_rate, start_training, train, train_epoch
+from nmt.mamba import Mamba, MambaConfig
+from nmt.training import (
+    TrainingConfig,
+    _to_device,
+    choose_device,
+    learning_rate,
+    start_training,
+    token_loss,
+    train,
+    train_epoch,
+)
 from nmt.transformer import Transformer, TransformerConfig
 
 TINY = TransformerConfig(
@@ -154,13 +164,78 @@ def test_words_of_both_splits_are_needed(pairs):
             )
 
 
-def test_an_interrupt_ends_the_run_quietly(pairs):
+def test_an_interrupt_ends_the_run_quietly_and_the_state_says_so(pairs):
     def stop(state):
         if len(state.progress.epochs) == 2:
             raise KeyboardInterrupt
 
-    state = train(fresh(), TrainingConfig(epochs=9), pairs=pairs, on_epoch=stop)
-    assert len(state.progress.epochs) == 2
+    model, config = fresh(), TrainingConfig(epochs=3)
+    state = train(model, config, pairs=pairs, on_epoch=stop)
+    assert len(state.progress.epochs) == 2 and state.interrupted
+    state = train(model, config, pairs=pairs, state=state)
+    assert len(state.progress.epochs) == 3 and not state.interrupted
+
+
+def test_whoever_is_called_after_an_epoch_may_end_the_run(pairs):
+    state = train(fresh(), TrainingConfig(epochs=9), pairs=pairs, on_epoch=lambda state: True)
+    assert len(state.progress.epochs) == 1 and not state.interrupted
+
+
+def test_training_leaves_the_allocator_of_the_process_alone(pairs, monkeypatch):
+    def never():
+        raise AssertionError("only a command may decide this for its process")
+
+    monkeypatch.setattr("nmt.allocator.keep_freed_memory", never)
+    train(fresh(), TrainingConfig(epochs=1), pairs=pairs)
+
+
+# The meta device stands for a second one: it computes nothing, and refuses to meet the CPU.
+
+
+def test_auto_is_the_cpu():
+    assert choose_device() == torch.device("cpu") and choose_device("meta").type == "meta"
+
+
+def test_a_batch_goes_to_where_the_model_is(pairs):
+    model = Mamba(MambaConfig(hidden_size=8, num_layers=1)).to("meta")
+    batch = next(LengthBuckets(pairs, 4).epoch(0))
+    assert model.device.type == "meta" and batch.source.device.type == "cpu"
+    assert token_loss(model, batch).device.type == "meta"
+
+
+@pytest.fixture
+def without_fused(monkeypatch):
+    """AdamW's fused form, which there is no meta device for, replaced by the plain one."""
+
+    class Plain(torch.optim.AdamW):
+        def __init__(self, groups, lr, fused):
+            super().__init__(groups, lr=lr)
+
+    monkeypatch.setattr(torch.optim, "AdamW", Plain)
+
+
+def devices_of(state):
+    groups, moments = state.optimizer.param_groups, state.optimizer.state.values()
+    tensors = [p for group in groups for p in group["params"]]
+    tensors += [m for each in moments for name, m in each.items() if name != "step"]
+    return {tensor.device.type for tensor in tensors}
+
+
+@pytest.mark.usefixtures("without_fused")
+def test_the_optimiser_is_made_where_the_model_will_be():
+    state = start_training(fresh(), TrainingConfig(device="meta"))
+    assert state.model.device.type == "meta" and devices_of(state) == {"meta"}
+
+
+@pytest.mark.usefixtures("without_fused")
+def test_a_run_can_go_on_on_another_device(pairs):
+    state = train(fresh(), TrainingConfig(epochs=1), pairs=pairs)
+    assert len(state.optimizer.state) > 10 and devices_of(state) == {"cpu"}
+    _to_device(state, TrainingConfig(device="meta"))
+    assert state.model.device.type == "meta" and devices_of(state) == {"meta"}
+    assert {id(p) for group in state.optimizer.param_groups for p in group["params"]} == {
+        id(p) for p in state.model.parameters()
+    }
 
 
 def test_a_diverging_run_says_what_to_do(pairs):

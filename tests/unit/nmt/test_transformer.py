@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from nmt.decoding import greedy_decode
+from nmt.interventions import replace_vectors
 from nmt.positions import SCHEMES
-from nmt.transformer import MLP, Transformer, TransformerConfig, parameter_summary
+from nmt.transformer import MLP, Transformer, TransformerConfig
 
 
 def small_model(seed: int = 0, **changes) -> Transformer:
@@ -65,6 +67,37 @@ def test_step_by_step_is_the_parallel_forward(
             torch.stack(steps, dim=1), model(source, target), rtol=0, atol=1e-9
         )
     assert cache.position == length
+
+
+def test_several_letters_may_follow_a_cache() -> None:
+    model, (source, target) = small_model(), random_words(2, 5, 6)
+    with torch.inference_mode():
+        first, cache = model.read_on(target[:, :2], model.start(source))
+        second, cache = model.read_on(target[:, 2:], cache)
+        expected = model(source, target)
+    torch.testing.assert_close(torch.cat((first, second), dim=1), expected, rtol=0, atol=1e-9)
+    assert cache.position == 6
+
+
+def test_an_outside_vector_reaches_a_decoder_layer_in_forward_and_in_steps() -> None:
+    model = small_model()
+    words = ["street", "ox"]
+    with replace_vectors(model, {"decoder.0": lambda vectors: 3 - vectors}):
+        changed = [greedy_decode(model, words, use_cache=cached) for cached in (True, False)]
+    assert changed[0] == changed[1] != greedy_decode(model, words)
+    assert "step" not in vars(model.decoder[0])
+
+
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("scheme", ["rotary", "learned"])
+def test_half_precision_is_the_same_with_fewer_digits(precision: torch.dtype, scheme: str) -> None:
+    model, words = small_model(positions=scheme).float(), random_words(2, 5, 4)
+    exact = model(*words).detach()
+    with torch.autocast("cpu", precision):
+        torch.testing.assert_close(model(*words).float().detach(), exact, rtol=0.1, atol=0.1)
+    halved = model.to(precision)(*words)
+    assert halved.dtype == precision
+    torch.testing.assert_close(halved.float().detach(), exact, rtol=0.1, atol=0.1)
 
 
 @given(st.sampled_from(SCHEMES), st.integers(0, 5))
@@ -191,20 +224,6 @@ def test_summary_adds_up() -> None:
     assert counts["output"] == 29 * 8 + 29
     assert counts["norms"] == 2 * 2 * 8  # the two that stand outside the layers
     assert "positions" not in small_model(positions="rotary").summary()
-
-
-def test_summary_of_any_model() -> None:
-    model = nn.ModuleDict({"first": nn.Linear(10, 100), "norm": nn.LayerNorm(100)})
-    model.first = model["first"]
-    assert parameter_summary(model, ("first",)).split() == [
-        "first",
-        "1,100",
-        "norms",
-        "200",
-        "in",
-        "all",
-        "1,300",
-    ]
 
 
 def test_config_is_plain_data() -> None:
