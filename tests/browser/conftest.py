@@ -7,19 +7,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from lab import ROOT, Server, copy_course, jupyterlab
+from lab import NAMES, Server, copy_course, jupyterlab
 from playwright.sync_api import BrowserContext
-from reader import browser
+from reader import browser, end_kernels
 
-NAMES = [
-    path.stem
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb"), key=lambda path: -path.stat().st_size)
-]  # longest first
-KERNEL = {
-    "name": "python3",
-    "display_name": "Python 3 (ipykernel)",
-    "language": "python",
-}  # else JupyterLab asks
+# Without it JupyterLab asks.
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,6 +33,19 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     copy_course(folder, NAMES)
     with jupyterlab(folder) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that fails on the way leaves no page and no kernel to the next."""
+    shared = [request.getfixturevalue(n) for n in ("context", "lab") if n in request.fixturenames]
+    yield
+    for one in shared:
+        if isinstance(one, Server):
+            end_kernels(one)
+        else:
+            for page in one.pages:
+                page.close()
 
 
 @pytest.fixture

@@ -20,16 +20,17 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+NAMES = [  # the largest first: they take longest
+    path.stem
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb"), key=lambda path: -path.stat().st_size)
+]
 SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     # Every cell is in the page, so that it can be looked at.
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none", "scrollPastEnd": False},
 }
-
-
-_OPENER = urllib.request.build_opener(
-    urllib.request.ProxyHandler({})
-)  # this machine is asked directly, whatever the environment says
+# This machine is asked directly, whatever the environment says of proxies.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Server:
     port: int
     token: str
     root: Path
+    process: int = 0
 
     def url(self, notebook: str) -> str:
         """The address of one notebook, alone on its page."""
@@ -116,6 +118,7 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
             command, env=environment, stdout=stream, stderr=subprocess.STDOUT, cwd=folder
         )
         try:
+            server.process = process.pid
             _wait_until_served(server, process, log)
             yield server
         finally:

@@ -151,6 +151,11 @@ def save_and_leave(page: Page, server: Server) -> None:
 def leave(page: Page, server: Server) -> None:
     """Close the page and end all kernels, as a reader does who goes on another day."""
     page.close()
+    end_kernels(server)
+
+
+def end_kernels(server: Server) -> None:
+    """End whatever runs on the server."""
     for session in json.load(server.ask("sessions")):
         server.ask(f"sessions/{session['id']}", "DELETE").close()
 

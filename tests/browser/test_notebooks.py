@@ -7,8 +7,8 @@ lists all that is wrong.
 
 import checks
 import pytest
-from conftest import NAMES
 from keyboard import Operated, misspell
+from lab import NAMES
 from reader import leave, open_notebook, run_all, save_and_leave, set_theme, theme
 
 pytestmark = pytest.mark.browser

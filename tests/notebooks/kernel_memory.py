@@ -13,13 +13,8 @@ import argparse
 import json
 import os
 import platform
-import secrets
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,11 +22,16 @@ import nbformat
 from nbformat.v4 import new_code_cell
 from refresh import NOTEBOOKS, BrokenNotebook, execute
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "browser"))
+
+from lab import NAMES, copy_course, jupyterlab  # noqa: E402
+
 RECORD = NOTEBOOKS.parent / "assets" / "results" / "memory.json"
 PACKAGES = ("torch", "numpy", "matplotlib", "ipykernel", "jupyterlab")
-PEAK = """
+PEAK = r"""
 import re as _re, time as _time
-print(round(_time.process_time()), _re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1])
+_status = open("/proc/self/status").read()
+print(round(_time.process_time()), _re.search(r"VmHWM:\s*(\d+) kB", _status)[1])
 """
 
 
@@ -53,52 +53,13 @@ def kernel(path: Path) -> dict[str, int]:
     return {"peak_mib": round(peak / 1024), "processor_seconds": seconds}
 
 
-def server(path: Path) -> int:
+def server(name: str) -> int:
     """The server's peak in MiB after it started, and handed out one notebook."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    token = secrets.token_hex(16)
-    with tempfile.TemporaryDirectory() as home:
-        command = [
-            sys.executable,
-            "-m",
-            "jupyterlab",
-            "--no-browser",
-            "--ip=127.0.0.1",
-            f"--port={port}",
-            "--allow-root",
-        ]
-        command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={path.parent}"]
-        folders = {
-            f"JUPYTER_{name}_DIR": f"{home}/{name}" for name in ("CONFIG", "DATA", "RUNTIME")
-        } | {"JUPYTERLAB_WORKSPACES_DIR": home}
-        process = subprocess.Popen(
-            command, env=os.environ | folders, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            for address in ("status", f"contents/{path.name}?content=1"):
-                _wait_for(
-                    opener,
-                    f"http://127.0.0.1:{port}/api/{address}{'&' if '?' in address else '?'}token={token}",
-                )
-            return round(peak_of(process.pid) / 1024)
-        finally:
-            process.terminate()
-            process.wait(timeout=60)
-
-
-def _wait_for(opener: urllib.request.OpenerDirector, url: str, seconds: float = 900) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            opener.open(url, timeout=60).read()
-            return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
+    with tempfile.TemporaryDirectory(prefix="course-") as folder:
+        copy_course(Path(folder), [name])
+        with jupyterlab(Path(folder)) as running:
+            running.ask(f"contents/notebooks/{name}.ipynb?content=1").read()
+            return round(peak_of(running.process) / 1024)
 
 
 def main() -> int:
@@ -133,7 +94,7 @@ def main() -> int:
                 return 1
             print(path.stem, record["notebooks"][path.stem], flush=True)
     record["notebooks"] = dict(sorted(record["notebooks"].items()))
-    record["server_mib"] = server(max(paths, key=lambda path: path.stat().st_size))
+    record["server_mib"] = server(NAMES[0])
     record["machine"] = (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, Python"
         f" {platform.python_version()}"
