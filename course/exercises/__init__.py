@@ -17,6 +17,7 @@ from course.checking.exercise import Case, Exercise
 from course.checking.verdict import Verdict
 from course.exercises.catalogue import exercises, find
 from course.exercises.guesses import guess, reveal
+from course.exercises.mine import mine_or_course
 from course.exercises.solutions import show_solution
 from course.exercises.stub import check, exercise, judge
 
@@ -30,6 +31,7 @@ __all__ = [
     "find",
     "guess",
     "judge",
+    "mine_or_course",
     "reveal",
     "show_solution",
 ]

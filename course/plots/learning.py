@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -14,6 +15,8 @@ from torch import Tensor
 
 from course.plots.attention import draw_attention, draw_truth
 from course.plots.style import (
+    DIVERGING,
+    INK,
     MODEL,
     NEUTRAL,
     SERIES,
@@ -71,6 +74,8 @@ def plot_learned_attention(
         inside[title] = draw_truth(axis, weights, truth)
         axis.set_title(f"{title}\n{inside[title]:.0%} in the frames")
         axis.label_outer()
+        for label in axis.get_xticklabels():
+            label.set_rotation(90 if len(label.get_text()) > 1 else 0)  # <EOS> beside a letter
     told = ", ".join(f"{title} {share:.0%}" for title, share in inside.items())
     alt = (
         f"{len(maps)} heat maps of attention weights, {len(queries)} queries by {len(keys)} keys,"
@@ -81,6 +86,69 @@ def plot_learned_attention(
         figure,
         alt=alt,
         reading=reading or f"The weight on the right letters goes from {first:.0%} to {last:.0%}.",
+    )
+
+
+def plot_projections(
+    vector: Float[Tensor, " d"], maps: Mapping[str, Tensor], letter: str
+) -> Picture:
+    """One letter's vector x times each of several maps W: a row of the figure for each.
+
+    Args:
+        vector: x, with d coordinates.
+        maps: the name of a result, such as "query" → its map W, (d, k).
+        letter: whose vector it is.
+
+    Raises:
+        ValueError: if there is no map, or one does not fit the vector.
+    """
+    if not maps:
+        raise ValueError("there is no map to draw; give at least one")
+    for name, matrix in maps.items():
+        if matrix.ndim != 2 or len(matrix) != len(vector):
+            raise ValueError(
+                f"the map to {name!r} is {tuple(matrix.shape)}; it needs {len(vector)} rows"
+            )
+    results = {name: vector @ matrix for name, matrix in maps.items()}
+    d, k = max(len(vector), 2), max(matrix.shape[1] for matrix in maps.values())
+    shown = [vector, *maps.values(), *results.values()]
+    limit = max(table.abs().max().item() for table in shown)
+    figure, axes = new_figure(
+        8.5, 0.4 + 1.6 * len(maps), len(maps), 3, squeeze=False, width_ratios=[d, k, k]
+    )
+    for row, (name, matrix) in zip(axes, maps.items()):
+        size = f"{matrix.shape[0]} × {matrix.shape[1]}"
+        headed = (f"x of “{letter}” ({len(vector)})", f"· W for the {name} ({size})", f"= {name}")
+        for axis, table, title in zip(row, (vector[None], matrix, results[name][None]), headed):
+            axis.imshow(
+                table.detach().numpy(), cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto"
+            )
+            axis.set_title(title)
+            axis.set_xticks([])
+            axis.set_yticks([])
+            for (place, column), number in np.ndenumerate(table.detach().numpy()):
+                dark = abs(number) > 0.6 * limit
+                axis.text(
+                    column,
+                    place,
+                    f"{number:.1f}",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="white" if dark else INK,
+                )
+    reading = (
+        f"One vector of {len(vector)} numbers, {len(maps)} maps, {len(maps)} results:"
+        f" {', '.join(maps)}."
+    )
+    told = "; ".join(
+        f"{name} {' '.join(f'{number:.1f}' for number in result.tolist())}"
+        for name, result in results.items()
+    )
+    return finish(
+        figure,
+        alt=f"Rows of heat maps: the vector of {letter!r} times a map gives a result. {told}.",
+        reading=reading,
     )
 
 

@@ -3,7 +3,12 @@
 import pytest
 import torch
 
-from course.plots.learning import plot_gradient_sums, plot_learned_attention, plot_over_each_other
+from course.plots.learning import (
+    plot_gradient_sums,
+    plot_learned_attention,
+    plot_over_each_other,
+    plot_projections,
+)
 
 BEFORE = torch.tensor([[0.5, 0.25, 0.25], [0.5, 0.25, 0.25]])
 AFTER = torch.tensor([[0.0, 1.0, 0.0], [0.75, 0.25, 0.0]])
@@ -48,3 +53,15 @@ def test_runs_over_each_other_say_where_each_ended():
     assert "whole 0.33, without mask 1" in picture.alt and "later" not in picture.alt
     with pytest.raises(ValueError, match="no epoch"):
         plot_over_each_other({"whole": []})
+
+
+def test_projections_say_what_comes_out():
+    picture = plot_projections(
+        torch.tensor([1.0, -1.0]), {"query": torch.eye(2), "key": 2 * torch.eye(2)}, "e"
+    )
+    assert picture.reading == "One vector of 2 numbers, 2 maps, 2 results: query, key."
+    assert "query 1.0 -1.0; key 2.0 -2.0" in picture.alt and "<svg" in picture.svg
+    with pytest.raises(ValueError, match="at least one"):
+        plot_projections(torch.ones(2), {}, "e")
+    with pytest.raises(ValueError, match="it needs 2 rows"):
+        plot_projections(torch.ones(2), {"query": torch.ones(3, 2)}, "e")
