@@ -94,14 +94,15 @@ class Assembled(Transformer):
         self._refuse(source_mask)
         return self._write(self.encode(source), target)
 
-    def start(self, source: Int[Tensor, "b s"], mask: Any = None) -> Any:
+    def start(self, source: Int[Tensor, "b s"]) -> Any:
         """Read the source; nothing is written yet."""
-        return Written(self.encode(source, mask), source[:, :0])
+        return Written(self.encode(source), source[:, :0])
 
-    def step(self, token: Int[Tensor, " b"], cache: Any) -> tuple[Float[Tensor, "b v"], Any]:
-        """Logits of the letter after `token`, from all letters so far."""
-        target = torch.cat((cache.target, token[:, None]), dim=1)
-        return self._write(cache.notes, target)[:, -1], replace(cache, target=target)
+    def read_on(self, tokens: Int[Tensor, "b t"], cache: Any) -> tuple[Float[Tensor, "b t v"], Any]:
+        """Logits of the letter after each of `tokens`, from all letters so far."""
+        target = torch.cat((cache.target, tokens), dim=1)
+        logits = self._write(cache.notes, target)[:, -tokens.shape[1] :]
+        return logits, replace(cache, target=target)
 
     def _write(
         self, notes: Float[Tensor, "b s d"], target: Int[Tensor, "b t"]
