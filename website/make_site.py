@@ -47,7 +47,7 @@ class Step:
 
 
 def addresses(root: Path) -> dict[str, str]:
-    """Each file of the repository that has a page, with its address: README.md is the first page."""
+    """Each file of the repository that has a page, with its address; README.md is the first."""
     files = [
         *sorted(root.glob("notebooks/*.ipynb")),
         *sorted(root.glob("*.md")),
@@ -119,9 +119,18 @@ class Site:
         )
         menu = [self._step(name, address, label) for name, label in self._menu()]
         text = self.template.render(
-            title=title, body=body, sections=sections, source=source, before=before, after=after, menu=menu, wide=wide,
-            here=relative(address, address), math='class="math"' in body, base=lambda name: relative(name, address),
-        )  # fmt: skip
+            title=title,
+            body=body,
+            sections=sections,
+            source=source,
+            before=before,
+            after=after,
+            menu=menu,
+            wide=wide,
+            here=relative(address, address),
+            math='class="math"' in body,
+            base=lambda name: relative(name, address),
+        )
         self.write(address, text.encode())
 
     def _menu(self) -> list[tuple[str, str]]:

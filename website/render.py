@@ -32,7 +32,7 @@ LINKED = re.compile(r'(<(?:img|a)\b[^>]*?\b(?:src|href)=")([^"]+)(")')
 
 
 class Renderer(IPythonRenderer):
-    """Markdown of one file of the repository (`source`). It collects `headings`: (level, id, HTML)."""
+    """Markdown of one file (`source`). It collects `headings`: (level, id, HTML)."""
 
     def __init__(self, links: Links, source: str) -> None:
         super().__init__(escape=False)

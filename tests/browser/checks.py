@@ -67,7 +67,7 @@ def after_running(page: Page, seen: Seen) -> list[str]:
 
 
 def quiet(page: Page, seen: Seen, *, reopened: bool = False) -> list[str]:
-    """Nothing was asked of another machine, nothing stands on the console, and no callback raised."""
+    """No other machine was asked, nothing stands on the console, and no callback raised."""
     lost = (
         expected(page).widgets if reopened else 0
     )  # saved widgets are gone with their kernel, and JupyterLab says so
@@ -139,7 +139,7 @@ def pictures_shown(page: Page, least: int) -> list[str]:
 
 
 def frames_drawn(page: Page, count: int) -> list[str]:
-    """Each attention view is a frame in which lines are drawn, on white, and that fits its height."""
+    """Each attention view is a frame in which lines are drawn, and that fits its height."""
     frames = page.locator(f"{OUTPUT} iframe")
     if not _wait_for_count(frames, count, at_least=True):
         return [f"{frames.count()} of {count} attention views are frames on the page"]

@@ -128,7 +128,7 @@ def run_all(page: Page) -> None:
 
 
 def settle(page: Page) -> None:
-    """Wait until the kernel has answered every change of a widget, and the page shows the answers."""
+    """Wait until the kernel has answered every change of a widget, and the page shows it."""
     page.evaluate("() => probe.settle()")
 
 
@@ -163,8 +163,9 @@ def end_kernels(server: Server) -> None:
 def outputs(page: Page) -> list[dict[str, Any]]:
     """All outputs of all cells as the page holds them, each with its cell's number."""
     found = page.evaluate(
-        """() => [...window.jupyterapp.shell.currentWidget.content.model.cells].flatMap((cell, number) =>
-                 (cell.sharedModel.toJSON().outputs ?? []).map(output => ({cell: number, ...output})))"""
+        """() => [...jupyterapp.shell.currentWidget.content.model.cells].flatMap(
+            (cell, number) => (cell.sharedModel.toJSON().outputs ?? []).map(
+                output => ({cell: number, ...output})))"""
     )
     return list(found)
 

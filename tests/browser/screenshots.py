@@ -48,7 +48,8 @@ def photograph(page: Page, explorer: Locator) -> bytes:
     """
     explorer.evaluate(
         """(e, [narrowest, margin]) => {
-            const widths = [...e.querySelectorAll("figure > :is(img, svg, iframe)")].map(part => part.getBoundingClientRect().width)
+            const parts = [...e.querySelectorAll("figure > :is(img, svg, iframe)")]
+            const widths = parts.map(part => part.getBoundingClientRect().width)
             e.style.boxSizing = "content-box"
             e.style.width = `${Math.max(narrowest, ...widths)}px`
             e.style.padding = `${margin}px`

@@ -10,30 +10,35 @@ from reader import leave, open_notebook, run_all, set_theme, settle
 pytestmark = pytest.mark.browser
 
 BROKEN = r"""
-%% A formula without its end: $\frac{1$, and a picture of another machine: ![somewhere](http://example.invalid/prose.png)
+%% A formula without its end: $\frac{1$, and a picture of another machine:
+![somewhere](http://example.invalid/prose.png)
 ---
 %% A wrong formula: $a \right)$
 ---
 from IPython.display import HTML, display
 from ipywidgets import BoundedIntText, Checkbox, Dropdown, IntSlider, Text
 from course.widgets.common import explorer
-dot = ('<img alt="a dot" src="data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"'
-       ' width="20" height="20">')
+dot = ('<img alt="a dot" width="20" height="20" src="data:image/gif;base64,'
+       'R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7">')
 ---
 def draw(word, dead, number, kind):
     if number > 3:
         raise KeyError(number)
     return f'<figure>{dot}</figure><p>{word[:9]} {number} {kind}</p>'
 explorer({"word": Text("and", description="Word"), "dead": Checkbox(description="Dead"),
-          "number": BoundedIntText(3, max=9, description="Number"), "kind": Dropdown(options=["a", "b"], description="Kind")}, draw)
+          "number": BoundedIntText(3, max=9, description="Number"),
+          "kind": Dropdown(options=["a", "b"], description="Kind")}, draw)
 ---
 angry = BoundedIntText(0, description="Angry")
 angry.observe(lambda change: 1 / 0, names="value")
-explorer({"angry": angry, "slider": IntSlider(description="Slider")}, lambda angry, slider: f"{angry} {slider} and no picture")
+explorer({"angry": angry, "slider": IntSlider(description="Slider")},
+         lambda angry, slider: f"{angry} {slider} and no picture")
 ---
-HTML('<div><iframe sandbox="allow-scripts" srcdoc="<svg></svg><script>requirejs([])</script>"></iframe></div>')
+HTML('<div><iframe sandbox="allow-scripts" '
+     'srcdoc="<svg></svg><script>requirejs([])</script>"></iframe></div>')
 ---
-HTML('<img src="http://example.invalid/output.png"><p style="color:#ddd">too light</p><p style="color:#333">too dark</p>')
+HTML('<img src="http://example.invalid/output.png">'
+     '<p style="color:#ddd">too light</p><p style="color:#333">too dark</p>')
 ---
 raise RuntimeError("in a cell")
 ---

@@ -30,7 +30,9 @@ def programs(tmp_path, monkeypatch):
 
 def apt_that_installs(folder: Path) -> str:
     return f"""echo "$@" >> {folder}/said
-case "$*" in *install*) printf '#!/bin/sh\\necho Chromium 1\\n' > {folder}/chromium; /bin/chmod +x {folder}/chromium;; esac"""
+case "$*" in *install*)
+printf '#!/bin/sh\\necho Chromium 1\\n' > {folder}/chromium
+/bin/chmod +x {folder}/chromium;; esac"""
 
 
 def test_takes_the_browser_that_is_there(programs, capsys):

@@ -31,43 +31,51 @@ BROKEN = r"""() => {
     const visible = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (visible.nextNode()) {
         const node = visible.currentNode;
-        if (node.parentElement.closest('.katex, pre, code, script, style, iframe, .highlight')) continue;
-        if (/\$|\\[a-zA-Z]{2,}/.test(node.data)) complaints.push('raw formula: ' + node.data.trim().slice(0, 60));
+        const other = '.katex, pre, code, script, style, iframe, .highlight';
+        if (node.parentElement.closest(other)) continue;
+        if (/\$|\\[a-zA-Z]{2,}/.test(node.data))
+            complaints.push('raw formula: ' + node.data.trim().slice(0, 60));
     }
     for (const place of document.querySelectorAll('.math'))
-        if (place.querySelectorAll('.katex').length !== 1 || place.querySelector('.katex-error') ||
-            place.offsetWidth === 0 && !place.closest('details'))
+        if (place.querySelectorAll('.katex').length !== 1 || place.querySelector('.katex-error')
+            || place.offsetWidth === 0 && !place.closest('details'))
             complaints.push('not typeset: ' + place.textContent.slice(0, 60));
     for (const image of document.images)
-        if (!image.complete || !image.naturalWidth || !image.alt.trim()) complaints.push('picture: ' + image.src.slice(-60));
-    if (document.documentElement.lang !== 'en' || !document.title.trim()) complaints.push('no title or language');
+        if (!image.complete || !image.naturalWidth || !image.alt.trim())
+            complaints.push('picture: ' + image.src.slice(-60));
+    if (document.documentElement.lang !== 'en' || !document.title.trim())
+        complaints.push('no title or language');
     if (document.querySelectorAll('h1').length !== 1) complaints.push('not one main heading');
     return complaints }"""
 # The contrast of each visible text with the nearest opaque colour behind it, by WCAG 2.2; those
 # below 4.5.
 FAINT = """() => {
     const parse = colour => colour.match(/[\\d.]+/g).map(Number);
-    const light = ([r, g, b]) => [r, g, b].map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    const linear = v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    const light = ([r, g, b]) => [r, g, b].map(linear)
         .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
     const behind = element => { for (let e = element; e; e = e.parentElement) {
-        const colour = parse(getComputedStyle(e).backgroundColor); if (colour.length < 4 || colour[3] === 1) return colour }
+        const colour = parse(getComputedStyle(e).backgroundColor);
+        if (colour.length < 4 || colour[3] === 1) return colour }
         return parse(getComputedStyle(document.body).backgroundColor) };
     const found = new Set(), kinds = new Set();
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     let seen = 0;
     while (texts.nextNode()) {
         const element = texts.currentNode.parentElement;
-        if (!texts.currentNode.data.trim() || element.closest('script, style, iframe, .katex-mathml')) continue;
+        if (!texts.currentNode.data.trim()) continue;
+        if (element.closest('script, style, iframe, .katex-mathml')) continue;
         seen += 1;
         const parent = element.parentElement;  // equal marks in equal places have equal colours
-        const kind = [element.tagName, element.className, parent.tagName, parent.className, element.closest('a, pre')?.className,
-            element.getAttribute('style')].join();
+        const kind = [element.tagName, element.className, parent.tagName, parent.className,
+            element.closest('a, pre')?.className, element.getAttribute('style')].join();
         if (kinds.has(kind)) continue;
         kinds.add(kind);
         const [a, b] = [light(parse(getComputedStyle(element).color)), light(behind(element))];
         const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
         const words = texts.currentNode.data.trim().slice(0, 30);
-        if (ratio < 4.5) found.add(`${ratio.toFixed(1)}: ${element.tagName}.${element.className} ${words}`);
+        const place = `${element.tagName}.${element.className}`;
+        if (ratio < 4.5) found.add(`${ratio.toFixed(1)}: ${place} ${words}`);
     }
     return seen ? [...found] : ['no text at all'] }"""
 
@@ -234,7 +242,8 @@ def test_the_guards_see_what_is_wrong(context: BrowserContext, site: Path) -> No
     page.evaluate(
         """() => { const main = document.querySelector('main');
         main.insertAdjacentHTML('beforeend',
-            '<p style="color:#999">faint $x$</p><img src="none.png"><div class="math">\\\\frac</div>') }"""
+            '<p style="color:#999">faint $x$</p><img src="none.png">' +
+            '<div class="math">\\\\frac</div>') }"""
     )
     complaints = " ".join(page.evaluate(BROKEN))
     assert all(word in complaints for word in ("raw formula", "picture: ", "not typeset"))

@@ -40,8 +40,10 @@ ANSWERS = {  # exercise: what is typed in place of the dots, and what the check 
 }
 FIND = """name => [...jupyterapp.shell.currentWidget.content.model.cells]
     .findIndex(cell => cell.sharedModel.getSource().includes(`@exercise("${name}")`))"""
-SAID = """number => (jupyterapp.shell.currentWidget.content.model.cells.get(number).sharedModel.toJSON().outputs ?? [])
-    .map(output => [output.data?.['text/plain'] ?? output.text ?? output.evalue ?? ''].flat().join('')).join('\\n')"""
+SAID = """number => (jupyterapp.shell.currentWidget.content.model.cells.get(number)
+        .sharedModel.toJSON().outputs ?? [])
+    .map(output => output.data?.['text/plain'] ?? output.text ?? output.evalue ?? '')
+    .map(text => [text].flat().join('')).join('\\n')"""
 
 
 def answer(page: Page, number: int, body: str, before: str) -> str:

@@ -63,7 +63,7 @@ def server(name: str) -> int:
 
 
 def main() -> int:
-    """Measure the named notebooks, or all, and write the record; 1 where a notebook does not run."""
+    """Measure the named notebooks, or all, and write the record; 1 where one does not run."""
     parser = argparse.ArgumentParser(
         description="Measure the memory that each notebook's kernel and the server need."
     )

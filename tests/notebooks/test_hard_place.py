@@ -16,8 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PROOF = """
 import errno, pathlib, socket, nmt
 course = pathlib.Path.cwd().parent
-assert " " in str(course) and "ü" in str(course) and pathlib.Path(nmt.__file__).is_relative_to(course), nmt.__file__
-for place in (course / "x", pathlib.Path.home() / "x", course / "assets" / "checkpoints" / "x", course / "notebooks" / "x"):
+assert " " in str(course) and "ü" in str(course)
+assert pathlib.Path(nmt.__file__).is_relative_to(course), nmt.__file__
+checkpoints, notebooks = course / "assets" / "checkpoints", course / "notebooks"
+for place in (course / "x", pathlib.Path.home() / "x", checkpoints / "x", notebooks / "x"):
     try:
         place.write_text("x")
     except OSError as error:
@@ -32,7 +34,7 @@ except OSError:
 
 
 def training_notebook():
-    """Notebook 03's own cells that train before the reader's eyes, for one round instead of eight."""
+    """Notebook 03's own cells that train before the reader's eyes, for one round, not eight."""
     cells = nbformat.read(ROOT / "notebooks/03_transformer.ipynb", as_version=4).cells
     code = [cell.source for cell in cells if cell.cell_type == "code"]
     (training,) = [source for source in code if "on_epoch=curves" in source]
