@@ -158,7 +158,7 @@ def finish(figure: Figure, *, alt: str, reading: str) -> Picture:
             figure.savefig(content, format=kind, dpi=144, **_OPTIONS[kind])
         return content.getvalue()
 
-    return Picture(draw("webp"), draw, round(figure.get_figwidth() * 72), alt, reading)
+    return Picture(draw("webp"), draw, round(figure.get_figwidth() * 96), alt, reading)
 
 
 def label_letters(axis: Axes, which: str, letters: Sequence[str], colour: str = "") -> None:

@@ -1,0 +1,116 @@
+"""What figures share: axes whose labels are true, curves with seeds, and bars by group."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import Formatter, FuncFormatter, NullFormatter, NullLocator
+
+Way = Literal["x", "y"]
+ROOM = 0.07  # of a logarithmic axis: the least distance of two labels that don't touch
+
+
+class Percent(Formatter):
+    """Shares as percent, with as many decimals as the ticks need: 2.5% never stands as 2%."""
+
+    def __call__(self, value: float, _place: int | None = None) -> str:
+        ticks = [100 * tick for tick in (self.locs if len(self.locs) else [value])]
+        needed = (d for d in range(6) if all(abs(t - round(t, d)) < 1e-7 for t in ticks))
+        return f"{100 * value:z.{next(needed, 6)}f}%"
+
+
+def percent_axis(axis: Axes, which: Way, label: str, *, whole: bool = False) -> None:
+    """An axis of shares, in percent; `whole` shows all from 0 to 100%."""
+    line = axis.xaxis if which == "x" else axis.yaxis
+    line.set_major_formatter(Percent())
+    line.set_label_text(label)
+    if whole:
+        axis.set(**{f"{which}lim": (-0.02, 1.05)})
+
+
+def log_axis(axis: Axes, which: Way, places: Iterable[float] = ()) -> None:
+    """A logarithmic axis with plain numbers: 1,000 and 0.01 instead of powers of ten.
+
+    With `places` the ticks stand there alone. Of those that lie too near to each other some stay
+    without a number, so that none is printed on another.
+    """
+    line = axis.xaxis if which == "x" else axis.yaxis
+    axis.set(**{f"{which}scale": "log"})
+    line.set_minor_formatter(NullFormatter())
+    ticks = sorted(set(places))
+    if not ticks:
+        line.set_major_formatter(FuncFormatter(lambda value, _place: _plain(value)))
+        return
+    line.set_minor_locator(NullLocator())
+    labelled = spaced(ticks)
+    line.set_ticks(ticks, [_plain(tick) if tick in labelled else "" for tick in ticks])
+
+
+def spaced(ticks: Sequence[float]) -> list[float]:
+    """Of the sorted `ticks` of a logarithmic axis those that have room for a number: first, last,
+    and what keeps its distance from the one before and from the last.
+    """
+    room = ROOM * math.log(ticks[-1] / ticks[0])
+    kept = [ticks[0]]
+    for tick in ticks[1:-1]:
+        if min(math.log(tick / kept[-1]), math.log(ticks[-1] / tick)) >= room:
+            kept.append(tick)
+    return kept + ([ticks[-1]] if len(ticks) > 1 else [])
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.10g}"
+
+
+def draw_curves(
+    axis: Axes,
+    x: Sequence[float],
+    runs: Sequence[Sequence[float]],
+    *,
+    colour: str,
+    label: str,
+    **line: Any,
+) -> None:
+    """One curve a seed, thin, and their mean thick; a single run is drawn as it is.
+
+    Args:
+        x: the places, the same for all runs.
+        runs: for each seed one number a place.
+        colour, label: of all curves together.
+        line: what else matplotlib's `plot` takes, for the mean.
+    """
+    if len(runs) > 1:
+        for run in runs:
+            axis.plot(x, run, color=colour, linewidth=0.8, alpha=0.5)
+    mean = [sum(values) / len(values) for values in zip(*runs, strict=True)]
+    axis.plot(x, mean, color=colour, label=label, **({"linewidth": 2} | line))
+
+
+def draw_bars(
+    axis: Axes,
+    groups: Sequence[str],
+    values: Sequence[float],
+    *,
+    colours: str | Sequence[str],
+    notes: Sequence[str] = (),
+    room: float = 1.2,
+) -> None:
+    """Bars that lie, the first group on top, each with a note at its end.
+
+    Args:
+        groups: what stands beside each bar.
+        values: how long each is, from 0.
+        colours: one for all bars, or one each.
+        notes: what stands at the end of each bar; nothing without them.
+        room: the length of the axis, in longest bars.
+    """
+    bars = axis.barh(range(len(groups)), values, color=colours)
+    axis.set_yticks(range(len(groups)), list(groups))
+    axis.invert_yaxis()
+    axis.set_xlim(0, room * (max(values) or 1))
+    axis.tick_params(axis="y", length=0)
+    if notes:
+        axis.bar_label(bars, list(notes), padding=4)
