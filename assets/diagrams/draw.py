@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 from model_diagrams import draw_mamba_block, draw_transformer
-from svg import Drawing
+from course.plots.svg import Drawing
 
 from course.plots.style import NEUTRAL, SOURCE, TARGET, TRUTH
 from nmt.pig_latin import align, to_pig_latin

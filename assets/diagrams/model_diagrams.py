@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from svg import Drawing
+from course.plots.svg import Drawing
 
 from course.plots.style import MAMBA, NEUTRAL, SOURCE, TARGET
 

@@ -14,6 +14,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from course.plots.sketch import Panel, finish_sketch
 from course.plots.style import (
     DIVERGING,
     INK,
@@ -28,6 +29,7 @@ from course.plots.style import (
     label_letters,
     new_figure,
 )
+from course.plots.svg import Drawing
 
 # kind of attention: (colour of keys, label of the key axis, colour of queries, label of the query
 # axis)
@@ -36,6 +38,7 @@ LABELS = {
     "source": (SOURCE, "source letter (key)", SOURCE, "source letter (query)"),
     "target": (TARGET, "target letter (key)", TARGET, "target letter (query)"),
 }
+MAP_HEIGHT = 360  # pixels, however many rows a map has: a page below it does not jump
 LARGEST_WITH_NUMBERS = 8  # cells a side: maps up to this size show their numbers
 
 
@@ -63,27 +66,56 @@ def plot_attention_map(
         ValueError: if labels, weights and truth do not fit together.
     """
     _check_map(weights, queries, keys, kind)
-    figure, axis = new_figure(max(3.6, 1.7 + 0.42 * len(keys)), max(2.4, 1.2 + 0.36 * len(queries)))
-    image = draw_attention(axis, weights, queries, keys, kind)
-    axis.set_title(title)
-    figure.colorbar(image, ax=axis, label="attention weight", shrink=0.8)
-    strongest = [
+    told = ", ".join(
         f"{query} to {keys[column]} ({row[column]:.2f})"
         for query, row, column in zip(queries, weights, weights.argmax(-1).tolist())
-    ]
-    if truth is None:
-        reading = f"Each row sums to 1; the strongest weight is {weights.max():.2f}."
-    else:
-        on_truth = draw_truth(axis, weights, truth)
+    )
+    alt = (
+        f"Heat map of attention weights, {len(queries)} queries by {len(keys)} keys. Strongest key"
+        f" of each query: {told}."
+    )
+    reading = f"Each row sums to 1; the strongest weight is {weights.max():.2f}."
+    width = min(60, 620 / len(keys))
+    drawing = Drawing(round(110 + max(width * len(keys), 330)), MAP_HEIGHT + 140, "", "")
+    panel = Panel(
+        drawing,
+        (80, 54, width * len(keys), MAP_HEIGHT),
+        (-0.5, len(keys) - 0.5),
+        (len(queries) - 0.5, -0.5),
+    )
+    drawing.text(80, 22, title, size=14, anchor="start")
+    sketch_map(panel, weights, queries, keys, kind)
+    drawing.text(80, 42, "attention weight: white is 0, darkest is 1", size=12, anchor="start")
+    if truth is not None:
+        on_truth = _mean_on(weights, truth)
+        for row, column in enumerate(truth):
+            if column is not None:
+                panel.frame(row, column, TRUTH)
         reading = (
             f"Green frames mark the letter that the rule copies; on average it gets {on_truth:.0%}"
             " of its query's weight."
         )
-    alt = (
-        f"Heat map of attention weights, {len(queries)} queries by {len(keys)} keys. Strongest key"
-        f" of each query: {', '.join(strongest)}."
-    )
-    return finish(figure, alt=alt, reading=reading)
+    return finish_sketch(drawing, alt=alt, reading=reading)
+
+
+def sketch_map(
+    panel: Panel,
+    weights: Float[Tensor, "q s"],
+    queries: Sequence[str],
+    keys: Sequence[str],
+    kind: str,
+    limits: tuple[float, float] = (0.0, 1.0),
+) -> None:
+    """The map in a panel whose coordinates are the rows and columns, with numbers where it is small
+    enough to read them.
+    """
+    key_colour, key_label, query_colour, query_label = LABELS[kind]
+    small = max(weights.shape) <= LARGEST_WITH_NUMBERS
+    panel.cells(weights.tolist(), limits=limits, write=_short if small else None)
+    panel.axes(key_label, query_label, colours=(key_colour, query_colour))
+    panel.ticks("x", range(len(keys)), [key.strip("<>") for key in keys], key_colour)
+    size = min(13, 0.9 * panel.height / len(queries))
+    panel.ticks("y", range(len(queries)), queries, query_colour, size=size)
 
 
 def plot_attention_maps(
@@ -147,7 +179,7 @@ def plot_look_up(
     letters.
     """
     figure, axes = new_figure(
-        9.0,
+        8.5,
         max(2.6, 1.3 + 0.36 * len(queries)),
         1,
         3,
@@ -306,7 +338,7 @@ def draw_attention(
             )
         for column, total in enumerate(table.sum(0)):
             axis.text(
-                column, -0.62, f"{total:.2f}", ha="center", va="bottom", fontsize=7, color=NEUTRAL
+                column, -0.62, f"{total:.2f}", ha="center", va="bottom", fontsize=8, color=NEUTRAL
             )
     return image
 
@@ -332,14 +364,23 @@ def _label(axis: Axes, queries: Sequence[str], keys: Sequence[str], kind: str) -
 
 def draw_truth(axis: Axes, weights: Tensor, truth: Sequence[int | None]) -> float:
     """Frame the cells that the rule names; the mean weight in them."""
+    mean = _mean_on(weights, truth)
+    for row, column in enumerate(truth):
+        if column is not None:
+            axis.add_patch(
+                Rectangle(
+                    (column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=TRUTH, linewidth=2.5
+                )
+            )
+    return mean
+
+
+def _mean_on(weights: Tensor, truth: Sequence[int | None]) -> float:
+    """The mean weight in the cells that the rule names."""
     cells = [(row, column) for row, column in enumerate(truth) if column is not None]
     if len(truth) != len(weights) or not cells:  # an average over nothing says nothing
         raise ValueError(
             f"truth must name a key (or None) for each of the {len(weights)} queries, and at least"
             " one key"
-        )
-    for row, column in cells:
-        axis.add_patch(
-            Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=TRUTH, linewidth=2.5)
         )
     return torch.stack([weights[cell] for cell in cells]).mean().item()

@@ -49,11 +49,11 @@ def log_axis(axis: Axes, which: Way, places: Iterable[float] = ()) -> None:
     line.set_ticks(ticks, [_plain(tick) if tick in labelled else "" for tick in ticks])
 
 
-def spaced(ticks: Sequence[float]) -> list[float]:
+def spaced(ticks: Sequence[float], room: float = ROOM) -> list[float]:
     """Of the sorted `ticks` of a logarithmic axis those that have room for a number: first, last,
-    and what keeps its distance from the one before and from the last.
+    and what keeps its distance from the one before and from the last (`room`, a share of the axis).
     """
-    room = ROOM * math.log(ticks[-1] / ticks[0])
+    room *= math.log(ticks[-1] / ticks[0])
     kept = [ticks[0]]
     for tick in ticks[1:-1]:
         if min(math.log(tick / kept[-1]), math.log(ticks[-1] / tick)) >= room:

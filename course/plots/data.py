@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.patches import Rectangle
 
+from course.plots.sketch import finish_sketch
 from course.plots.style import (
     INK,
     NEUTRAL,
@@ -25,6 +26,7 @@ from course.plots.style import (
     label_letters,
     new_figure,
 )
+from course.plots.svg import Drawing
 from nmt.data import VOCABULARY, WordPair
 from nmt.pig_latin import RULE_CLASSES, align, rule_class, to_pig_latin
 
@@ -47,41 +49,28 @@ def plot_alignment(word: str, *, move_qu: bool = True) -> Picture:
     )
     if len(word) > LONGEST:
         raise ValueError(f"{word!r} has {len(word)} characters; the picture has room for {LONGEST}")
-    figure, axis = new_figure(max(4.0, 1.3 + 0.42 * len(target)), 2.4)
-    for place, letter in enumerate(word):
-        _letter_box(axis, place, 1.0, letter, SOURCE)
-    moved = 0
-    furthest = -1
-    for place, (letter, position) in enumerate(zip(target, alignment, strict=True)):
-        _letter_box(
-            axis,
-            place,
-            0.0,
-            letter,
-            TARGET if position is not None else NEUTRAL,
-            filled=position is None,
-        )
+    pitch = min(42.0, 720 / len(target))
+    drawing = Drawing(max(400, round(110 + pitch * len(target))), 220, "", "")
+    drawing.text(20, 24, f"{word} → {target}   class: {name}", size=15, anchor="start")
+    above = [90 + pitch * (place + 0.5) for place in range(len(target))]
+    drawing.text(80, 75, "source", anchor="end")
+    drawing.text(80, 175, "target", anchor="end")
+    moved, furthest = 0, -1
+    for x, position in zip(above, alignment, strict=True):
         if position is not None:
             behind = position < furthest  # a letter of a later place stands in front of it already
             moved += behind
             furthest = max(furthest, position)
-            axis.plot(
-                [position, place],
-                [0.82, 0.18],
-                color=TRUTH,
-                linewidth=2,
-                linestyle=":" if behind else "-",
+            drawing.arrow(
+                (above[position], 92), (x, 158), colour=TRUTH, head=False, dash="3 4" * behind
             )
-    axis.set(
-        xlim=(-0.7, len(target) - 0.3),
-        ylim=(-0.35, 1.35),
-        yticks=[0, 1],
-        yticklabels=["target", "source"],
-        xticks=[],
-    )
-    axis.spines[:].set_visible(False)
-    axis.tick_params(length=0)
-    axis.set_title(f"{word} → {target}   class: {name}")
+    side = min(34.0, pitch - 4)
+    for place, letter in enumerate(word):
+        _letter_box(drawing, above[place], 75, letter, SOURCE, side)
+    for x, letter, position in zip(above, target, alignment):
+        _letter_box(
+            drawing, x, 175, letter, NEUTRAL if position is None else TARGET, side, position is None
+        )
     added = alignment.count(None)
     reading = (
         f"{word} → {target}, class {name}: {len(word) - moved} characters keep their order, {moved}"
@@ -91,8 +80,8 @@ def plot_alignment(word: str, *, move_qu: bool = True) -> Picture:
         f"{letter} from place {position + 1}" if position is not None else f"{letter} added"
         for letter, position in zip(target, alignment)
     )
-    return finish(
-        figure,
+    return finish_sketch(
+        drawing,
         alt=(
             f"The letters of {word} above those of {target}, joined by lines. Target letters in"
             f" order: {pairs}."
@@ -102,27 +91,16 @@ def plot_alignment(word: str, *, move_qu: bool = True) -> Picture:
 
 
 def _letter_box(
-    axis: Axes, x: float, y: float, letter: str, colour: str, filled: bool = False
+    drawing: Drawing,
+    x: float,
+    y: float,
+    letter: str,
+    colour: str,
+    side: float,
+    filled: bool = False,
 ) -> None:
-    box = FancyBboxPatch(
-        (x - 0.32, y - 0.16),
-        0.64,
-        0.32,
-        boxstyle="round,pad=0.02",
-        edgecolor=colour,
-        facecolor=colour if filled else "white",
-    )
-    axis.add_patch(box)
-    axis.text(
-        x,
-        y,
-        letter,
-        ha="center",
-        va="center",
-        color="white" if filled else colour,
-        fontsize=13,
-        family="DejaVu Sans Mono",
-    )
+    drawing.box(x - side / 2, y - 17, side, 34, colour=colour, fill=1.0 if filled else 0.0)
+    drawing.text(x, y, letter, size=17, colour="#ffffff" if filled else colour)
 
 
 def plot_lengths(pairs: Sequence[WordPair]) -> Picture:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 
+from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, show, steps_of
 from course.plots.style import (
     INK,
     MAMBA,
@@ -23,6 +24,7 @@ from course.plots.style import (
     finish,
     new_figure,
 )
+from course.plots.svg import Drawing
 from nmt.discretization import StateSpace, diagonal_rule, discretize_system, phi1, simulate
 
 RULE_NAMES = {
@@ -49,6 +51,8 @@ _MARKERS = {
     "zoh": "o",
     "mixed": "D",
 }
+_CORNERS = dict(zip(RULE_NAMES, (3, 3, 4, 4, 0, 4)))  # of the marks of a sketch
+STABLE = "#cfe8df"
 INPUTS = {
     "step": lambda t: np.where(t > 1, 1.0, 0.0),
     "pulse": lambda t: np.where((t > 1) & (t < 3), 1.0, 0.0),
@@ -161,7 +165,7 @@ def plot_stability_regions(
     """Where |decay(z)| < 1 in the plane of z = ΔA, for members of the bilinear family and for e^z;
     `points` are marked in each.
     """
-    figure, axes = new_figure(9.2, 2.5, columns=len(alphas) + 1, sharey=True)
+    figure, axes = new_figure(8.5, 2.4, columns=len(alphas) + 1, sharey=True)
     for axis, alpha in zip(axes, [*alphas, None]):
         draw_region(axis, "zoh" if alpha is None else "generalized_bilinear", alpha)
         axis.plot(
@@ -201,7 +205,7 @@ def draw_region(axis: Axes, rule: str, alpha: float | None, reach: float = 5.0) 
         .abs()
         .nan_to_num(posinf=1e9)
     )
-    axis.contourf(real, imaginary, size, levels=[0, 1], colors=["#cfe8df"])
+    axis.contourf(real, imaginary, size, levels=[0, 1], colors=[STABLE])
     axis.contour(real, imaginary, size, levels=[1], colors=[TRUTH], linewidths=1.5)
     axis.axvline(0, color=NEUTRAL, linewidth=0.8)
     axis.axhline(0, color=NEUTRAL, linewidth=0.8)
@@ -349,48 +353,48 @@ def plot_trajectory(
     )[0][:, 0].real
     states = simulate(discretize_system(rule, delta, system, alpha), held)[0][:, 0].real
 
-    figure, (left, right) = new_figure(9.0, 3.4, columns=2, width_ratios=[2, 1])
-    left.stairs(
-        held[:, 0].real,
-        np.arange(steps + 1) * delta,
-        baseline=None,
-        color=NEUTRAL,
-        linewidth=0.9,
-        label="held input x",
-    )
-    left.plot(
-        delta / fine * np.arange(1, steps * fine + 1),
-        truth,
-        color=TRUTH,
-        linewidth=2,
-        label="true h",
-    )
-    left.plot(
-        times,
-        states,
-        _MARKERS[rule],
-        color=RULE_COLOURS[rule],
-        markersize=5,
-        label=RULE_NAMES[rule],
-    )
     usual = max(1.0, float(truth.abs().max()))
     room = 1.15 * max(
         usual, min(float(states.abs().max()), 4 * usual)
     )  # an exploding rule may leave the picture, but not at once
     outside = int((states.abs() > room).sum())
-    left.set(
-        xlabel="time",
-        ylabel="state h (real part)",
-        ylim=(-room, room),
-        xlim=(0, 1.01 * steps * delta),
+    drawing = Drawing(WIDTH, 370, "", "")
+    left = Panel(drawing, (76, 44, 440, 260), (0, 1.01 * steps * delta), (-room, room))
+    left.axes("time", "state h (real part)")
+    places, heights = steps_of(0, steps * delta, 6), steps_of(-room, room)
+    left.ticks("x", places, [show(place) for place in places])
+    left.ticks("y", heights, [show(height) for height in heights], grid=True)
+    edges = np.repeat(delta * np.arange(steps + 1), 2)[1:-1].tolist()
+    left.line(edges, held[:, 0].real.repeat_interleave(2).tolist(), NEUTRAL)
+    left.line(
+        (delta / fine * np.arange(1, steps * fine + 1)).tolist(), truth.tolist(), TRUTH, width=2
     )
-    left.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=3, frameon=False)
+    left.dots(times.tolist(), states.tolist(), RULE_COLOURS[rule], _CORNERS[rule])
+    legend(
+        drawing,
+        [
+            ("held input x", NEUTRAL, ""),
+            ("true h", TRUTH, ""),
+            (RULE_NAMES[rule], RULE_COLOURS[rule], "2 4"),
+        ],
+        90,
+        22,
+        across=140,
+    )
     z = complex(a) * delta
     reach = max(5.0, 1.15 * abs(z.real), 1.35 * abs(z.imag))
-    draw_region(right, rule, alpha, reach)
-    right.plot(z.real, z.imag, "x", color=INK, markersize=10, markeredgewidth=2.5)
-    right.set(xlabel="Re ΔA", ylabel="Im ΔA", title="stable where shaded")
-    size = float(diagonal_rule(rule, alpha).decay(torch.tensor(z, dtype=torch.complex128)).abs())
+    right = Panel(drawing, (600, 44, 200, 200), (-reach, 0.6 * reach), (-0.8 * reach, 0.8 * reach))
+    _sketch_region(right, rule, alpha)
+    right.title("stable where shaded")
+    right.axes("Re ΔA", "Im ΔA")
+    for which, low, high in (("x", -reach, 0.6 * reach), ("y", -0.8 * reach, 0.8 * reach)):
+        places = steps_of(low, high, 4)
+        right.ticks(which, places, [show(place) for place in places])
+    x, y = right.at(z.real, z.imag)
+    right.stroke([(x - 6, y - 6), (x + 6, y + 6)], INK, 2.5)
+    right.stroke([(x - 6, y + 6), (x + 6, y - 6)], INK, 2.5)
+    decay = complex(diagonal_rule(rule, alpha).decay(torch.tensor(z, dtype=torch.complex128)))
+    size = abs(decay)
     verdict = (
         "it forgets"
         if size < 1 - 1e-9
@@ -400,18 +404,51 @@ def plot_trajectory(
     )
     miss = float((states - truth[fine - 1 :: fine]).abs().max())
     label = RULE_NAMES[rule] + (f" with α = {alpha:g}" if alpha is not None else "")
-    return finish(
-        figure,
+    return finish_sketch(
+        drawing,
         alt=(
             f"Left: a held input, the true state and the states of {label} over time. Right: ΔA as"
             " a cross on the stable region."
         ),
         reading=(
-            f"{label[0].upper()}{label[1:]}, ΔA = {_complex(z)}: each step keeps a factor of size"
-            f" {size:.3g}, {verdict}; the largest error is {_power(miss)}."
+            f"{label[0].upper()}{label[1:]}, ΔA = {_complex(z)}: each step keeps a factor of"
+            f" {_factor(decay)}, {verdict}; the largest error is {_power(miss)}."
         )
         + (f" {outside} of {steps} states lie outside the picture." if outside else ""),
     )
+
+
+def _sketch_region(panel: Panel, rule: str, alpha: float | None) -> None:
+    """Shade where |decay(z)| < 1. For the bilinear family that is 2 Re z + (2α − 1)|z|² < 0: inside
+    a circle for α > ½, the left half plane at ½, outside a circle below; for e^z the half plane.
+    """
+    drawing, whole = panel.drawing, (panel.left, panel.top, panel.width, panel.height)
+    weight = {"forward_euler": 1.0, "backward_euler": 0.0}.get(
+        rule, 0.5 if alpha is None else alpha
+    )
+    box = 'x="{:g}" y="{:g}" width="{:g}" height="{:g}"'
+    drawing.parts.append(f'<clipPath id="plane"><rect {box.format(*whole)}/></clipPath>')
+    (x, y), look = panel.at(0, 0), f'clip-path="url(#plane)" stroke="{TRUTH}" stroke-width="1.5"'
+    if abs(weight - 0.5) < 1e-9:
+        half = (panel.left, panel.top, x - panel.left, panel.height)
+        drawing.parts.append(f'<rect {box.format(*half)} fill="{STABLE}"/>')
+        panel.stroke([(x, panel.top), (x, panel.bottom)], TRUTH, 1.5)
+    else:
+        radius = 1 / (2 * weight - 1)
+        across = abs(panel.at(radius, 0)[0] - x)
+        inside, outside = (STABLE, "none") if radius > 0 else ("#ffffff", STABLE)
+        drawing.parts.append(f'<rect {box.format(*whole)} fill="{outside}"/>')
+        drawing.parts.append(
+            f'<circle cx="{panel.at(-radius, 0)[0]:g}" cy="{y:g}" r="{across:g}"'
+            f' fill="{inside}" {look}/>'
+        )
+    panel.stroke([(x, panel.top), (x, panel.bottom)], NEUTRAL, 0.8)
+    panel.stroke([(panel.left, y), (panel.right, y)], NEUTRAL, 0.8)
+
+
+def _factor(decay: complex) -> str:
+    """A real factor with its sign, a complex one by its size."""
+    return f"size {abs(decay):.3g}" if abs(decay.imag) > 1e-12 else _real(decay.real)
 
 
 def _power(value: float) -> str:
@@ -438,4 +475,5 @@ def _complex(z: complex) -> str:
 
 
 def _real(value: float | int) -> str:
-    return f"{value:.3g}".replace("-", "−")
+    digits = f"{value:.3g}" if 1e-3 <= abs(value) < 1e3 or not value else f"{value:,.0f}"
+    return (digits if abs(value) >= 1e-3 or not value else f"{value:.1e}").replace("-", "−")

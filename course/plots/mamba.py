@@ -11,11 +11,13 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from course.plots.axes import draw_bars, percent_axis
+from course.plots.sketch import WIDTH, Panel, finish_sketch, show, steps_of
 from course.plots.style import (
     DIVERGING,
+    INK,
     MAMBA,
     NEUTRAL,
-    SEQUENTIAL,
     SOURCE,
     TARGET,
     TRANSFORMER,
@@ -24,6 +26,7 @@ from course.plots.style import (
     finish,
     new_figure,
 )
+from course.plots.svg import Drawing
 
 BLANK = "-"
 
@@ -59,44 +62,38 @@ def plot_memory(
         rate: −A, above 0: the state falls to 1/e when Δ has added up to 1/rate.
 
     Raises:
-        ValueError: for a text without any letter or with more than 24 signs, a negative step, or a
+        ValueError: for a text without any letter or with more than 24 tokens, a negative step, or a
             rate that is not positive.
     """
-    if not any(sign != BLANK for sign in text) or len(text) > 24:
+    if not any(token != BLANK for token in text) or len(text) > 24:
         raise ValueError(
-            "type 1 to 24 signs, at least one of them a letter; a dash stands for a sign of no"
-            " interest"
+            "Type 1 to 24 letters and dashes, at least one of them a letter; a dash stands for what"
+            " is of no interest."
         )
     if letter_step < 0 or blank_step < 0 or not rate > 0:
         raise ValueError("step sizes must not be negative, and the rate of decay must be above 0")
     steps = torch.tensor(
-        [float(blank_step if sign == BLANK else letter_step) for sign in text], dtype=torch.float64
+        [float(blank_step if token == BLANK else letter_step) for token in text],
+        dtype=torch.float64,
     )
     shares = kept_shares(steps, rate)  # (time, letter)
-    letters = [place for place, sign in enumerate(text) if sign != BLANK]
-    figure, (top, bottom) = new_figure(
-        max(5.0, 1.6 + 0.42 * len(text)), 4.2, 2, 1, sharex=True, height_ratios=(1, 2.2)
-    )
-    top.bar(
-        range(len(text)),
-        steps.tolist(),
-        color=[NEUTRAL if sign == BLANK else SOURCE for sign in text],
-    )
-    top.set_ylabel("step size Δ")
-    top.set_ylim(0, max(1.15 * float(steps.max()), 0.1))
-    image = bottom.imshow(
-        shares[:, letters].T,
-        cmap=SEQUENTIAL,
-        aspect="auto",
-        vmin=0,
-        vmax=max(float(shares.max()), 1e-9),
-    )
-    bottom.set_yticks(range(len(letters)), [text[place] for place in letters])
-    bottom.set_xticks(range(len(text)), list(text))
-    bottom.set(xlabel="sign that is read", ylabel="letter in the state")
-    for label in bottom.get_yticklabels():
-        label.set_color(SOURCE)
-    figure.colorbar(image, ax=bottom, label="share in the state")
+    letters = [place for place, token in enumerate(text) if token != BLANK]
+    pitch = min(42.0, 660 / len(text))
+    drawing = Drawing(WIDTH, 420, "", "")
+    across = (-0.5, len(text) - 0.5)
+    largest = max(1.15 * float(steps.max()), 0.1)
+    top = Panel(drawing, (90, 24, pitch * len(text), 90), across, (0, largest))
+    top.axes("", "step size Δ")
+    heights = steps_of(0, largest, 2)
+    top.ticks("y", heights, [show(height) for height in heights], grid=True)
+    top.bars(steps.tolist(), [NEUTRAL if token == BLANK else SOURCE for token in text])
+    bottom = Panel(drawing, (90, 140, pitch * len(text), 200), across, (len(letters) - 0.5, -0.5))
+    most = max(float(shares.max()), 1e-9)
+    bottom.cells(shares[:, letters].T.tolist(), limits=(0.0, most))
+    bottom.axes("token that is read", "letter in the state", colours=(INK, SOURCE))
+    bottom.ticks("x", range(len(text)), list(text))
+    bottom.ticks("y", range(len(letters)), [text[place] for place in letters], SOURCE)
+    drawing.text(90, 400, f"darkest: an amount of {most:.2g}", size=12, anchor="start")
     last = shares[-1]
     held, among_blanks = float(last[letters].sum()), float(last.sum() - last[letters].sum())
     reading = (
@@ -110,7 +107,7 @@ def plot_memory(
         f" map with a row for each letter of {text.replace(BLANK, '')}: its share in the state"
         " appears where the letter is read and fades to the right."
     )
-    return finish(figure, alt=alt, reading=reading)
+    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def _share(kept: Tensor, written: Tensor) -> str:
@@ -152,13 +149,16 @@ def plot_gate() -> Picture:
 def plot_copying(accuracies: Mapping[str, float]) -> Picture:
     """Bars: the share of sequences whose letters were all recovered, for each way to read them."""
     figure, axis = new_figure(7.5, 0.9 + 0.5 * len(accuracies))
-    names = list(accuracies)[::-1]
-    colours = [TRUTH if accuracies[name] == max(accuracies.values()) else NEUTRAL for name in names]
-    axis.barh(names, [accuracies[name] for name in names], color=colours)
-    for row, name in enumerate(names):
-        axis.annotate(f" {accuracies[name]:.0%}", (accuracies[name], row), va="center")
-    axis.set(xlabel="sequences with all letters right", xlim=(0, 1.1))
-    axis.xaxis.set_major_formatter(lambda value, _place: f"{value:.0%}")
+    best = max(accuracies.values())
+    draw_bars(
+        axis,
+        list(accuracies),
+        list(accuracies.values()),
+        colours=[TRUTH if value == best else NEUTRAL for value in accuracies.values()],
+        notes=[f"{value:.0%}" for value in accuracies.values()],
+    )
+    axis.set_xlim(0, 1.1)
+    percent_axis(axis, "x", "sequences with all letters right")
     listed = "; ".join(f"{name}: {accuracies[name]:.0%}" for name in accuracies)
     return finish(
         figure,
@@ -174,8 +174,8 @@ def plot_step_sizes(
     and each channel against its own mean.
 
     Args:
-        delta: Δ, a row for each sign, a column for each channel.
-        labels: the signs, in reading order.
+        delta: Δ, a row for each token, a column for each channel.
+        labels: the tokens, in reading order.
         source_length: how many of them belong to the source, its `<EOS>` included.
         title: stands above the figure.
 
@@ -186,40 +186,39 @@ def plot_step_sizes(
         raise ValueError(f"{len(labels)} labels do not fit {len(delta)} rows of step sizes")
     delta = delta.double()
     mean, spread = delta.mean(dim=1), delta.max(dim=0).values / delta.min(dim=0).values
-    factors = (delta / delta.mean(dim=0)).log2()[:, spread.argsort(descending=True)]
-    figure, (top, bottom) = new_figure(
-        max(5.5, 1.8 + 0.4 * len(labels)), 4.4, 2, 1, sharex=True, height_ratios=(1, 1.8)
-    )
-    top.bar(
-        range(len(mean)),
-        mean.tolist(),
-        color=[SOURCE if place < source_length else TARGET for place in range(len(mean))],
-    )
-    top.set_ylabel("mean Δ")
-    top.set_title(title)
-    image = bottom.imshow(
-        factors.T, cmap=DIVERGING, aspect="auto", vmin=-2, vmax=2, interpolation="nearest"
-    )
-    bottom.set(xlabel="sign that is read", ylabel="channel, most variable on top")
-    bottom.set_xticks(range(len(labels)), list(labels))
-    for place, label in enumerate(bottom.get_xticklabels()):
-        label.set_color(SOURCE if place < source_length else TARGET)
-        if len(labels[place]) > 1:
-            label.set(rotation=60, ha="right", rotation_mode="anchor")
-    bar = figure.colorbar(image, ax=bottom, label="Δ over the channel's mean", extend="both")
-    bar.set_ticks([-2, -1, 0, 1, 2], labels=["¼", "½", "1", "2", "4"])
+    follows = torch.corrcoef(torch.cat((mean[None], delta.T)))[0, 1:].nan_to_num()
+    factors = (delta / delta.mean(dim=0)).log2()[:, follows.argsort(descending=True)]
+    drawing = Drawing(WIDTH, 500, "", "")
+    pitch, across = min(42.0, 620 / len(labels)), (-0.5, len(labels) - 0.5)
+    colours = [SOURCE if place < source_length else TARGET for place in range(len(mean))]
+    ceiling = 1.1 * float(mean.max())
+    top = Panel(drawing, (90, 44, pitch * len(labels), 110), across, (0, ceiling))
+    top.axes("", "mean Δ", gap=12)
+    drawing.text(90, 22, title, size=14, anchor="start")
+    heights = steps_of(0, ceiling, 3)
+    top.ticks("y", heights, [show(height) for height in heights], grid=True)
+    top.bars(mean.tolist(), colours)
+    bottom = Panel(drawing, (90, 180, pitch * len(labels), 240), across, (delta.shape[1], 0))
+    bottom.image(factors.T.tolist(), (-2.0, 2.0), DIVERGING)
+    bottom.axes("token that is read", "channel, those like the mean on top", gap=12)
+    bottom.ticks("x", range(len(labels)), [label.strip("<>") for label in labels], colours)
+    drawing.text(90, 484, "Δ over the channel's own mean:", size=12, anchor="start")
+    for number, (step, label) in enumerate(zip(range(-2, 3), ("¼", "½", "1", "2", "4"))):
+        key = Panel(drawing, (310 + 70 * number, 476, 24, 14), (0, 1), (1, 0))
+        key.image([[step]], (-2.0, 2.0), DIVERGING)
+        drawing.text(350 + 70 * number, 484, label, size=12)
     largest = int(mean.argmax())
     reading = (
-        f"From sign to sign, half of the channels change Δ by a factor of {spread.median():.1f} or"
-        f" less, one by {spread.max():.1f}; the mean step is largest at {labels[largest]} (place"
+        f"From token to token, half of the channels change Δ by a factor of {spread.median():.1f}"
+        f" or less, one by {spread.max():.1f}; the mean step is largest at {labels[largest]} (place"
         f" {largest + 1} of {len(labels)}), with {mean[largest]:.2g}."
     )
     listed = ", ".join(f"{label} {value:.2g}" for label, value in zip(labels, mean.tolist()))
     alt = (
-        f"Above, bars: mean step size at each sign, {listed}. Below, a heat map: each channel's"
+        f"Above, bars: mean step size at each token, {listed}. Below, a heat map: each channel's"
         " steps over their own mean."
     )
-    return finish(figure, alt=alt, reading=reading)
+    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def plot_cost_per_letter(

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from jaxtyping import Float
-from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from course.plots.attention import draw_attention, draw_truth
+from course.plots.attention import sketch_map
+from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, show, steps_of
 from course.plots.style import DIVERGING, NEUTRAL, SERIES, TRUTH, Picture, finish, new_figure
+from course.plots.svg import Drawing
+
+Distances = Sequence[tuple[int, float, float, float]]  # distance, mean, least and largest score
 
 
 def plot_position_table(table: Float[Tensor, "l d"], *, title: str = "") -> Picture:
@@ -52,17 +55,18 @@ def plot_score_by_distance(
         schemes: for each name the scores of all queries (rows, by position) with all keys (columns,
             by position).
     """
-    figure, axis = new_figure(6.4, 3.4)
-    widths = [
-        _draw_by_distance(axis, scores, name, colour)
-        for (name, scores), colour in zip(schemes.items(), SERIES)
-    ]
-    axis.legend()
+    drawing = Drawing(WIDTH, 380, "", "")
+    found = [_by_distance(scores) for scores in schemes.values()]
+    panel = _distance_panel(drawing, (80, 40, 480, 270), found)
+    for distances, colour in zip(found, SERIES):
+        _draw_by_distance(panel, distances, colour)
+    legend(drawing, [(name, colour, "") for name, colour in zip(schemes, SERIES)], 590, 60)
     told = "; ".join(
-        f"{name}: the band is up to {width:.2f} wide" for name, width in zip(schemes, widths)
+        f"{name}: the band is up to {_width(distances):.2f} wide"
+        for name, distances in zip(schemes, found)
     )
-    return finish(
-        figure,
+    return finish_sketch(
+        drawing,
         alt=f"Curves of score against distance. {told}.",
         reading=reading or f"{told[0].upper()}{told[1:]}.",
     )
@@ -85,53 +89,86 @@ def plot_looking_behind(
         weights: the head's pattern on `letters`.
         wanted: the distance that the head's query asks for, in letters.
     """
-    figure, (left, right) = new_figure(9.0, 3.4, 1, 2, width_ratios=[1.0, 1.1])
-    band = _draw_by_distance(left, scores, "score", SERIES[0])
-    left.axvline(wanted, color=TRUTH, linestyle="--", label=f"asked for: {wanted}")
-    left.legend()
-    left.set_title(title)
-    draw_attention(right, weights, letters, letters, "source")
-    right.set_title("the pattern on this word")
+    drawing = Drawing(WIDTH, 400, "", "")
+    distances = _by_distance(scores)
+    left = _distance_panel(drawing, (70, 60, 300, 260), [distances])
+    left.title(title)
+    _draw_by_distance(left, distances, SERIES[0])
+    asked = left.at(wanted, 0)[0]
+    left.stroke([(asked, left.top), (asked, left.bottom)], TRUTH, 2, "6 4")
+    label = f"asked for: {wanted}"
+    drawing.text(asked + 6, 70, label, size=12, colour=TRUTH, anchor="start")
+    band = _width(distances)
+    size = len(letters)
+    right = Panel(drawing, (470, 60, 326, 260), (-0.5, size - 0.5), (size - 0.5, -0.5))
+    right.title(f"the pattern on this word (darkest: {weights.max():.2f})")
+    sketch_map(right, weights, letters, letters, "source", (0.0, float(weights.max())))
     places = [
         query - wanted if 0 <= query - wanted < len(letters) else None
         for query in range(len(letters))
     ]
-    found = (
-        "none (the word is too short)"
-        if set(places) == {None}
-        else f"{draw_truth(right, weights, places):.0%}"
+    there = [(query, key) for query, key in enumerate(places) if key is not None]
+    for query, key in there:
+        right.frame(query, key, TRUTH)
+    gets = (
+        f"the letter {wanted} behind (green frames) gets"
+        f" {sum(float(weights[cell]) for cell in there) / len(there):.0%} of the weight"
+        if there
+        else f"no letter of this word has another {wanted} behind it"
     )
     steady = (
         "does not depend on the place in the word"
         if band < 0.01
         else f"differs by up to {band:.2f} between places in the word"
     )
-    reading = (
-        f"At one distance the score {steady}; the letter {wanted} behind (green frames) gets"
-        f" {found} of the weight."
-    )
-    return finish(
-        figure,
+    reading = f"At one distance the score {steady}; {gets}."
+    return finish_sketch(
+        drawing,
         alt=f"Left: score against distance. Right: heat map of a head's pattern. {reading}",
         reading=reading,
     )
 
 
-def _draw_by_distance(axis: Axes, scores: Float[Tensor, "l l"], name: str, colour: str) -> float:
-    """Mean and range of the scores at each distance p − q; the widest range."""
+def _by_distance(scores: Float[Tensor, "l l"]) -> list[tuple[int, float, float, float]]:
+    """At each distance p − q the mean, least and largest score."""
     length = len(scores)
-    distances = list(range(-(length - 1), length))
-    by_distance = [scores.detach().float().diagonal(-distance) for distance in distances]
-    low, high = (
-        [float(bound(group)) for group in by_distance] for bound in (Tensor.amin, Tensor.amax)
-    )
-    axis.plot(distances, [group.mean().item() for group in by_distance], color=colour, label=name)
-    axis.fill_between(distances, low, high, color=colour, alpha=0.25, linewidth=0)
-    axis.axvline(0, color=NEUTRAL, linewidth=0.6)
-    axis.set(
-        xlabel="distance in letters (key before the query: positive)", ylabel="score: query · key"
-    )
-    if max(high) - min(low) < 0.01:  # a flat line, not its rounding errors
-        axis.set_ylim(low[0] - 1, low[0] + 1)
-    axis.ticklabel_format(useOffset=False)
-    return max(top - bottom for top, bottom in zip(high, low))
+    groups = {
+        distance: scores.detach().float().diagonal(-distance)
+        for distance in range(-(length - 1), length)
+    }
+    return [
+        (distance, float(group.mean()), float(group.min()), float(group.max()))
+        for distance, group in groups.items()
+    ]
+
+
+def _width(distances: Distances) -> float:
+    return max(high - low for _, _, low, high in distances)
+
+
+def _distance_panel(
+    drawing: Drawing, box: tuple[float, float, float, float], found: Sequence[Distances]
+) -> Panel:
+    """Axes that have room for all scores; a flat line is drawn flat, not as its rounding errors."""
+    reach = max(distances[-1][0] for distances in found)
+    low = min(row[2] for distances in found for row in distances)
+    high = max(row[3] for distances in found for row in distances)
+    if high - low < 0.01:
+        low, high = low - 1, high + 1
+    room = 0.05 * (high - low)
+    panel = Panel(drawing, box, (-reach, reach), (low - room, high + room))
+    panel.axes("distance in letters (key before the query: positive)", "score: query · key")
+    places = steps_of(-reach, reach, 6)
+    panel.ticks("x", places, [show(place) for place in places])
+    heights = steps_of(low - room, high + room)
+    panel.ticks("y", heights, [show(height) for height in heights], grid=True)
+    zero = panel.at(0, 0)[0]
+    panel.stroke([(zero, panel.top), (zero, panel.bottom)], NEUTRAL, 0.8)
+    return panel
+
+
+def _draw_by_distance(panel: Panel, distances: Distances, colour: str) -> None:
+    """The mean at each distance as a line, from the least to the largest as a band."""
+    places, means, lows, highs = zip(*distances)
+    panel.area([*zip(places, lows), *reversed([*zip(places, highs)])], colour)
+    panel.line(places, means, colour, width=2)

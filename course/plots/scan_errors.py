@@ -111,7 +111,7 @@ def plot_log_space_difference(rows: Sequence[Row]) -> Picture:
 
 
 def _two_panels(rows: Sequence[Row], x: str, label: str) -> Any:
-    figure, axes = new_figure(9, 3.5, columns=2, sharey=True)
+    figure, axes = new_figure(8.5, 3.5, columns=2, sharey=True)
     for axis, part, title in zip(
         axes, ("value", "gradient_decay"), ("values h", "gradients ∂loss/∂log a"), strict=True
     ):

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
-from course.plots.scans import SCAN_COLOURS, SCAN_NAMES, scan_style
+from course.plots.axes import log_axis, spaced
+from course.plots.scans import SCAN_COLOURS, SCAN_LINES, SCAN_NAMES, scan_style
+from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, powers_of_ten
 from course.plots.style import INK, NEUTRAL, Picture, finish, new_figure
+from course.plots.svg import Drawing
 
 Row = Mapping[
     str, Any
@@ -31,26 +33,48 @@ def plot_scan_times(rows: Sequence[Row], title: str = "") -> Picture:
         raise ValueError(
             "there is no measurement to draw; choose another width or number of threads"
         )
-    figure, axes = new_figure(9, 3.5, columns=2, sharey=True)
-    for axis, (part, name) in zip(axes, PARTS.items(), strict=True):
-        _draw_lines(axis, rows, "length", part)
-        axis.set(xlabel="length L", title=name)
-    axes[0].set_ylabel("milliseconds")
-    axes[1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    if title:
-        figure.suptitle(title, fontsize=11)
-    winners = "; ".join(
-        f"L = {length:,}: {_winner(rows, length)}"
-        for length in sorted({row["length"] for row in rows})
-    )
-    return finish(
-        figure,
+    drawing = Drawing(WIDTH, 380, "", "")
+    lengths = sorted({row["length"] for row in rows})
+    times = [1e3 * row[part]["median"] for row in rows for part in PARTS]
+    limits = (0.8 * min(times), 1.2 * max(times))
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    for number, (part, name) in enumerate(PARTS.items()):
+        box = (80 + 300 * number, 54, 260, 250)
+        panel = Panel(drawing, box, (0.9 * lengths[0], 1.1 * lengths[-1]), limits, log="xy")
+        panel.title(name)
+        panel.axes("length L", "milliseconds" * (number == 0), gap=8)
+        labelled = spaced(lengths, 0.17)
+        panel.ticks("x", labelled, [f"{length:,}" for length in labelled])
+        powers = powers_of_ten(*limits)
+        numbers = [f"{power:,g}" if number == 0 else "" for power in powers]
+        panel.ticks("y", powers, numbers, grid=True)
+        for method in methods:
+            _sketch_line(panel, [row for row in rows if row["method"] == method], method, part)
+    dashes = {"-": "", "--": "6 4"}
+    entries = [(SCAN_NAMES[m], SCAN_COLOURS[m], dashes[SCAN_LINES[m]]) for m in methods]
+    legend(drawing, entries, 660, 70)
+    drawing.text(20, 22, title, size=14, anchor="start")
+    winners = {length: _winner(rows, length) for length in lengths}
+    if len(set(winners.values())) == 1:
+        told = f"every length: {winners[lengths[0]]}"
+    else:
+        told = "; ".join(f"L = {length:,}: {winner}" for length, winner in winners.items())
+    return finish_sketch(
+        drawing,
         alt=(
             "Two log-log plots of milliseconds against length, forward alone and forward with"
             " backward, one line for each way to scan."
         ),
-        reading=f"Quickest forward and backward at {winners}.",
+        reading=f"Quickest forward and backward at {told}.",
     )
+
+
+def _sketch_line(panel: Panel, rows: Sequence[Row], method: str, part: str) -> None:
+    mine = sorted(rows, key=lambda row: row["length"])
+    lengths, times = [row["length"] for row in mine], [1e3 * row[part]["median"] for row in mine]
+    dash, width = "6 4" if SCAN_LINES[method] == "--" else "", 3 if method == "fast" else 1.6
+    panel.line(lengths, times, SCAN_COLOURS[method], width=width, dash=dash)
+    panel.dots(lengths, times, SCAN_COLOURS[method], size=3)
 
 
 def plot_two_loops(rows: Sequence[Row]) -> Picture:
@@ -122,7 +146,7 @@ def plot_compiled(rows: Sequence[Row]) -> Picture:
     """Plain and compiled milliseconds (forward + backward), and the seconds that compiling takes,
     against length.
     """
-    figure, (left, right) = new_figure(9, 3.4, columns=2)
+    figure, (left, right) = new_figure(8.5, 3.4, columns=2)
     methods = list(dict.fromkeys(row["method"] for row in rows))
     for method in methods:
         mine = [row for row in rows if row["method"] == method]
@@ -179,13 +203,12 @@ def _draw_lines(axis: Axes, rows: Iterable[Row], x: str, part: str, scale: float
 
 
 def label_places(axis: Axes, places: Iterable[float]) -> None:
-    """Write each measured place at the logarithmic x axis, and plain numbers at both axes: 1,000
+    """Write the measured places at the logarithmic x axis, and plain numbers at both axes: 1,000
     instead of 10³.
     """
-    ticks = sorted(set(places))
-    axis.set_xticks(ticks, [f"{place:,}" for place in ticks], rotation=45, fontsize=8)
+    log_axis(axis, "x", places)
+    log_axis(axis, "y")
     axis.minorticks_off()
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
 
 def _winner(rows: Iterable[Row], length: int) -> str:

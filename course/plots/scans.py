@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from matplotlib.axes import Axes
 
 from course.lab.scan_steps import Cost, Join, Span, watch
+from course.plots.sketch import WIDTH, Panel, finish_sketch
 from course.plots.style import (
     INK,
     MAMBA,
@@ -24,6 +24,7 @@ from course.plots.style import (
     finish,
     new_figure,
 )
+from course.plots.svg import Drawing
 from nmt.parallel_scan import Prefix, blelloch, chunked, hillis_steele, one_by_one, sklansky
 from nmt.scan import scan
 
@@ -117,29 +118,29 @@ def plot_rounds(method: str, length: int, round_shown: int | None = None) -> Pic
             f"{SCAN_NAMES[method]} on {length} positions has rounds 0 (the inputs) to"
             f" {len(rounds)}, not {shown}"
         )
-    figure, axis = new_figure(min(10.0, 0.9 + 0.9 * length), 0.9 + 0.56 * (len(rounds) + 1))
+    rows = len(rounds) + 1
+    drawing = Drawing(WIDTH, 70 + 54 * rows, "", "")
+    pitch = min(88.0, 720 / length)
+    panel = Panel(
+        drawing, (90, 10, pitch * length, 54 * rows), (0.5, length + 0.5), (rows - 0.5, -0.5)
+    )
     place = {(t, t): 0 for t in range(1, length + 1)}  # span → the round that made it last
-    for span in place:
-        _draw_node(axis, span, 0, length, fresh=shown == 0)
+    nodes = [(span, 0, shown == 0) for span in place]
     for number, joins in enumerate(rounds[:shown], start=1):
         for join in joins:
-            _draw_join(axis, join, place, number, fresh=number == shown)
+            _draw_join(panel, join, place, number, fresh=number == shown)
         for join in joins:
-            _draw_node(axis, join.whole, number, length, fresh=number == shown)
             place[join.whole] = number
-    axis.set(
-        xlim=(0.4, length + 0.6),
-        ylim=(len(rounds) + 0.5, -0.5),
-        xlabel="position t",
-        ylabel="round",
-    )
-    axis.set_xticks(range(1, length + 1))
-    axis.set_yticks(range(len(rounds) + 1), ["inputs", *map(str, range(1, len(rounds) + 1))])
-    axis.tick_params(length=0)
+            nodes.append((join.whole, number, number == shown))
+    for span, number, fresh in nodes:  # over the lines
+        _draw_node(panel, span, number, length, fresh)
+    drawing.text(450, panel.bottom + 44, "position t; black lines: the last round that was done")
+    panel.ticks("x", range(1, length + 1), [str(t) for t in range(1, length + 1)])
+    panel.ticks("y", range(rows), ["inputs", *(f"round {n}" for n in range(1, rows))])
     known = sum((1, t) in place for t in range(1, length + 1))
     done = "The inputs, each a step (a, b)." if shown == 0 else _joins(len(rounds[shown - 1]))
-    return finish(
-        figure,
+    return finish_sketch(
+        drawing,
         alt=(
             f"A drawing of the {SCAN_NAMES[method]} scan on {length} positions: nodes in rows, one"
             " row a round, lines from the two nodes that each new node joins."
@@ -151,41 +152,37 @@ def plot_rounds(method: str, length: int, round_shown: int | None = None) -> Pic
     )
 
 
-def _draw_join(axis: Axes, join: Join, place: Mapping[Span, int], number: int, fresh: bool) -> None:
+def _draw_join(
+    panel: Panel, join: Join, place: Mapping[Span, int], number: int, fresh: bool
+) -> None:
+    """Lines from the two nodes to the joined one. A value that waits goes down beside its column,
+    round the boxes that stand there.
+    """
     for part in join:
-        column = part[1]  # the value waits in its column until the row above, then crosses over
-        axis.plot(
-            [column, column, join.whole[1]],
-            [place[part], number - 1, number],
-            color=INK if fresh else NEUTRAL,
-            linewidth=1.8 if fresh else 0.7,
-            alpha=1.0 if fresh else 0.6,
-            zorder=1,
+        column, start, goal = part[1], place[part], (join.whole[1], number)
+        path = [(column, start), goal]
+        if start < number - 1:
+            lane = column + (0.46 if column != goal[0] else -0.46)
+            path[1:1] = [(lane, start + 0.45), (lane, number - 0.55)]
+        panel.stroke(
+            [panel.at(*point) for point in path],
+            INK if fresh else "#b5b5b5",
+            2 if fresh else 1,
         )
 
 
-def _draw_node(axis: Axes, span: Span, number: int, length: int, fresh: bool) -> None:
+def _draw_node(panel: Panel, span: Span, number: int, length: int, fresh: bool) -> None:
+    """A box with the steps that it holds; those that reach back to the first are green."""
     first, last = span
     colour = TRUTH if first == 1 else SOURCE if first == last else MODEL
-    label = f"{first}–{last}" if first != last else f"{first}"
+    lines = [f"{first}–{last}" if first != last else f"{first}"]
     if length <= 8:
         a, b = _joined(span)
-        label += f"\n({a:.2g}, {b:.3g})"
-    axis.text(
-        last,
-        number,
-        label,
-        ha="center",
-        va="center",
-        fontsize=8,
-        color=INK,
-        zorder=2,
-        bbox={
-            "boxstyle": "round,pad=0.25",
-            "facecolor": "white",
-            "edgecolor": colour,
-            "linewidth": 2.6 if fresh else 1.3,
-        },
+        lines.append(f"({a:.2g}, {b:.3g})")
+    x, y = panel.at(last, number)
+    width = min(80.0, panel.width / length - 6)
+    panel.drawing.box(
+        x - width / 2, y - 17, width, 34, lines, colour=colour, fill=0.25 if fresh else 0.0, size=12
     )
 
 
@@ -207,7 +204,7 @@ def plot_work_and_depth(costs: Mapping[str, Mapping[int, Cost]]) -> Picture:
     """Compositions in all (work) and rounds that wait for each other (depth) against length;
     `costs` maps a method to {length: Cost}.
     """
-    figure, (left, right) = new_figure(9, 3.4, columns=2)
+    figure, (left, right) = new_figure(8.5, 3.4, columns=2)
     for method, by_length in costs.items():
         left.loglog(
             list(by_length), [cost.work for cost in by_length.values()], **scan_style(method)

@@ -89,7 +89,7 @@ class Picture:
     to run.
     """
 
-    webp: bytes
+    webp: bytes  # empty for a sketch, which is SVG alone
     draw: Callable[[str], bytes] = field(repr=False, compare=False)  # by format: "svg", "png"
     width: int
     alt: str
@@ -107,12 +107,13 @@ class Picture:
         """An `<img>` with alt text and a visible caption, self-contained, for outputs and for
         `ipywidgets.HTML`.
         """
-        data = base64.b64encode(self.webp).decode()
+        kind, image = ("webp", self.webp) if self.webp else ("svg+xml", self.draw("svg"))
+        data = base64.b64encode(image).decode()
         return (
             f'<figure style="margin:0"><img alt="{html.escape(self.alt, quote=True)}"'
             f' width="{self.width}" '
             'style="max-width:100%;height:auto;background:#fff;border-radius:6px"'
-            f' src="data:image/webp;base64,{data}">'
+            f' src="data:image/{kind};base64,{data}">'
             f"<figcaption>{html.escape(self.reading)}</figcaption></figure>"
         )
 

@@ -8,16 +8,14 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
-
+from course.plots.axes import Percent, percent_axis
+from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, powers_of_ten, steps_of
 from course.plots.style import INK, MODEL, NEUTRAL, Picture, finish, new_figure
+from course.plots.svg import Drawing
 from nmt.data import VOCABULARY, WordPair
 from nmt.pig_latin import RULE_CLASSES
 
-GUESSING = math.log(
-    VOCABULARY.size
-)  # nats per character of whoever holds all 29 tokens for equally likely
+GUESSING = math.log(VOCABULARY.size)  # nats per character of a uniform guess
 _KINDS = {"rule class": "rule class", "word length": "length of the English word (letters)"}
 
 
@@ -37,41 +35,36 @@ def plot_learning_curves(rows: Sequence[Mapping[str, Any]], *, epochs: int = 0) 
     if not rows:
         raise ValueError("no epoch is finished yet, so there is no curve to draw")
     done, last = [row["epoch"] for row in rows], rows[-1]
-    figure, (left, right) = new_figure(8.5, 3.2, 1, 2)
-    for axis, what in ((left, "loss"), (right, "accuracy")):
-        marker = "o" if len(rows) < 4 else ""
-        axis.plot(
-            done,
-            [row[f"train_{what}"] for row in rows],
-            "--",
-            color=NEUTRAL,
-            marker=marker,
-            label="training words",
-        )
-        axis.plot(
-            done,
-            [row[f"val_{what}"] for row in rows],
-            color=MODEL,
-            marker=marker,
-            lw=2,
-            label="validation words",
-        )
-        axis.set_xlabel("epoch")
-        axis.set_xlim(0.5, max(epochs, last["epoch"]) + 0.5)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    left.axhline(GUESSING, color=NEUTRAL, lw=1, ls=":")
-    left.annotate(f"guessing: log {VOCABULARY.size} = {GUESSING:.2f}", (0.98, GUESSING), xycoords=("axes fraction", "data"), ha="right",
-                  va="bottom", fontsize=9, color=NEUTRAL)  # fmt: skip
-    left.set_yscale("log")
+    drawing = Drawing(WIDTH, 330, "", "")
+    reach = (0.5, max(epochs, last["epoch"]) + 0.5)
     smallest = min(min(row["train_loss"], row["val_loss"]) for row in rows)
-    left.set_ylim(min(0.1, 0.8 * smallest), 6)
-    left.yaxis.set_major_formatter(lambda value, _place: f"{value:g}")
-    left.yaxis.set_minor_formatter(NullFormatter())
-    left.set_ylabel("loss (nats per character)")
-    _percent_axis(right, "words spelled right")
-    right.legend(
-        loc="lower right" if last["train_accuracy"] > 0.5 else "upper right", frameon=False
-    )
+    low = min(0.1, 0.8 * smallest)
+    left = Panel(drawing, (84, 54, 300, 210), reach, (low, 6), log="y")
+    right = Panel(drawing, (490, 54, 300, 210), reach, (-0.02, 1.05))
+    left.axes("epoch", "loss (nats per character)", gap=6)
+    right.axes("epoch", "words spelled right", gap=6)
+    powers = [
+        n * ten for ten in powers_of_ten(low / 10, 6) for n in (1, 2, 5) if low <= n * ten <= 6
+    ]
+    if len(powers) > 7:
+        powers = powers_of_ten(low, 6)
+    left.ticks("y", powers, [f"{power:g}" for power in powers], grid=True)
+    right.ticks("y", [n / 5 for n in range(6)], [f"{20 * n}%" for n in range(6)], grid=True)
+    for panel, what in ((left, "loss"), (right, "accuracy")):
+        places = [place for place in steps_of(*reach, 6) if place == int(place)]
+        panel.ticks("x", places, [f"{place:g}" for place in places])
+        for kind, colour, dash in (("train", NEUTRAL, "6 4"), ("val", MODEL, "")):
+            values = [row[f"{kind}_{what}"] for row in rows]
+            panel.line(done, values, colour, width=2, dash=dash)
+            if len(rows) < 4:
+                panel.dots(done, values, colour)
+    left.line(reach, (GUESSING, GUESSING), NEUTRAL, dash="2 3")
+    drawing.text(
+        *left.at(reach[1], GUESSING * 1.12), f"guessing: log {VOCABULARY.size} = {GUESSING:.2f}",
+        size=12, colour=NEUTRAL, anchor="end",
+    )  # fmt: skip
+    names = [("training words", NEUTRAL, "6 4"), ("validation words", MODEL, "")]
+    legend(drawing, names, 490, 24, across=150)
     reading = (
         f"After epoch {last['epoch']} the loss on validation words is {last['val_loss']:.2g} nats"
         f" per character (guessing: {GUESSING:.2f}), and {last['val_accuracy']:.1%} of them are"
@@ -85,7 +78,7 @@ def plot_learning_curves(rows: Sequence[Mapping[str, Any]], *, epochs: int = 0) 
         f" {rows[0]['val_accuracy']:.0%} to {last['val_accuracy']:.0%} on validation words and"
         f" reaches {last['train_accuracy']:.0%} on training words."
     )
-    return finish(figure, alt=alt, reading=reading)
+    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def plot_mistakes(
@@ -122,14 +115,17 @@ def plot_mistakes(
         for group in groups
     ]
     shares = [count / total for count, total in zip(missed, totals)]
-    figure, axis = new_figure(8.5, 3.0)
-    axis.bar(range(len(groups)), shares, color=MODEL)
+    top = min(1.0, max(*shares, 0.01) * 1.2)
+    drawing = Drawing(WIDTH, 330, "", "")
+    panel = Panel(drawing, (90, 34, 706, 220), (-0.6, len(groups) - 0.4), (0, top))
+    heights = steps_of(0, top, 4)
+    panel.axes(_KINDS[by], "words spelled wrong", gap=8)
+    panel.ticks("y", heights, [f"{100 * height:.4g}%" for height in heights], grid=True)
+    panel.bars(shares, MODEL)
     for place, (share, count, total) in enumerate(zip(shares, missed, totals)):
-        axis.annotate(f"{count}/{total}", (place, share), ha="center", va="bottom", fontsize=8)
-    axis.set_xticks(range(len(groups)), [str(group) for group in groups])
-    axis.set_xlabel(_KINDS[by])
-    _percent_axis(axis, "words spelled wrong")
-    axis.set_ylim(0, min(1.1, max(*shares, 0.01) * 1.2))
+        x, y = panel.at(place, share)
+        drawing.text(x, y - 9, f"{count}/{total}", size=11)
+        drawing.text(x, panel.bottom + 14, str(groups[place]), size=12)
     reading = f"{sum(missed)} of {len(pairs)} words are wrong"
     if sum(missed):
         worst = max(range(len(shares)), key=shares.__getitem__)
@@ -140,8 +136,8 @@ def plot_mistakes(
     counts = ", ".join(
         f"{group}: {count} of {total}" for group, count, total in zip(groups, missed, totals)
     )
-    return finish(
-        figure, alt=f"Bars: words spelled wrong by {by}. {counts}.", reading=reading + "."
+    return finish_sketch(
+        drawing, alt=f"Bars: words spelled wrong by {by}. {counts}.", reading=reading + "."
     )
 
 
@@ -197,7 +193,7 @@ def plot_comparison(
     axis.grid(axis="x", color="#dddddd", lw=0.6)
     axis.set_axisbelow(True)
     if percent:
-        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axis.xaxis.set_major_formatter(Percent())
     axis.legend(loc="best", fontsize=9, frameon=False)
     show = (lambda value: f"{value:.1%}") if percent else (lambda value: f"{value:.3g}")
     best, worst = order[-1], order[0]
@@ -251,7 +247,7 @@ def plot_loss_against_accuracy(points: Sequence[tuple[float, float]], length: fl
     axis.annotate("guessing", (GUESSING, 1.02), ha="right", fontsize=9, color=NEUTRAL)
     axis.set_xscale("log")
     axis.set_xlabel("loss (nats per character)")
-    _percent_axis(axis, "words spelled right")
+    percent_axis(axis, "y", "words spelled right", whole=True)
     axis.legend(loc="lower left", frameon=False)
     low = min(points)
     above = sum(accuracy > math.exp(-loss * length) for loss, accuracy in points)
@@ -265,9 +261,3 @@ def plot_loss_against_accuracy(points: Sequence[tuple[float, float]], length: fl
         f" falls from 100% to 0%; {len(points)} measured dots follow it, {above} of them above."
     )
     return finish(figure, alt=alt, reading=reading)
-
-
-def _percent_axis(axis: Axes, label: str) -> None:
-    axis.set_ylabel(label)
-    axis.set_ylim(-0.02, 1.05)
-    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

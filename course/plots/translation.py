@@ -5,13 +5,15 @@ one step.
 from __future__ import annotations
 
 from jaxtyping import Float
-from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 from torch import Tensor
 
 from course.interpretability.spelling import Spelling
-from course.plots.style import INK, MODEL, NEUTRAL, TARGET, TRUTH, Picture, finish, new_figure
+from course.plots.sketch import WIDTH, Panel, finish_sketch
+from course.plots.style import MODEL, TARGET, TRUTH, Picture
+from course.plots.svg import Drawing
 from nmt.data import VOCABULARY
+
+_SHADOW = ((-0.5, 0), (-0.5, 1.1), (0.5, 1.1), (0.5, 0))  # behind the chosen step
 
 
 def plot_next_letter(
@@ -29,9 +31,9 @@ def plot_next_letter(
     Raises:
         ValueError: if there are not 29 probabilities that sum to 1, or `right` is no token.
     """
-    figure, axis = new_figure(8.5, 2.6)
-    reading, alt = _draw_next_letter(axis, probabilities, right, written)
-    return finish(figure, alt=alt, reading=reading)
+    drawing = Drawing(WIDTH, 250, "", "")
+    reading, alt = _draw_next_letter(drawing, 40, probabilities, right, written)
+    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def plot_spelling(spelling: Spelling, step: int = 1) -> Picture:
@@ -52,11 +54,11 @@ def plot_spelling(spelling: Spelling, step: int = 1) -> Picture:
         raise ValueError(f"steps are counted from 1, so there is no step {step}")
     steps, mistake = len(spelling.written), spelling.first_mistake
     chosen = min(step, steps) - 1
-    figure, (above, below) = new_figure(8.5, 4.6, 2, 1)
-    _draw_steps(above, spelling, chosen)
+    drawing = Drawing(WIDTH, 450, "", "")
+    _draw_steps(drawing, spelling, chosen)
     so_far = "".join(spelling.written[:chosen])
     reading, alt = _draw_next_letter(
-        below, spelling.probabilities[chosen], spelling.right_token(chosen), so_far
+        drawing, 240, spelling.probabilities[chosen], spelling.right_token(chosen), so_far
     )
     verdict = f"{spelling.source} → {spelling.answer}. "
     if mistake is None:
@@ -72,50 +74,45 @@ def plot_spelling(spelling: Spelling, step: int = 1) -> Picture:
         f" {', '.join(spelling.rule)}. Step {chosen + 1} is marked. Below,"
         f" {alt[0].lower()}{alt[1:]}"
     )
-    return finish(
-        figure,
+    return finish_sketch(
+        drawing,
         alt=alt,
         reading=f"{verdict}Step {chosen + 1} of {steps}: {reading[0].lower()}{reading[1:]}",
     )
 
 
-def _draw_steps(axis: Axes, spelling: Spelling, chosen: int) -> None:
+def _draw_steps(drawing: Drawing, spelling: Spelling, chosen: int) -> None:
     """A bar for each step, as high as the probability of what was written; a wrong one is hatched
-    and its label boxed.
+    and its letter framed.
     """
     sure = spelling.probabilities.max(dim=-1).values.tolist()
     steps = max(len(sure), len(spelling.rule))
-    bars = axis.bar(range(len(sure)), sure, color=MODEL)
-    axis.axvspan(chosen - 0.5, chosen + 0.5, color="#e6e6e6", zorder=0)
-    size = 10 if steps <= 26 else 7 if steps <= 60 else 5
-    axis.set_xticks([])
-    for step in range(steps):
-        written = spelling.written[step] if step < len(sure) else ""
-        asked = spelling.rule[step] if step < len(spelling.rule) else ""
-        wrong = written != asked
-        if wrong and step < len(sure):
-            bars[step].set(hatch="xx", edgecolor="white")
-        box = (
-            {"boxstyle": "round,pad=0.15", "fc": "white", "ec": TARGET}
-            if wrong and written
-            else None
-        )
-        for text, height, colour, frame in (
-            (written, -0.13, TARGET, box),
-            (asked, -0.36, TRUTH, None),
-        ):
-            end = text.startswith("<")
-            axis.text(step, height, "end" if end else text, color=colour, ha="center", va="center", bbox=frame,
-                      fontsize=size * (0.75 if end else 1), fontweight="bold" if wrong else "normal")  # fmt: skip
-    axis.text(-0.8, -0.13, "model", color=TARGET, ha="right", va="center")
-    axis.text(-0.8, -0.36, "rule", color=TRUTH, ha="right", va="center")
-    axis.set_xlim(-0.7, max(steps, 10) - 0.3)
-    axis.set_title(f"“{spelling.source}”: how sure of each letter it writes", loc="left")
-    _percent(axis)
+    panel = Panel(drawing, (90, 40, 706, 100), (-0.7, max(steps, 10) - 0.3), (0, 1.1))
+    drawing.text(
+        90, 20, f"“{spelling.source}”: how sure of each letter it writes", size=14, anchor="start"
+    )
+    panel.area([(chosen + side, height) for side, height in _SHADOW], "#e6e6e6", 1)
+    _probability_axis(panel)
+    written, rule = list(spelling.written), list(spelling.rule)
+    wrong = [step for step in range(len(sure)) if written[step] != [*rule, *[""] * steps][step]]
+    panel.bars(sure, MODEL, hatched=wrong)
+    size = 14 if steps <= 26 else 10 if steps <= 60 else 7
+    for tokens, below, colour in ((written, 16, TARGET), (rule, 42, TRUTH)):
+        for step, token in enumerate(tokens):
+            x = panel.at(step, 0)[0]
+            if colour == TARGET and step in wrong:
+                drawing.box(x - 8, panel.bottom + 6, 16, 20, colour=TARGET, fill=0.0, radius=3)
+            end = token.startswith("<")
+            drawing.text(
+                x, panel.bottom + below, "end" if end else token, colour=colour,
+                size=0.75 * size if end else size, bold=step in wrong,
+            )  # fmt: skip
+    for word, below, colour in (("model", 16, TARGET), ("rule", 42, TRUTH)):
+        drawing.text(82, panel.bottom + below, word, size=12, colour=colour, anchor="end")
 
 
 def _draw_next_letter(
-    axis: Axes, probabilities: Tensor, right: str | None, written: str
+    drawing: Drawing, top: float, probabilities: Tensor, right: str | None, written: str
 ) -> tuple[str, str]:
     """Draw the 29 bars; the reading and the alt text."""
     if probabilities.shape != (VOCABULARY.size,) or abs(float(probabilities.sum()) - 1) > 1e-3:
@@ -125,21 +122,19 @@ def _draw_next_letter(
     if right is not None and right not in VOCABULARY.tokens:
         raise ValueError(f"{right!r} is no token; choose a letter, the dash, <SOS> or <EOS>")
     values = dict(zip(VOCABULARY.tokens, probabilities.tolist()))
-    bars = axis.bar(range(len(values)), list(values.values()), color=MODEL)
-    if right is not None:
-        place = VOCABULARY.tokens.index(right)
-        bars[place].set(facecolor=TRUTH, hatch="///", edgecolor="white")
-        axis.annotate(
-            "right", (place, values[right]), ha="center", va="bottom", color=INK, fontsize=9
-        )
-    axis.set_xticks(range(len(values)), [token.strip("<>") for token in values])
-    for label in axis.get_xticklabels()[-2:]:
-        label.set(rotation=90, fontsize=8, color=NEUTRAL)
-    axis.set_xlabel("next token")
+    panel = Panel(drawing, (90, top + 20, 706, 120), (-0.7, len(values) - 0.3), (0, 1.1))
+    place = None if right is None else VOCABULARY.tokens.index(right)
+    colours = [TRUTH if number == place else MODEL for number in range(len(values))]
+    _probability_axis(panel)
+    panel.bars(list(values.values()), colours, hatched=[] if place is None else [place])
+    if right is not None and place is not None:
+        x, y = panel.at(place, values[right])
+        drawing.text(x, y - 8, "right", size=12)
+    panel.ticks("x", range(len(values)), [token.strip("<>") for token in values])
+    panel.axes("next token", "")
     shown = written if len(written) <= 40 else "…" + written[-40:]
-    axis.set_title(f"after “{shown}”" if written else "before the first letter", loc="left")
-    axis.set_xlim(-0.7, len(values) - 0.3)
-    _percent(axis)
+    title = f"after “{shown}”" if written else "before the first letter"
+    drawing.text(90, top, title, size=14, anchor="start")
     best = max(values, key=values.__getitem__)
     reading = (
         f"{f'After “{shown}”' if written else 'Before the first letter'} the model finds {best}"
@@ -158,8 +153,6 @@ def _draw_next_letter(
     return reading, alt + (f". The right one, {right}, is green and hatched." if right else ".")
 
 
-def _percent(axis: Axes) -> None:
-    axis.set_ylabel("probability")
-    axis.set_ylim(0, 1.14)
-    axis.set_yticks([0, 0.5, 1])
-    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+def _probability_axis(panel: Panel) -> None:
+    panel.axes("", "probability", gap=6)
+    panel.ticks("y", [0, 0.5, 1], ["0%", "50%", "100%"], grid=True)

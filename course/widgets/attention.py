@@ -9,20 +9,22 @@ from typing import Any
 
 import torch
 from einops import rearrange
-from ipywidgets import BoundedFloatText, BoundedIntText, Dropdown, Text
+from ipywidgets import Dropdown
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course.plots.attention import plot_attention_map
 from course.plots.positions import plot_looking_behind
 from course.plots.style import Picture
-from course.widgets.common import Explorer, explorer
+from course.widgets.common import Explorer, explorer, one_word, word_field
 from nmt.attention import attention_weights
 from nmt.pig_latin import align, check_word, to_pig_latin
 from nmt.positions import RotaryPositions, sinusoidal_table
 
 LONGEST = 20  # letters that a map shows without crowding
 SIZE = 32  # coordinates of the vectors that the explorers build
+TEMPERATURES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 5.0, 10.0, 100.0)
+BASES = (2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 10_000.0)
 SHARPNESS = 8.0  # by how much the position head's queries are stretched
 
 
@@ -61,7 +63,7 @@ def show_look_up(
     word: str, mask: str = "none", temperature: float = 0.2, positions: str = "one-hot"
 ) -> Picture:
     """The map of `look_up_weights`, with the rule's letters in green frames."""
-    word = word.strip()
+    word = one_word(word, LONGEST)
     weights = look_up_weights(word, mask, temperature, positions)
     title = f"temperature {temperature:g}, mask: {mask}"
     return plot_attention_map(
@@ -87,13 +89,13 @@ def _look_up_mask(mask: str, queries: int, keys: int) -> Bool[Tensor, "q s"] | N
 
 
 def explore_attention(word: str = "team") -> Explorer:
-    """Change word, mask, temperature and position vectors of `show_look_up`, and watch the weights."""
+    """Change word, mask, temperature and position vectors of `show_look_up`, and watch the
+    weights.
+    """
     controls: dict[str, Any] = {
-        "word": Text(word, description="Word:"),
+        "word": word_field(word),
         "mask": Dropdown(options=["none", "causal"], value="none", description="Mask:"),
-        "temperature": BoundedFloatText(
-            0.2, min=0.01, max=100.0, step=0.1, description="Temperature:"
-        ),
+        "temperature": Dropdown(options=TEMPERATURES, value=0.2, description="Temperature:"),
         "positions": Dropdown(
             options=["one-hot", "sinusoidal"], value="one-hot", description="Position vectors:"
         ),
@@ -111,7 +113,9 @@ def looking_behind_scores(
     for its position, or (rotary) the same row 0 for all. A query is its letter's vector, turned by
     `distance` letters: the same turn W at every place of the word.
 
-        score(p, q) = (W x_p) · x_q · sharpness / √k,  and with rotary positions W x_p and x_q are turned by their places p and q first.
+        score(p, q) = (W x_p) · x_q · sharpness / √k,
+
+    and with rotary positions W x_p and x_q are turned by their places p and q first.
 
     Args:
         word: letters a–z and dashes, at most 20.
@@ -151,7 +155,7 @@ def show_looking_behind(
     """`looking_behind_scores` against distance for twelve equal letters, and the pattern that they
     make on `word`.
     """
-    word = word.strip()
+    word = one_word(word, LONGEST)
     weights = looking_behind_scores(word, scheme, distance, base).softmax(dim=-1)
     alike = looking_behind_scores("a" * 12, scheme, distance, base)  # nothing but position speaks
     return plot_looking_behind(
@@ -179,14 +183,14 @@ def explore_looking_behind(word: str = "strengthening") -> Explorer:
     ask for "the letter before".
     """
     controls: dict[str, Any] = {
-        "word": Text(word, description="Word:"),
+        "word": word_field(word),
         "scheme": Dropdown(
             options=["none", "sinusoidal", "learned", "rotary"],
             value="rotary",
             description="Position scheme:",
         ),
-        "distance": BoundedIntText(1, min=-8, max=8, description="Letters behind:"),
-        "base": BoundedFloatText(10.0, min=2.0, max=10_000.0, step=10.0, description="Base:"),
+        "distance": Dropdown(options=range(-8, 9), value=1, description="Letters behind:"),
+        "base": Dropdown(options=BASES, value=10.0, description="Base:"),
     }
     return explorer(controls, show_looking_behind)
 

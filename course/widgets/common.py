@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ipywidgets import HTML, HBox, Layout, VBox, Widget
+from ipywidgets import HTML, Dropdown, HBox, Layout, Text, VBox, Widget
 
 from course.plots.style import Picture
 
 # JupyterLab takes arrows and letters that are pressed on a dropdown as its own commands: "c", then
 # "v" pastes a cell. This leaves them to the dropdown, from the moment it has the focus. A page that
 # runs no such script keeps Alt+Down, which opens the list anywhere.
+# A caption of two lines takes no more room than one of one line.
 _KEYS = """<style onload="this.closest('.nmt-operated')?.addEventListener('focusin', event => {
-    if (event.target.matches('select')) event.target.setAttribute('data-lm-suppress-shortcuts', 'true') })"></style>"""
+    if (event.target.matches('select'))
+        event.target.setAttribute('data-lm-suppress-shortcuts', 'true') })">
+    .nmt-explorer figcaption { min-height: 2.8em }</style>"""
 
 
 class Explorer(VBox):
@@ -68,22 +71,47 @@ def own_keys() -> HTML:
     return HTML(_KEYS, layout=Layout(height="0", margin="0"))
 
 
-def explorer(controls: Mapping[str, Widget], draw: Callable[..., Picture | str]) -> Explorer:
+def explorer(
+    controls: Mapping[str, Widget],
+    draw: Callable[..., Picture | str],
+    adjust: Callable[[Mapping[str, Widget]], None] | None = None,
+) -> Explorer:
     """Show `draw(**values)` below `controls`, now and after every change.
 
-    `controls` maps each keyword argument of `draw` to a widget with a `description`, which names it
-    for eyes and screen readers. `draw` returns a `Picture`, or HTML of its own. What it raises
-    becomes one line in the figure's place, never a traceback. Raises `ValueError` where a control
-    has no name.
+    What `draw` raises becomes one line above the last picture, which stays: nothing below it moves.
+
+    Args:
+        controls: for each keyword argument of `draw` a widget with a `description`, which names it
+            for eyes and screen readers.
+        draw: returns a `Picture`, or HTML of its own.
+        adjust: called before each drawing; may change what the controls offer, such as as many
+            steps as the word has.
+
+    Raises:
+        ValueError: where a control has no name.
     """
     for name, control in controls.items():
         if not getattr(control, "description", "").strip():
             raise ValueError(f"the control {name!r} needs a description: a screen reader speaks it")
         control.style.description_width = "initial"
     output = HTML(layout=Layout(width="100%"))
+    picture, busy = "", False
 
     def redraw(_change: Any = None) -> None:
-        output.value = render(draw, {name: control.value for name, control in controls.items()})
+        nonlocal picture, busy
+        if busy:  # a control that `adjust` has changed
+            return
+        busy = True
+        try:
+            if adjust:
+                adjust(controls)
+            values = {name: control.value for name, control in controls.items()}
+            new, message = _attempt(draw, values)
+        finally:
+            busy = False
+        picture = new or picture
+        room = f'<div style="min-height:2.2em">{message}</div>'  # kept, so that nothing jumps
+        output.value = room + picture
 
     for control in controls.values():
         control.observe(redraw, names="value")
@@ -95,16 +123,68 @@ def render(draw: Callable[..., Picture | str], values: Mapping[str, Any]) -> str
     """The HTML of `draw(**values)` in a live region that screen readers speak, or the error's first
     line in its place.
     """
+    picture, message = _attempt(draw, values)
+    return picture or message
+
+
+def offer(control: Dropdown, values: Sequence[int]) -> None:
+    """Let a dropdown offer `values`; what was chosen stays, or becomes the nearest of them."""
+    if list(control.options) != list(values):
+        chosen = min(values, key=lambda value: abs(value - control.value))
+        control.options = list(values)
+        control.value = chosen
+
+
+def word_field(word: str, description: str = "Word:") -> Text:
+    """A field for one English word."""
+    return Text(
+        word,
+        description=description,
+        placeholder="an English word",
+        tooltip="letters a–z and dashes; a space or an apostrophe separates words",
+    )
+
+
+def one_word(text: str, longest: int) -> str:
+    """The word that somebody typed, in small letters.
+
+    Raises:
+        ValueError: in words for the page, where it is empty, several words, longer than `longest`,
+            or holds what can't be spelled.
+    """
+    word = text.strip().lower()
+    if not word:
+        raise ValueError("Nothing typed yet: type an English word, such as street.")
+    parts = [part for part in re.split(r"[\s'’]+", word) if part]
+    if len(parts) != 1 or parts[0] != word:
+        raise ValueError(
+            "One word at a time: a space or an apostrophe separates words, so this is "
+            + " and ".join(parts[:3])
+            + (" …" if len(parts) > 3 else ".")
+        )
+    if len(word) > longest:
+        raise ValueError(f"{len(word)} letters are more than the {longest} that there is room for.")
+    for place, character in enumerate(word, start=1):
+        if not (character.isascii() and character.isalpha()) and character != "-":
+            raise ValueError(
+                f"Letter {place} of {word} is {character}; a word is made of the letters a–z and"
+                " dashes."
+            )
+    return word
+
+
+def _attempt(draw: Callable[..., Picture | str], values: Mapping[str, Any]) -> tuple[str, str]:
+    """The picture, or the message that tells why there is none."""
     try:
         result = draw(**values)
     except (
         ValueError
     ) as error:  # what the course raises for bad input says what was wrong and what to do
-        return _message(str(error))
+        return "", _message(str(error))
     except Exception as error:  # a student's own change must not fill the page with a traceback
-        return _message(f"{type(error).__name__}: {error}")
+        return "", _message(f"{type(error).__name__}: {error}")
     content = result.to_html() if isinstance(result, Picture) else result
-    return f'<div role="status" aria-live="polite" style="line-height:1.4">{content}</div>'
+    return f'<div role="status" aria-live="polite" style="line-height:1.4">{content}</div>', ""
 
 
 def _small_first_letter(name: str) -> str:

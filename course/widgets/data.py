@@ -4,11 +4,11 @@ Latin comes from.
 
 from __future__ import annotations
 
-from ipywidgets import Checkbox, Text
+from ipywidgets import Checkbox
 
-from course.plots.data import plot_alignment
+from course.plots.data import LONGEST, plot_alignment
 from course.plots.style import Picture
-from course.widgets.common import Explorer, explorer
+from course.widgets.common import Explorer, explorer, one_word, word_field
 
 
 def explore_alignment() -> Explorer:
@@ -17,7 +17,7 @@ def explore_alignment() -> Explorer:
     """
     return explorer(
         {
-            "word": Text(value="street", description="Word"),
+            "word": word_field("street"),
             "move_qu": Checkbox(value=True, description="the u of qu moves too", indent=False),
         },
         _draw,
@@ -25,4 +25,4 @@ def explore_alignment() -> Explorer:
 
 
 def _draw(word: str, move_qu: bool) -> Picture:
-    return plot_alignment(word.strip(), move_qu=move_qu)
+    return plot_alignment(one_word(word, LONGEST), move_qu=move_qu)

@@ -4,7 +4,9 @@ lies.
 
 from __future__ import annotations
 
-from ipywidgets import BoundedFloatText, Dropdown
+from collections.abc import Mapping
+
+from ipywidgets import BoundedFloatText, Dropdown, Widget
 
 from course.plots.discretization import INPUTS, RULE_NAMES, plot_trajectory
 from course.plots.style import Picture
@@ -24,20 +26,33 @@ def explore_discretization() -> Explorer:
             ),
             "shape": Dropdown(options=list(INPUTS), value="letters", description="Input:"),
             "delta": BoundedFloatText(
-                value=1.0, min=0.02, max=6.0, step=0.1, description="Step size Δ:"
+                value=1.0, min=0.1, max=6.0, step=0.1, description="Step size Δ (0.1 to 6):"
             ),
             "real": BoundedFloatText(
-                value=-1.0, min=-20.0, max=1.0, step=0.1, description="A, real part:"
+                value=-1.0, min=-20.0, max=1.0, step=0.1, description="A, real part (−20 to 1):"
             ),
             "imaginary": BoundedFloatText(
-                value=0.0, min=-20.0, max=20.0, step=0.5, description="A, imaginary part:"
+                value=0.0,
+                min=-20.0,
+                max=20.0,
+                step=0.5,
+                description="A, imaginary part (−20 to 20):",
             ),
             "alpha": BoundedFloatText(
-                value=0.5, min=0.0, max=1.0, step=0.1, description="α (generalised bilinear only):"
+                value=0.5,
+                min=0.0,
+                max=1.0,
+                step=0.1,
+                description="α (0 to 1; generalised bilinear only):",
             ),
         },
         _draw,
+        _adjust,
     )
+
+
+def _adjust(controls: Mapping[str, Widget]) -> None:
+    controls["alpha"].disabled = controls["rule"].value != "generalized_bilinear"
 
 
 def _draw(

@@ -4,24 +4,25 @@ that a trained model chooses.
 
 from __future__ import annotations
 
-from ipywidgets import BoundedFloatText, Dropdown, Text
+from ipywidgets import BoundedFloatText, Dropdown
 
 from course.plots.mamba import plot_memory, plot_step_sizes
 from course.plots.style import Picture
-from course.widgets.common import Explorer, explorer
+from course.widgets.common import Explorer, explorer, one_word, word_field
 from nmt.data import VOCABULARY
 from nmt.mamba import Mamba
-from nmt.pig_latin import check_word
 from nmt.trace import trace_ssm
 
 LONGEST = 16  # letters of a word that still fit a figure
 
 
 def explore_memory(text: str = "t--ea---m") -> Explorer:
-    """Type letters and dashes and choose Δ for both; see how long each letter stays in the state."""
+    """Type letters and dashes and choose Δ for both; see how long each letter stays in the
+    state.
+    """
     return explorer(
         {
-            "text": Text(value=text, description="Letters and dashes", continuous_update=True),
+            "text": word_field(text, "Letters and dashes:"),
             "letter_step": BoundedFloatText(
                 value=0.5, min=0.0, max=10.0, step=0.1, description="Δ at a letter"
             ),
@@ -29,7 +30,7 @@ def explore_memory(text: str = "t--ea---m") -> Explorer:
                 value=0.0, min=0.0, max=10.0, step=0.1, description="Δ at a dash"
             ),
             "rate": BoundedFloatText(
-                value=1.0, min=0.1, max=16.0, step=0.5, description="Rate of decay −A"
+                value=1.0, min=0.5, max=16.0, step=0.5, description="Rate of decay −A"
             ),
         },
         _draw_memory,
@@ -37,9 +38,7 @@ def explore_memory(text: str = "t--ea---m") -> Explorer:
 
 
 def _draw_memory(text: str, letter_step: float, blank_step: float, rate: float) -> Picture:
-    if text:
-        check_word(text)
-    return plot_memory(text, letter_step, blank_step, rate)
+    return plot_memory(one_word(text, 24), letter_step, blank_step, rate)
 
 
 def draw_step_sizes(model: Mamba, word: str, layer: str) -> Picture:
@@ -49,12 +48,11 @@ def draw_step_sizes(model: Mamba, word: str, layer: str) -> Picture:
         ValueError: for an unknown layer, or a word that is empty, too long for a figure, or not
             made of a–z and dashes.
     """
-    if not 0 < len(word) <= LONGEST:
-        raise ValueError(f"type a word of 1 to {LONGEST} letters")
-    traces, signs = trace_ssm(model, word)
+    word = one_word(word, LONGEST)
+    traces, tokens = trace_ssm(model, word)
     if layer not in traces:
         raise ValueError(f"no layer {layer!r}; choose one of {', '.join(traces)}")
-    labels = [VOCABULARY.token(sign) for sign in signs]
+    labels = [VOCABULARY.token(token) for token in tokens]
     return plot_step_sizes(
         traces[layer].delta[0], labels, len(word) + 1, f"{layer}: step sizes while it spells {word}"
     )
@@ -66,8 +64,8 @@ def explore_step_sizes(model: Mamba, word: str = "street") -> Explorer:
     """
     return explorer(
         {
-            "word": Text(value=word, description="Word", continuous_update=True),
+            "word": word_field(word),
             "layer": Dropdown(options=list(model.ssm_layers()), description="Layer"),
         },
-        lambda word, layer: draw_step_sizes(model, word.strip().lower(), layer),
+        lambda word, layer: draw_step_sizes(model, word, layer),
     )

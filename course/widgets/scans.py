@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ipywidgets import BoundedIntText, Dropdown
+from ipywidgets import Dropdown, Widget
 
 from course.lab.scan_steps import watch
 from course.plots.scan_times import plot_scan_times
 from course.plots.scans import PREFIXES, SCAN_NAMES, plot_rounds
 from course.plots.style import Picture
-from course.widgets.common import Explorer, explorer
+from course.widgets.common import Explorer, explorer, offer
 
 LENGTHS = (4, 5, 6, 7, 8, 11, 16)
 WIDTHS = {
@@ -33,14 +33,17 @@ def explore_rounds() -> Explorer:
                 description="Scan:",
             ),
             "length": Dropdown(options=LENGTHS, value=8, description="Positions:"),
-            "shown": BoundedIntText(value=7, min=0, max=15, description="Rounds done:"),
+            "shown": Dropdown(options=range(8), value=7, description="Rounds done:"),
         },
-        _draw_rounds,
+        lambda method, length, shown: plot_rounds(method, length, shown),
+        _adjust,
     )
 
 
-def _draw_rounds(method: str, length: int, shown: int) -> Picture:
-    return plot_rounds(method, length, min(shown, len(watch(PREFIXES[method], length))))
+def _adjust(controls: Mapping[str, Widget]) -> None:
+    """Offer the rounds that the chosen scan has."""
+    rounds = watch(PREFIXES[controls["method"].value], controls["length"].value)
+    offer(controls["shown"], range(len(rounds) + 1))
 
 
 def explore_times(rows: Sequence[Mapping[str, Any]]) -> Explorer:

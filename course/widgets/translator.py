@@ -1,16 +1,17 @@
-"""Type a word and watch a trained model spell it, letter by letter, beside the rule's own answer."""
+"""Type a word and watch a trained model spell it, letter by letter, beside the rule's answer."""
 
 from __future__ import annotations
 
-from ipywidgets import BoundedIntText, Text
+from collections.abc import Mapping
+from functools import lru_cache
 
-from course.interpretability.spelling import spell
+from ipywidgets import Dropdown, Widget
+
+from course.interpretability.spelling import Spelling, spell
 from course.plots.style import Picture
 from course.plots.translation import plot_spelling
-from course.widgets.common import Explorer, explorer
-from nmt.decoding import Seq2Seq
-
-MOST_STEPS = 128  # twice the longest word that a model reads
+from course.widgets.common import Explorer, explorer, offer, one_word, word_field
+from nmt.decoding import MAX_WORD, Seq2Seq
 
 
 def show_spelling(model: Seq2Seq, word: str, step: int = 1) -> Picture:
@@ -20,20 +21,33 @@ def show_spelling(model: Seq2Seq, word: str, step: int = 1) -> Picture:
         ValueError: as `course.interpretability.spelling.spell`, with a hint for an empty field and
             for several words.
     """
-    word = word.strip().lower()
-    if not word:
-        raise ValueError("Nothing typed yet: type an English word, such as street.")
-    if " " in word:
-        raise ValueError("One word at a time here; nmt.decoding.translate takes whole sentences.")
-    return plot_spelling(spell(model, word), step)
+    return plot_spelling(spell(model, one_word(word, MAX_WORD)), step)
 
 
 def explore_translation(model: Seq2Seq, word: str = "street", step: int = 1) -> Explorer:
-    """A field for a word and one for a step, above the figure of `show_spelling`."""
+    """A field for a word and the step to look at, above the figure of `show_spelling`.
+
+    Each word is spelled once, however many of its steps are looked at.
+    """
+
+    @lru_cache(maxsize=16)
+    def spelled(word: str) -> Spelling:
+        return spell(model, word)
+
+    def adjust(controls: Mapping[str, Widget]) -> None:
+        try:
+            spelling = spelled(one_word(controls["word"].value, MAX_WORD))
+        except ValueError:
+            return  # said when it is drawn
+        offer(controls["step"], range(1, len(spelling.written) + 1))
+
+    def draw(word: str, step: int) -> Picture:
+        return plot_spelling(spelled(one_word(word, MAX_WORD)), step)
+
     controls = {
-        "word": Text(value=word, description="Your word:", placeholder="an English word"),
-        "step": BoundedIntText(
-            value=step, min=1, max=MOST_STEPS, description="Look before letter number:"
+        "word": word_field(word, "Your word:"),
+        "step": Dropdown(
+            options=range(1, step + 1), value=step, description="Look before letter number:"
         ),
     }
-    return explorer(controls, lambda word, step: show_spelling(model, word, step))
+    return explorer(controls, draw, adjust)

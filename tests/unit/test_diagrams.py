@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from draw import DIAGRAMS, DRAWINGS, draw_alignment
-from svg import Drawing, tint
+from course.plots.svg import Drawing, tint
 
 from nmt.pig_latin import align
 

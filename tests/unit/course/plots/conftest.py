@@ -42,9 +42,7 @@ def untrue(axis: Axis) -> list[str]:
         off = max(abs(start + slope * (place - first) - value) for place, value in numbers)
         if off > 0.02 * nearest:
             complaints.append(f"ticks at {[place for place, _ in numbers]} are labelled {texts}")
-    boxes = [
-        label.get_window_extent() for _, label in ticks if label.get_rotation() in (0.0, 90.0)
-    ]
+    boxes = [label.get_window_extent() for _, label in ticks if label.get_rotation() in (0.0, 90.0)]
     for (one, other), (_, label) in zip(pairwise(boxes), ticks[1:], strict=False):
         across = min(one.x1, other.x1) - max(one.x0, other.x0)
         down = min(one.y1, other.y1) - max(one.y0, other.y0)

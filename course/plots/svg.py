@@ -1,5 +1,5 @@
-"""A pencil for diagrams: boxes, arrows and letters as SVG, on an opaque white card that reads in
-light and dark themes.
+"""A pencil for diagrams and for the figures of explorers: boxes, arrows and letters as SVG, on an
+opaque white card that reads in light and dark themes.
 """
 
 from __future__ import annotations
@@ -74,12 +74,14 @@ class Drawing:
         colour: str = INK,
         anchor: str = "middle",
         bold: bool = False,
+        turn: float = 0,
     ) -> None:
-        """A line of text whose middle stands at height y."""
-        weight = ' font-weight="bold"' if bold else ""
+        """A line of text whose middle stands at height y, turned about (x, y) by `turn` degrees."""
+        extra = ' font-weight="bold"' if bold else ""
+        extra += f' transform="rotate({turn:g} {x:g} {y:g})"' if turn else ""
         self.parts.append(
             f'<text x="{x:g}" y="{y + size * 0.35:g}" font-size="{size:g}" fill="{colour}"'
-            f' text-anchor="{anchor}"{weight}>{escape(line)}</text>'
+            f' text-anchor="{anchor}"{extra}>{escape(line)}</text>'
         )
 
     def arrow(
@@ -119,16 +121,16 @@ class Drawing:
             f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{width:g}"{dashes}/>'
         )
 
-    def symbol(self, x: float, y: float, sign: str, *, colour: str = INK) -> None:
+    def symbol(self, x: float, y: float, operation: str, *, colour: str = INK) -> None:
         """An operation, such as + or ×, in a circle."""
         self.parts.append(
             f'<circle cx="{x:g}" cy="{y:g}" r="11" fill="#ffffff" stroke="{colour}"'
             ' stroke-width="1.6"/>'
         )
-        arm = 5.5 if sign == "+" else 4.2
+        arm = 5.5 if operation == "+" else 4.2
         ends = (
             [((-arm, 0), (arm, 0)), ((0, -arm), (0, arm))]
-            if sign == "+"
+            if operation == "+"
             else [((-arm, -arm), (arm, arm)), ((-arm, arm), (arm, -arm))]
         )
         for (x1, y1), (x2, y2) in ends:

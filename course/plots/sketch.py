@@ -1,0 +1,305 @@
+"""Figures that are on the screen at once: written as SVG in a millisecond or two, where drawing and
+painting the same with matplotlib takes a hundred. The figures of explorers are sketches.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from PIL import Image
+
+from course.plots.style import INK, NEUTRAL, SEQUENTIAL, Picture
+from course.plots.svg import Drawing, Point
+
+WIDTH = 816  # pixels: the width of a page of text in JupyterLab
+GRID = "#e3e3e3"
+TEXT = 13  # pixels
+SMALL = 12
+LETTER = 0.64 * TEXT  # pixels that a letter takes at most, in DejaVu Sans
+Limits = tuple[float, float]
+
+
+def finish_sketch(drawing: Drawing, *, alt: str, reading: str) -> Picture:
+    """Bind a drawing to its words."""
+
+    def draw(kind: str) -> bytes:
+        if kind != "svg":
+            raise ValueError(f"a sketch is saved as .svg, not as .{kind}")
+        drawing.title, drawing.description = reading, alt
+        return drawing.to_svg().encode()
+
+    if not alt.strip() or not reading.strip():
+        raise ValueError("a picture needs alt text and a one-sentence reading")
+    return Picture(b"", draw, drawing.width, alt, reading)
+
+
+@cache
+def _shades(name: str) -> list[str]:
+    colours = (colormaps[name](step / 255) for step in range(256))
+    return ["#" + "".join(f"{round(255 * part):02x}" for part in rgba[:3]) for rgba in colours]
+
+
+def shade(value: float, limits: Limits = (0.0, 1.0), colours: str = SEQUENTIAL) -> str:
+    """The colour of `value` in a colour map that runs over `limits`."""
+    low, high = limits
+    share = (value - low) / ((high - low) or 1.0)
+    return _shades(colours)[round(255 * min(1.0, max(0.0, share)))]
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever can be read on `colour` ("#rrggbb")."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 115 else "#ffffff"
+
+
+class Panel:
+    """A rectangle of a drawing with coordinates of its own.
+
+    Args:
+        drawing: where it stands.
+        box: left, top, width and height, in pixels.
+        x, y: what its left and right, bottom and top edges stand for.
+        log: the axes ("", "x", "y" or "xy") that are logarithmic.
+    """
+
+    def __init__(
+        self,
+        drawing: Drawing,
+        box: tuple[float, float, float, float],
+        x: Limits,
+        y: Limits,
+        log: str = "",
+    ) -> None:
+        self.drawing, self.log = drawing, log
+        self.left, self.top, self.width, self.height = box
+        self.right, self.bottom = self.left + self.width, self.top + self.height
+        self._x, self._y = self._scale(x, "x"), self._scale(y, "y")
+
+    def at(self, x: float, y: float) -> Point:
+        """The pixel of a point."""
+        return (
+            round(self.left + self.width * self._x(x), 2),
+            round(self.bottom - self.height * self._y(y), 2),
+        )
+
+    def title(self, line: str) -> None:
+        """A line above the panel."""
+        self.drawing.text(self.left + self.width / 2, self.top - 14, line, size=14)
+
+    def axes(self, x: str, y: str, *, colours: tuple[str, str] = (INK, INK), gap: int = 0) -> None:
+        """The left and the lower edge and what they mean; `gap`: room for wide ticks."""
+        self.stroke([(self.left, self.top), (self.left, self.bottom), (self.right, self.bottom)])
+        middle = self.left + self.width / 2, self.top + self.height / 2
+        self.drawing.text(middle[0], self.bottom + 46, x, size=TEXT, colour=colours[0])
+        self.drawing.text(
+            self.left - 46 - gap, middle[1], y, size=TEXT, colour=colours[1], turn=-90
+        )
+
+    def ticks(
+        self,
+        which: str,
+        places: Sequence[float],
+        labels: Sequence[str],
+        colours: str | Sequence[str] = INK,
+        *,
+        grid: bool = False,
+        size: float = SMALL,
+    ) -> None:
+        """Labels at `places` of the "x" or "y" axis; long ones below the x axis are turned."""
+        each = [colours] * len(labels) if isinstance(colours, str) else colours
+        for place, label, colour in zip(places, labels, each, strict=True):
+            x, y = self.at(place, math.nan) if which == "x" else self.at(math.nan, place)
+            if which == "x":
+                if grid:
+                    self.stroke([(x, self.top), (x, self.bottom)], GRID)
+                turned = len(label) > 1 and not label[0].isdigit() and label[0] not in "−½¼"
+                below = self.bottom + (8 if turned else 14)
+                self.drawing.text(
+                    x, below, label, size=size, colour=colour,
+                    anchor="end" if turned else "middle", turn=-60 if turned else 0,
+                )  # fmt: skip
+            else:
+                if grid:
+                    self.stroke([(self.left, y), (self.right, y)], GRID)
+                self.drawing.text(self.left - 7, y, label, size=size, colour=colour, anchor="end")
+
+    def line(self, xs: Sequence[float], ys: Sequence[float], colour: str, **look: Any) -> None:
+        """Through the points, as far as they lie between the upper and the lower edge."""
+        self.stroke([self._clipped(x, y) for x, y in zip(xs, ys, strict=True)], colour, **look)
+
+    def stroke(
+        self, pixels: Sequence[Point], colour: str = NEUTRAL, width: float = 1, dash: str = ""
+    ) -> None:
+        """A line through pixels of the drawing."""
+        path = " ".join(f"{x:g},{y:g}" for x, y in pixels)
+        dashes = f' stroke-dasharray="{dash}"' if dash else ""
+        self.drawing.parts.append(
+            f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width:g}"'
+            f'{dashes} stroke-linejoin="round"/>'
+        )
+
+    def area(self, points: Sequence[Point], colour: str, opacity: float = 0.25) -> None:
+        """A filled outline, in the panel's own coordinates."""
+        path = " ".join("{:g},{:g}".format(*self._clipped(x, y)) for x, y in points)
+        self.drawing.parts.append(
+            f'<polygon points="{path}" fill="{colour}" fill-opacity="{opacity:g}"/>'
+        )
+
+    def dots(
+        self,
+        xs: Sequence[float],
+        ys: Sequence[float],
+        colour: str,
+        corners: int = 0,
+        size: float = 4,
+    ) -> None:
+        """A mark at each point: a disc, or a polygon with so many corners."""
+        for x, y in zip(xs, ys, strict=True):
+            across, down = self.at(x, y)
+            if not self.top - 1 <= down <= self.bottom + 1:
+                continue
+            if not corners:
+                mark = f'<circle cx="{across:g}" cy="{down:g}" r="{size:g}" fill="{colour}"/>'
+            else:
+                turns = [2 * math.pi * (c + (corners == 4) / 2) / corners for c in range(corners)]
+                reach = 1.25 * size
+                path = " ".join(
+                    f"{across + reach * math.sin(turn):.1f},{down - reach * math.cos(turn):.1f}"
+                    for turn in turns
+                )
+                mark = f'<polygon points="{path}" fill="{colour}"/>'
+            self.drawing.parts.append(mark)
+
+    def bars(
+        self,
+        heights: Sequence[float],
+        colours: str | Sequence[str],
+        *,
+        width: float = 0.8,
+        hatched: Sequence[int] = (),
+    ) -> None:
+        """A bar at 0, 1, 2 …, from 0; those of `hatched` have stripes."""
+        each = [colours] * len(heights) if isinstance(colours, str) else colours
+        for place, (height, colour) in enumerate(zip(heights, each, strict=True)):
+            (x0, y0), (x1, y1) = (
+                self._clipped(place - width / 2, height),
+                self.at(place + width / 2, 0),
+            )
+            self._rectangle(x0, y0, x1 - x0, max(y1 - y0, 0), colour)
+            if place in hatched:
+                for step in range(int((y1 - y0) // 7)):
+                    low = y1 - 7 * step
+                    self.stroke([(x0, low), (x1, low - 7)], "#ffffff", 1.6)
+
+    def cells(
+        self,
+        table: Sequence[Sequence[float]],
+        *,
+        limits: Limits = (0.0, 1.0),
+        colours: str = SEQUENTIAL,
+        write: Callable[[float], str] | None = None,
+    ) -> None:
+        """A heat map: row 0 on top, cell (row, column) round (column, row); `write` puts numbers
+        into the cells.
+        """
+        for row, values in enumerate(table):
+            for column, value in enumerate(values):
+                (x0, y0), (x1, y1) = (
+                    self.at(column - 0.5, row - 0.5),
+                    self.at(column + 0.5, row + 0.5),
+                )
+                colour = shade(value, limits, colours)
+                self._rectangle(x0, y0, x1 - x0, y1 - y0, colour, line=GRID)
+                if write:
+                    self.drawing.text(
+                        (x0 + x1) / 2, (y0 + y1) / 2, write(value), size=11, colour=ink_on(colour)
+                    )
+
+    def image(
+        self, table: Sequence[Sequence[float]], limits: Limits, colours: str = SEQUENTIAL
+    ) -> None:
+        """A heat map of many cells, as one picture whose pixels are the cells."""
+        low, high = limits
+        share = (np.asarray(table, dtype=float) - low) / (high - low)
+        pixels = colormaps[colours](share.clip(0, 1), bytes=True)
+        content = io.BytesIO()
+        Image.fromarray(pixels[..., :3].copy()).save(content, format="png")
+        self.drawing.parts.append(
+            f'<image x="{self.left:g}" y="{self.top:g}" width="{self.width:g}"'
+            f' height="{self.height:g}" preserveAspectRatio="none"'
+            ' style="image-rendering:pixelated"'
+            f' href="data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"/>'
+        )
+
+    def frame(self, row: float, column: float, colour: str, *, columns: int = 1) -> None:
+        """An outline round cells of a heat map."""
+        (x0, y0), (x1, y1) = (
+            self.at(column - 0.5, row - 0.5),
+            self.at(column + columns - 0.5, row + 0.5),
+        )
+        self.drawing.parts.append(
+            f'<rect x="{x0:g}" y="{y0:g}" width="{x1 - x0:g}" height="{y1 - y0:g}" fill="none"'
+            f' stroke="{colour}" stroke-width="2.5"/>'
+        )
+
+    def _rectangle(
+        self, x: float, y: float, width: float, height: float, colour: str, line: str = ""
+    ) -> None:
+        stroke = f' stroke="{line}"' if line else ""
+        self.drawing.parts.append(
+            f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" fill="{colour}"'
+            f"{stroke}/>"
+        )
+
+    def _clipped(self, x: float, y: float) -> Point:
+        across, down = self.at(x, y)
+        return across, min(max(down, self.top), self.bottom)
+
+    def _scale(self, limits: Limits, way: str) -> Callable[[float], float]:
+        low, high = map(math.log, limits) if way in self.log else limits
+        if way in self.log:
+            return lambda value: (math.log(value) - low) / (high - low)
+        return lambda value: (value - low) / (high - low)
+
+
+def steps_of(low: float, high: float, count: int = 5) -> list[float]:
+    """At most `count` + 1 round numbers between `low` and `high`, 1, 2 or 5 times a power of ten
+    apart.
+    """
+    rough = (high - low) / count or 1.0
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    return [round(step * n, 10) for n in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def powers_of_ten(low: float, high: float) -> list[float]:
+    """The powers of ten from `low` to `high`, for a logarithmic axis."""
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    return [10.0**power for power in range(first, last + 1)]
+
+
+def show(value: float) -> str:
+    """A tick's number, with a minus of full length."""
+    return f"{value:,.6g}".replace("-", "−")
+
+
+def legend(
+    drawing: Drawing, entries: Sequence[tuple[str, str, str]], x: float, y: float, across: float = 0
+) -> None:
+    """(label, colour, dash) below each other from (x, y), or `across` pixels apart in a row."""
+    for number, (label, colour, dash) in enumerate(entries):
+        left, height = (x + across * number, y) if across else (x, y + 20 * number)
+        dashes = f' stroke-dasharray="{dash}"' if dash else ""
+        drawing.parts.append(
+            f'<line x1="{left:g}" x2="{left + 24:g}" y1="{height:g}" y2="{height:g}"'
+            f' stroke="{colour}" stroke-width="3"{dashes}/>'
+        )
+        drawing.text(left + 30, height, label, size=SMALL, anchor="start")
