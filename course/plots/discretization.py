@@ -333,7 +333,7 @@ def plot_trajectory(
 
     b = |a| (1 where a = 0), so that a state that follows its input reaches the same height. `alpha`
     matters for "generalized_bilinear" alone; `shape` is one of `INPUTS`, read at the middle of each
-    step and held. Raises `ValueError` for an unknown shape, a step that is not between 0.01 and
+    step and held; of "letters" each lasts one step. Raises `ValueError` for an unknown shape, a step that is not between 0.01 and
     `duration`, or what the rule itself refuses.
     """
     if shape not in INPUTS:
@@ -346,8 +346,11 @@ def plot_trajectory(
         torch.tensor([a], dtype=torch.complex128), (abs(a) or 1.0) * one, one, 0 * one
     )
     steps, fine = max(1, round(duration / delta)), max(1, math.ceil(600 * delta / duration))
+    if shape == "letters":  # a letter lasts one step, however long that is
+        steps = 12
     times = delta * np.arange(1, steps + 1)
-    held = torch.from_numpy(INPUTS[shape](times - delta / 2)).to(torch.complex128)[:, None]
+    seen = INPUTS[shape](times / delta - 0.5 if shape == "letters" else times - delta / 2)
+    held = torch.from_numpy(seen).to(torch.complex128)[:, None]
     truth = simulate(
         discretize_system("zoh", delta / fine, system), held.repeat_interleave(fine, dim=0)
     )[0][:, 0].real

@@ -84,8 +84,8 @@ def test_trajectory_is_honest():
     assert "below 1e-6" in plot_trajectory("zoh", -1 + 2j, 0.5).reading
     exploding = plot_trajectory("forward_euler", -1, 2.5).reading
     assert (
-        "factor of size 1.5, it explodes" in exploding
-        and "3 of 5 states lie outside the picture" in exploding
+        "factor of −1.5, it explodes" in exploding
+        and " of 12 states lie outside the picture" in exploding
     )
     assert "never forgets" in plot_trajectory("bilinear", 2j, 0.5).reading
     with pytest.raises(ValueError, match="choose one of step, pulse"):
