@@ -7,9 +7,9 @@ import math
 from pathlib import Path
 
 from model_diagrams import draw_mamba_block, draw_transformer
-from course.plots.svg import Drawing
 
 from course.plots.style import NEUTRAL, SOURCE, TARGET, TRUTH
+from course.plots.svg import Drawing
 from nmt.pig_latin import align, to_pig_latin
 
 DIAGRAMS = Path(__file__).resolve().parent

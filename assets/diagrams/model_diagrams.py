@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from course.plots.svg import Drawing
-
 from course.plots.style import MAMBA, NEUTRAL, SOURCE, TARGET
+from course.plots.svg import Drawing
 
 
 def _sublayer(

@@ -333,8 +333,8 @@ def plot_trajectory(
 
     b = |a| (1 where a = 0), so that a state that follows its input reaches the same height. `alpha`
     matters for "generalized_bilinear" alone; `shape` is one of `INPUTS`, read at the middle of each
-    step and held; of "letters" each lasts one step. Raises `ValueError` for an unknown shape, a step that is not between 0.01 and
-    `duration`, or what the rule itself refuses.
+    step and held; of "letters" each lasts one step. Raises `ValueError` for an unknown shape, a
+    step that is not between 0.01 and `duration`, or what the rule itself refuses.
     """
     if shape not in INPUTS:
         raise ValueError(f"unknown input {shape!r}; choose one of {', '.join(INPUTS)}")

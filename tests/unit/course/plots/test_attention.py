@@ -24,7 +24,9 @@ WEIGHTS = torch.tensor([[0.1, 0.7, 0.2], [0.5, 0.25, 0.25]])
 
 def is_picture(picture: Picture) -> bool:
     return (
-        "data:image/svg+xml" in picture.to_html() and "<svg" in picture.svg and picture.reading.endswith(".")
+        "data:image/svg+xml" in picture.to_html()
+        and "<svg" in picture.svg
+        and picture.reading.endswith(".")
     )
 
 

@@ -1,4 +1,4 @@
-"""The figures of discretisation say what their numbers say, for every setting a reader can choose."""
+"""The figures of discretisation say what their numbers say, for every setting that can be chosen."""
 
 import itertools
 
