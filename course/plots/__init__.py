@@ -60,7 +60,12 @@ from course.plots.mamba_memory import (
     plot_letter_memory,
     plot_survival,
 )
-from course.plots.positions import plot_looking_behind, plot_position_table, plot_score_by_distance
+from course.plots.positions import (
+    plot_clock_hands,
+    plot_looking_behind,
+    plot_position_table,
+    plot_score_by_distance,
+)
 from course.plots.probes import plot_probes
 from course.plots.scan_errors import (
     plot_errors_by_length,
@@ -97,6 +102,7 @@ __all__ = [
     "plot_channel",
     "plot_class_counts",
     "plot_comparison",
+    "plot_clock_hands",
     "plot_compiled",
     "plot_convergence",
     "plot_copying",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from jaxtyping import Float
@@ -10,7 +11,16 @@ from torch import Tensor
 
 from course.plots.attention import sketch_map
 from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, show, steps_of
-from course.plots.style import DIVERGING, NEUTRAL, SERIES, TRUTH, Picture, finish, new_figure
+from course.plots.style import (
+    DIVERGING,
+    NEUTRAL,
+    SERIES,
+    SOURCE,
+    TRUTH,
+    Picture,
+    finish,
+    new_figure,
+)
 from course.plots.svg import Drawing
 
 Distances = Sequence[tuple[int, float, float, float]]  # distance, mean, least and largest score
@@ -38,6 +48,61 @@ def plot_position_table(table: Float[Tensor, "l d"], *, title: str = "") -> Pict
     return finish(
         figure,
         alt=f"Heat map of {length} position vectors with {hidden_size} coordinates. {reading}",
+        reading=reading,
+    )
+
+
+def plot_clock_hands(
+    frequencies: Float[Tensor, " i"], letters: Sequence[str], query: int, key: int
+) -> Picture:
+    """Rotary positions as clock hands: a row for each pair of coordinates, a dial for each letter.
+
+    The hand of pair i stands at angle p·θ_i at place p: where the vector (1, 0) of that pair is
+    turned to, counted from the top. The dials of the query and of the key are framed; the angle
+    between their hands is all that a score can see.
+
+    Args:
+        frequencies: θ_i of the pairs to show, in radians a letter.
+        letters: the word.
+        query, key: two places in it, from 0.
+
+    Raises:
+        ValueError: if a place lies outside the word.
+    """
+    if not (0 <= query < len(letters) and 0 <= key < len(letters)):
+        raise ValueError(f"places {query} and {key} do not both lie in {''.join(letters)}")
+    pitch, radius = min(62.0, 640 / len(letters)), min(24.0, 250 / len(letters))
+    drawing = Drawing(WIDTH, round(80 + 62 * len(frequencies)), "", "")
+    told = []
+    for row, frequency in enumerate(frequencies.tolist()):
+        y = 74 + 62 * row
+        drawing.text(20, y, f"θ = {frequency:.3g}", size=13, anchor="start")
+        for place, letter in enumerate(letters):
+            x, framed = 130 + pitch * place, place in (query, key)
+            colour = TRUTH if framed else NEUTRAL
+            if row == 0:
+                drawing.text(x, 22, letter, size=15, colour=SOURCE)
+            drawing.parts.append(
+                f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" fill="#ffffff" stroke="{colour}"'
+                f' stroke-width="{2.5 if framed else 1}"/>'
+            )
+            angle = place * frequency
+            tip = (x + radius * math.sin(angle) * 0.9, y - radius * math.cos(angle) * 0.9)
+            drawing.arrow((x, y), tip, colour=colour, head=False, width=2.5 if framed else 1.6)
+        turn = math.degrees(abs(query - key) * frequency)
+        told.append(f"{turn:.0f}° at θ = {frequency:.3g}")
+    distance = abs(query - key)
+    reading = (
+        f"Between the two framed places, {distance} apart, the hands turn by {', '.join(told)}; any"
+        f" two places {distance} apart show the same."
+    )
+    return finish_sketch(
+        drawing,
+        alt=(
+            f"{len(frequencies)} rows of {len(letters)} dials, one for each letter of"
+            f" {''.join(letters)}. In the first row the hand turns fast from letter to letter, in"
+            " each row below more slowly."
+        ),
         reading=reading,
     )
 

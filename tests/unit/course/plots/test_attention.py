@@ -7,6 +7,7 @@ from course.plots import (
     Picture,
     plot_attention_map,
     plot_attention_maps,
+    plot_clock_hands,
     plot_cost,
     plot_look_up,
     plot_looking_behind,
@@ -23,11 +24,7 @@ WEIGHTS = torch.tensor([[0.1, 0.7, 0.2], [0.5, 0.25, 0.25]])
 
 
 def is_picture(picture: Picture) -> bool:
-    return (
-        "data:image/svg+xml" in picture.to_html()
-        and "<svg" in picture.svg
-        and picture.reading.endswith(".")
-    )
+    return "<img" in picture.to_html() and "<svg" in picture.svg and picture.reading[-1] == "."
 
 
 def test_map_says_where_the_truth_gets_its_weight() -> None:
@@ -113,7 +110,8 @@ def test_looking_behind() -> None:
     ahead = plot_looking_behind(torch.zeros(5, 5), weights, "word", -1)
     assert "the letter -1 behind (green frames) gets 100%" in ahead.reading
     assert "gets 0%" in plot_looking_behind(torch.zeros(5, 5), weights, "word", 1).reading
-    assert "too short" in plot_looking_behind(torch.zeros(5, 5), weights, "word", 4).reading
+    short = plot_looking_behind(torch.zeros(5, 5), weights, "word", 4).reading
+    assert "no letter of this word" in short
 
 
 @pytest.mark.parametrize(
@@ -131,3 +129,12 @@ def test_looking_behind() -> None:
 )
 def test_numbers_in_cells(number: float, text: str) -> None:
     assert _short(number) == text
+
+
+def test_clock_hands_turn_by_the_distance_alone() -> None:
+    thetas = torch.tensor([1.0, 0.1])
+    near, far = (plot_clock_hands(thetas, list("strength"), at + 2, at) for at in (0, 5))
+    assert near.reading == far.reading and "115° at θ = 1, 11° at θ = 0.1" in near.reading
+    assert near.svg.count("<circle") == 16 and near.svg != far.svg
+    with pytest.raises(ValueError, match="do not both lie in ox"):
+        plot_clock_hands(thetas, list("ox"), 2, 0)

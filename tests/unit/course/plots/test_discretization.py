@@ -1,4 +1,4 @@
-"""The figures of discretisation say what their numbers say, for every setting that can be chosen."""
+"""The figures of discretisation say what their numbers say, for every possible setting."""
 
 import itertools
 
