@@ -24,7 +24,7 @@ from course.plots.style import (
     finish,
     new_figure,
 )
-from course.plots.svg import Drawing
+from course.plots.svg import Drawing, Point
 from nmt.parallel_scan import Prefix, blelloch, chunked, hillis_steele, one_by_one, sklansky
 from nmt.scan import scan
 
@@ -160,7 +160,7 @@ def _draw_join(
     """
     for part in join:
         column, start, goal = part[1], place[part], (join.whole[1], number)
-        path = [(column, start), goal]
+        path: list[Point] = [(column, start), goal]
         if start < number - 1:
             lane = column + (0.46 if column != goal[0] else -0.46)
             path[1:1] = [(lane, start + 0.45), (lane, number - 0.55)]
