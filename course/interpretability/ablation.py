@@ -1,23 +1,26 @@
-"""Causes, not pictures: what is lost when a head is switched off, or looks elsewhere? Measured in
-whole words, over any list of words.
+"""Causes, not pictures: what is lost when a head is ablated, or looks elsewhere? Measured in nats
+per token and in whole words, over any list of words.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from course.interpretability.alignment import rows_by_rule_class, true_places
 from nmt.attention import PatternHook
 from nmt.data import VOCABULARY
 from nmt.decoding import evaluating
 from nmt.interventions import look_at, replace_patterns, spread_evenly, switch_off
-from nmt.pig_latin import to_pig_latin
+from nmt.pig_latin import align, to_pig_latin
 from nmt.transformer import Transformer
 
 Change = Callable[
@@ -61,13 +64,26 @@ def teacher_batches(
             yield rows, source, target
 
 
-def spelled_right(
-    model: Transformer, words: Sequence[str], change: Change = NOTHING
-) -> Bool[Tensor, " words"]:
-    """Which words the model spells right while its attention is changed.
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Which words a model spells right, and its loss at each target token of each word, in nats,
+    `<EOS>` counted.
+    """
+
+    right: Bool[Tensor, " words"]
+    losses: list[Float[Tensor, " _"]]
+
+    @property
+    def loss(self) -> float:
+        """Nats per target token, as in training."""
+        return torch.cat(self.losses).double().mean().item()
+
+
+def ask(model: Transformer, words: Sequence[str], change: Change = NOTHING) -> Outcome:
+    """Which words the model spells right, and with which loss, while its attention is changed.
 
     The right letters are given, and each must be the most probable one: that is greedy decoding's
-    own answer (see `nmt.training.measure`).
+    own answer (see `nmt.evaluation.measure`).
 
     Args:
         model: a transformer.
@@ -80,15 +96,97 @@ def spelled_right(
     if not words:
         raise ValueError("there are no words to ask")
     right = torch.zeros(len(words), dtype=torch.bool)
+    losses = [torch.zeros(0)] * len(words)
     with evaluating(model):
         for rows, source, target in teacher_batches(words):
             with replace_patterns(model, change([words[row] for row in rows])):
-                guesses = model(source, target[:, :-1]).argmax(dim=-1)
-            padding = (target[:, :-1] == VOCABULARY.eos).cumsum(
-                dim=1
-            ) > 0  # what comes after the end is not asked
-            right[rows] = ((guesses == target[:, 1:]) | padding).all(dim=1)
-    return right
+                logits = model(source, target[:, :-1])
+            asked = target[:, 1:]
+            nats = F.cross_entropy(logits.transpose(1, 2), asked, reduction="none")
+            ended = (target[:, :-1] == VOCABULARY.eos).cumsum(dim=1) > 0  # not asked behind the end
+            right[rows] = ((logits.argmax(dim=-1) == asked) | ended).all(dim=1)
+            for row, own, end in zip(rows, nats, ended):
+                losses[row] = own[~end]
+    return Outcome(right, losses)
+
+
+def spelled_right(
+    model: Transformer, words: Sequence[str], change: Change = NOTHING
+) -> Bool[Tensor, " words"]:
+    """Which words the model spells right while its attention is changed: `ask(…).right`."""
+    return ask(model, words, change).right
+
+
+@contextmanager
+def replace_heads(
+    model: Transformer, layer: str, heads: Sequence[int], how: str, words: Sequence[str] = ()
+) -> Iterator[None]:
+    """Inside the block, what some heads of a layer write is replaced: by its mean over all tokens
+    of `words` ("mean"), or by what they write for the next word of the batch ("resample").
+
+    Zero is a value that the layers behind may never have seen; a mean or another word's value is
+    one that they know. A word alone in its batch is resampled with itself.
+
+    Raises:
+        ValueError: for an unknown layer or `how`.
+
+    Source: Wang et al. 2022, arXiv 2211.00593, §2.1 (mean); Chan et al. 2022, "Causal scrubbing"
+    (resampling).
+    """
+    if layer not in model.attention_layers() or how not in ("mean", "resample"):
+        raise ValueError(f"cannot change {layer} by {how!r}; choose a layer, and mean or resample")
+    attention = model.attention_layers()[layer]
+    size = attention.to_output.weight.shape[1] // attention.num_heads
+    columns = torch.cat([torch.arange(head * size, (head + 1) * size) for head in heads])
+    written: list[Tensor] = []
+
+    def keep(_module: Any, inputs: tuple[Tensor]) -> None:
+        written.append(inputs[0].flatten(0, 1))
+
+    def change(_module: Any, inputs: tuple[Tensor]) -> tuple[Tensor]:
+        joined = inputs[0].clone()
+        other = mean.expand_as(joined) if how == "mean" else joined.roll(1, dims=0)
+        joined[..., columns] = other[..., columns]
+        return (joined,)
+
+    if how == "mean":
+        with _before(attention.to_output, keep):
+            ask(model, words)
+        mean = torch.cat(written).mean(dim=0)
+    with _before(attention.to_output, change):
+        yield
+
+
+@contextmanager
+def _before(module: nn.Module, hook: Callable[[Any, tuple[Tensor]], Any]) -> Iterator[None]:
+    handle = module.register_forward_pre_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def jobs(word: str) -> list[str]:
+    """What each token of the answer, `<EOS>` last, asks of a model: to find the first letter, to
+    come back to the onset, to copy another letter, or to copy nothing.
+    """
+
+    def job(query: int, place: int | None) -> str:
+        if place is None:
+            return "nothing to copy"
+        back = place == 0 < query
+        return "first letter" if query == 0 else "back to the onset" if back else "another letter"
+
+    return [job(query, place) for query, place in enumerate([*align(word), None])]
+
+
+def loss_by_job(words: Sequence[str], outcome: Outcome) -> dict[str, float]:
+    """The mean loss of the tokens of each of the `jobs`, in nats."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for word, losses in zip(words, outcome.losses):
+        for job, loss in zip(jobs(word), losses.tolist(), strict=True):
+            found[job].append(loss)
+    return {job: sum(losses) / len(losses) for job, losses in found.items()}
 
 
 def letter_written(
@@ -98,7 +196,7 @@ def letter_written(
     change: Change = NOTHING,
     answers: Sequence[str] | None = None,
 ) -> list[str]:
-    """The sign that the model would write next at one query of each word, with the letters of
+    """The token that the model would write next at one query of each word, with the letters of
     `answers` before it.
 
     Args:
@@ -118,24 +216,11 @@ def letter_written(
 
 def accuracy_without(model: Transformer, words: Sequence[str], layer: str, *heads: int) -> float:
     """Word accuracy with the named heads of a layer switched off; with all of them, where none is
-    named.
-
-    Args:
-        model: a transformer.
-        words: to ask.
-        layer: one of `model.attention_layers()`, such as "decoder.1.cross_attention".
-        heads: numbers of heads.
-
-    Raises:
-        ValueError: for an unknown layer or head, or if there is no word.
+    named. Raises `ValueError` for an unknown layer or head, or if there is no word.
     """
-    everything = range(model.config.num_heads)
-    return (
-        spelled_right(model, words, lambda batch: {layer: switch_off(*(heads or everything))})
-        .double()
-        .mean()
-        .item()
-    )
+    chosen = heads or range(model.config.num_heads)
+    right = spelled_right(model, words, lambda batch: {layer: switch_off(*chosen)})
+    return right.double().mean().item()
 
 
 def ideal_pattern(words: Sequence[str], shift: int = 0) -> Float[Tensor, "b t s"]:
@@ -168,13 +253,14 @@ class Loss:
     """What one change of one layer's attention does: which heads, changed how, and which words are
     still spelled right.
 
-    `accuracy` and `by_class` are shares of words; `lost` is the accuracy of the untouched model
-    minus `accuracy`.
+    `loss` is in nats per target token. `accuracy` and `by_class` are shares of words; `lost` is the
+    accuracy of the untouched model minus `accuracy`.
     """
 
     layer: str
     heads: tuple[int, ...]
     how: str
+    loss: float
     accuracy: float
     lost: float
     by_class: Mapping[str, float]
@@ -189,14 +275,15 @@ def measure_loss(
     *,
     untouched: Tensor | None = None,
 ) -> Loss:
-    """Change the attention of some heads of one layer and count the words that are lost.
+    """Ablate some heads of one layer; the loss per token, and the words that are lost.
 
     Args:
-        model, words: as in `spelled_right`.
+        model, words: as in `ask`.
         layer: one of `model.attention_layers()`.
         heads: their numbers; all, where none is named.
-        how: "off" (no weight at all), "uniform" (the same weight on every key it may see), and for
-            cross-attention "ideal", or "ideal+1" and so on for the ideal of a shift.
+        how: "off" (no weight at all: zero ablation), "mean" and "resample" as in `replace_heads`,
+            "uniform" (the same weight on every key it may see), and for cross-attention "ideal", or
+            "ideal+1" and so on for the ideal of a shift.
         untouched: `spelled_right(model, words)`, where it is known.
 
     Raises:
@@ -204,12 +291,18 @@ def measure_loss(
     """
     chosen = tuple(heads) or tuple(range(model.config.num_heads))
     before = spelled_right(model, words) if untouched is None else untouched
-    after = spelled_right(model, words, _change(layer, chosen, how))
+    if how in ("mean", "resample"):
+        with replace_heads(model, layer, chosen, how, words):
+            after = ask(model, words)
+    else:
+        after = ask(model, words, _change(layer, chosen, how))
     by_class = {
-        name: after[rows].double().mean().item() for name, rows in rows_by_rule_class(words).items()
+        name: after.right[rows].double().mean().item()
+        for name, rows in rows_by_rule_class(words).items()
     }
-    accuracy = after.double().mean().item()
-    return Loss(layer, chosen, how, accuracy, before.double().mean().item() - accuracy, by_class)
+    accuracy = after.right.double().mean().item()
+    lost = before.double().mean().item() - accuracy
+    return Loss(layer, chosen, how, after.loss, accuracy, lost, by_class)
 
 
 def _change(layer: str, heads: tuple[int, ...], how: str) -> Change:
@@ -225,6 +318,6 @@ def _change(layer: str, heads: tuple[int, ...], how: str) -> Change:
         shift = int(how.removeprefix("ideal") or 0)
         return lambda words: {layer: look_at(ideal_pattern(words, shift), *heads)}
     raise ValueError(
-        f"cannot change {layer} by {how!r}; choose off, uniform, or, for cross-attention, ideal,"
-        " ideal+1, ideal-1"
+        f"cannot change {layer} by {how!r}; choose off, mean, resample, uniform, or, for"
+        " cross-attention, ideal, ideal+1, ideal-1"
     )

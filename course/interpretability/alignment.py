@@ -1,5 +1,5 @@
 """Does attention fall on the letter that is copied? Every copied letter has one known source, so a
-map can be marked like an exercise.
+map can be scored.
 """
 
 from __future__ import annotations
@@ -52,9 +52,10 @@ class Score:
 
 
 def score_looks(patterns: Patterns, places: Sequence[Places], *, causal: bool = False) -> Score:
-    """Mark each head: how often and how strongly does it look where it should?
+    """Score each head: how often and how strongly does it look where it should?
 
-        share = mean over queries of [argmax_s w_{q,s} = place_q]        weight = mean over queries of w_{q, place_q}
+        share  = mean over queries of [argmax_s w_{q,s} = place_q]
+        weight = mean over queries of w_{q, place_q}
 
     Args:
         patterns: for each word the weights of all layers and heads.
@@ -172,11 +173,18 @@ def places_without_reading(known: Sequence[str], words: Sequence[str]) -> list[l
         for query, place in enumerate(align(word)):
             if place is not None:
                 usual[len(word), query][place] += 1
+
+    def place_of(word: str, query: int) -> int:
+        counts = usual[len(word), query]
+        return max(counts, key=counts.__getitem__, default=query)
+
     return [
-        [None if place is None else max(usual[len(word), query], key=usual[len(word), query].get, default=query)  # type: ignore[arg-type]
-         for query, place in enumerate(align(word))]
+        [
+            None if place is None else place_of(word, query)
+            for query, place in enumerate(align(word))
+        ]
         for word in words
-    ]  # fmt: skip
+    ]
 
 
 def agreement(places: Sequence[Places], words: Sequence[str]) -> float:

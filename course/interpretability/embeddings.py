@@ -19,17 +19,27 @@ from torch import Tensor
 from nmt.data import VOCABULARY
 
 VOWELS = "aeiou"
-KINDS_OF_SIGN = ("vowel", "consonant", "y", "sign")
 STARTS = ("pca", "random")
 
 
-def kind_of_sign(token: str) -> str:
+def kind_of_token(token: str) -> str:
     """The kind of a token: "vowel" (a, e, i, o, u), "y" (the rule takes it for either), "consonant"
-    or "sign" (dash, `<SOS>`, `<EOS>`).
+    or "other" (dash, `<SOS>`, `<EOS>`).
     """
     if token in VOCABULARY.tokens[26:]:
-        return "sign"
+        return "other"
     return "vowel" if token in VOWELS else "y" if token == "y" else "consonant"
+
+
+def check_spread(table: Float[Tensor, "n d"]) -> None:
+    """Raise `ValueError` for a table of which no map can be drawn: rows that are all alike, or
+    differ by less than single precision, or numbers whose squares it cannot hold.
+    """
+    rows = table.detach().double()
+    if not bool(torch.isfinite(rows).all()) or float(rows.abs().max()) > 1e15:
+        raise ValueError("a map needs numbers that are finite and below 1e15")
+    if float((rows - rows.mean(dim=0)).abs().max()) <= 1e-6 * float(rows.abs().max()) + 1e-15:
+        raise ValueError("the rows of this table are all alike, so a map has nothing to show")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +55,8 @@ class Projection:
 def principal_components(table: Float[Tensor, "n d"], count: int = 2) -> Projection:
     """Where each row lies along the directions in which the rows differ most (PCA).
 
-    A direction and its opposite are equally good. Here the sign is fixed: on each axis the row that
-    lies farthest out is on the positive side. So the same table gives the same map on every
+    A direction and its opposite are equally good. Here the choice is fixed: on each axis the row
+    that lies farthest out is on the positive side. So the same table gives the same map on every
     machine.
 
     Args:
@@ -54,7 +64,7 @@ def principal_components(table: Float[Tensor, "n d"], count: int = 2) -> Project
         count: how many directions, at most min(n, d).
 
     Raises:
-        ValueError: if the table has fewer directions than asked for.
+        ValueError: if the table has fewer directions than asked for, or no spread.
     """
     from sklearn.decomposition import PCA  # takes a second to load, so only when asked for
 
@@ -63,6 +73,7 @@ def principal_components(table: Float[Tensor, "n d"], count: int = 2) -> Project
             f"a table of {table.shape[0]} rows and {table.shape[1]} columns has 1 to"
             f" {min(table.shape)} axes, not {count}"
         )
+    check_spread(table)
     pca = PCA(n_components=count, svd_solver="full")
     coordinates = torch.from_numpy(pca.fit_transform(table.detach().double().numpy()))
     farthest = coordinates.gather(0, coordinates.abs().argmax(dim=0, keepdim=True))
@@ -95,7 +106,7 @@ def tsne(
         steps: of the descent, at least 250.
 
     Raises:
-        ValueError: for a perplexity out of range or an unknown start.
+        ValueError: for a perplexity out of range, an unknown start, or a table without spread.
 
     Source: van der Maaten & Hinton 2008, JMLR 9; start by PCA: Kobak & Linderman 2021, Nature
     Biotechnology 39.
@@ -109,6 +120,7 @@ def tsne(
             f"with {len(table)} rows the perplexity must be from 2 to"
             f" {largest_perplexity(len(table))}, not {perplexity:g}"
         )
+    check_spread(table)
     found = TSNE(
         perplexity=perplexity, init=start, random_state=seed, max_iter=steps, learning_rate="auto"
     )
@@ -148,7 +160,7 @@ class Angles:
 
 
 def angles(table: Float[Tensor, "n d"]) -> Angles:
-    """Measure the angles between the rows of a table. Raises `ValueError` for fewer than two rows."""
+    """Measure the angles between the rows of a table, at least two (else `ValueError`)."""
     n, d = table.shape
     if n < 2:
         raise ValueError("angles need at least two rows")
@@ -163,22 +175,32 @@ class Grouping:
     with other labels on the same rows.
 
     `p_value` is the share of all ways to choose as many rows for the first group whose silhouette
-    is at least as large. `expected` is their mean, and `high` is exceeded by one in twenty.
+    is at least as large. `expected` is their mean, `deviation` their standard deviation, and `high`
+    is exceeded by one in twenty.
     """
 
     silhouette: float
     p_value: float
     expected: float
     high: float
+    deviation: float
+
+    @property
+    def z(self) -> float:
+        """(silhouette − expected) / deviation: comparable between widths, which the silhouette is
+        not, for a wide table's silhouettes by chance vary less.
+        """
+        return (self.silhouette - self.expected) / self.deviation
 
 
 def vowel_grouping(table: Float[Tensor, "29 d"]) -> Grouping:
     """Do vowels and consonants form two groups, by the angles between their rows? y, the dash and
-    the two other signs are left out.
+    the two other tokens are left out.
 
-        silhouette = mean over letters of (b − a) / max(a, b),  with a and b the mean cosine distance to the own and the other group
+        silhouette = mean over letters of (b − a) / max(a, b)
 
-    The test is exact: all 53,130 ways to name 5 of the 25 letters vowels are tried.
+    a and b are a letter's mean cosine distances to its own group and to the other one. The test is
+    exact: all 53,130 ways to name 5 of the 25 letters vowels are tried.
 
     Args:
         table: a row for each token of the vocabulary.
@@ -188,18 +210,19 @@ def vowel_grouping(table: Float[Tensor, "29 d"]) -> Grouping:
     letters = [
         row
         for row, token in enumerate(VOCABULARY.tokens)
-        if kind_of_sign(token) in ("vowel", "consonant")
+        if kind_of_token(token) in ("vowel", "consonant")
     ]
     vowels = [
         place
         for place, row in enumerate(letters)
-        if kind_of_sign(VOCABULARY.tokens[row]) == "vowel"
+        if kind_of_token(VOCABULARY.tokens[row]) == "vowel"
     ]
     distance = (1 - cosines(table)[letters][:, letters]).numpy()
     tried = _silhouettes(distance, _choices(len(letters), len(vowels)))
     observed = float(_silhouettes(distance, np.isin(np.arange(len(letters)), vowels)[None])[0])
     p_value = float((tried >= observed - 1e-12).mean())
-    return Grouping(observed, p_value, float(tried.mean()), float(np.quantile(tried, 0.95)))
+    high = float(np.quantile(tried, 0.95))
+    return Grouping(observed, p_value, float(tried.mean()), high, float(tried.std()))
 
 
 @cache

@@ -27,7 +27,7 @@ STRONG, WEAK = (
 
 
 def previous_letter_score(pattern: Float[Tensor, "*batch q q"]) -> Float[Tensor, "*batch"]:
-    """How much each sign looks at the one before it, on average:  1/(q − 1) Σ_{i ≥ 1} w_{i, i−1}.
+    """How much each token looks at the one before it, on average:  1/(q − 1) Σ_{i ≥ 1} w_{i, i−1}.
 
     Args:
         pattern: the weights of one or more self-attention heads.
@@ -36,20 +36,20 @@ def previous_letter_score(pattern: Float[Tensor, "*batch q q"]) -> Float[Tensor,
         A number between 0 and 1 for each head.
 
     Raises:
-        ValueError: for a single sign, which has none before it, or a pattern that is not square.
+        ValueError: for a single token, which has none before it, or a pattern that is not square.
     """
     if pattern.shape[-1] != pattern.shape[-2]:
         raise ValueError(
-            f"signs look at the same signs in self-attention; a pattern of {pattern.shape[-2]} by"
+            f"tokens look at the same tokens in self-attention; a pattern of {pattern.shape[-2]} by"
             f" {pattern.shape[-1]} is not"
         )
     if pattern.shape[-1] < 2:
-        raise ValueError("a single sign has none before it; give a word of two signs or more")
+        raise ValueError("a single token has none before it; give two tokens or more")
     return pattern.diagonal(offset=-1, dim1=-2, dim2=-1).mean(dim=-1)
 
 
 def _beside(offset: int) -> Role:
-    """Look `offset` signs to the right, in self-attention."""
+    """Look `offset` tokens to the right, in self-attention."""
 
     def role(trace: Trace) -> list[int | None]:
         length = len(trace.source)
@@ -59,14 +59,14 @@ def _beside(offset: int) -> Role:
 
 
 def _back(offset: int) -> Role:
-    """Look `offset` signs back at what was written."""
+    """Look `offset` tokens back at what was written."""
     return lambda trace: [
         query - offset if query >= offset else None for query in range(len(trace.target))
     ]
 
 
 def _fixed(place: Callable[[Trace], int], cross: bool = False) -> Role:
-    """All look at one sign, asked of those for which it is neither themselves, nor a neighbour, nor
+    """All look at one token, asked of those for which it is not themselves, nor a neighbour, nor
     what they copy.
     """
 
@@ -216,7 +216,9 @@ def overlap(first: Patterns, second: Patterns) -> Float[Tensor, "layers h h"]:
     """How alike two models' heads look, layer by layer, head by head: the share of weight that two
     heads give to the same keys.
 
-        overlap_{ij} = mean over queries of Σ_s min(w^i_{q,s}, w^j_{q,s})        1: the same pattern; 0: no key in common
+        overlap_{ij} = mean over queries of Σ_s min(w^i_{q,s}, w^j_{q,s})
+
+    1: the same pattern; 0: no key in common.
 
     Args:
         first, second: for the same words, the weights of each model; the layers and heads of

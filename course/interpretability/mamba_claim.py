@@ -1,5 +1,5 @@
 """One claim about a trained Mamba, taken apart: numbers that could refute each part, and a verdict
-computed from them.
+that follows from them.
 
 The claim: what a state keeps of the letters before `<EOS>` vanishes, so the model packs the word
 into its state at `<EOS>` and works from there as a recurrent network; and it "stops" at the dash as
@@ -9,13 +9,11 @@ well.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import mean
 
-from course.interpretability.mamba_memory import (
-    MemoryStatistics,
-    Survival,
-    accuracy_without_the_past,
-)
-from course.interpretability.transformer_claim import Part
+from course.interpretability.forgetting import accuracy_without_the_past
+from course.interpretability.mamba_memory import MemoryStatistics, Survival
+from course.interpretability.transformer_claim import Part, by_thresholds
 from nmt.data import WordPair
 from nmt.evaluation import measure
 from nmt.mamba import Mamba
@@ -26,8 +24,11 @@ NEARLY_ALL, HARDLY_ANY = 0.9, 0.1
 def judge_packing(
     model: Mamba, statistics: MemoryStatistics, pairs: Sequence[WordPair]
 ) -> list[Part]:
-    """The verdict on each part of the claim, for one model: "confirmed", "refined" (true of some
-    layers or channels) or "refuted".
+    """The verdict on each part of the claim, for one model. "refined": true of some layers or
+    channels.
+
+    The last part is tested in the fair form: the model reads `<EOS>` with its whole memory, then
+    what is older is taken out of its states. What it has packed at `<EOS>` stays.
 
     Args:
         model: a trained Mamba model.
@@ -35,73 +36,46 @@ def judge_packing(
         pairs: words to spell with states emptied; some of them with a dash.
 
     Raises:
-        ValueError: if no pair has a dash, or `statistics` lack one of the two signs.
+        ValueError: if no pair has a dash, or `statistics` lack one of the two tokens.
     """
     compounds = [pair for pair in pairs if "-" in pair.source]
     if not compounds or not {"<EOS>", "-"} <= set(statistics.survival):
         raise ValueError(
             "this claim needs words with a dash, and statistics for <EOS> and the dash"
         )
-    gone = sum(statistics.vanished) / len(statistics.vanished)
-    usual, emptied = measure(model, pairs)[1], accuracy_without_the_past(model, pairs)
-    alone = [
-        accuracy_without_the_past(model, pairs, layers=[layer])
-        for layer in range(len(statistics.vanished))
-    ]
-    parted, whole = accuracy_without_the_past(model, compounds, "-"), measure(model, compounds)[1]
+    vanished, usual = mean(statistics.vanished), measure(model, pairs)[1]
+    packed = accuracy_without_the_past(model, pairs, after=True)
+    at_end, at_dash = statistics.survival["<EOS>"], statistics.survival["-"]
+    dash = {
+        "right": measure(model, compounds)[1],
+        "right, emptied before the dash": accuracy_without_the_past(model, compounds, "-"),
+    }
     return [
         Part(
             "what states keep of the letters before <EOS> vanishes",
-            f"at the end of the answer {statistics.left.mean():.0%} of the source's letters is left"
-            f" in the mean channel; less than 5% is left in {_by_layer(statistics.vanished)} of the"
-            " channels, layer by layer.",
-            _verdict(gone),
+            by_thresholds(vanished, NEARLY_ALL, HARDLY_ANY),
+            {"left": float(statistics.left.mean()), "channels with less than 5%": vanished},
         ),
-        Part(
-            "<EOS> resets the states",
-            f"{_across(statistics.survival['<EOS>'])}.",
-            _reset_verdict(statistics.survival["<EOS>"]),
-        ),
-        Part(
-            "it stops at the dash, too",
-            f"{_across(statistics.survival['-'])}. With all states emptied before the dash,"
-            f" {parted:.0%} of the words with a dash ({len(compounds)}) are right, without"
-            f" {whole:.0%}.",
-            _reset_verdict(statistics.survival["-"]),
-        ),
+        Part("<EOS> resets the states", _reset_verdict(at_end), _reset_numbers(at_end)),
+        Part("it stops at the dash, too", _reset_verdict(at_dash), _reset_numbers(at_dash) | dash),
         Part(
             "at <EOS> the word is packed into the state, and nothing older is needed",
-            f"with all states emptied just before <EOS>, {emptied:.0%} of {len(pairs)} words are"
-            f" right, without {usual:.0%}; emptied in one layer alone, {_by_layer(alone)}, layer by"
-            " layer.",
-            _verdict(emptied / usual if usual else 0),
+            by_thresholds(packed / usual if usual else 0, NEARLY_ALL, HARDLY_ANY),
+            {"right": usual, "right, only what <EOS> wrote is left": packed},
         ),
     ]
 
 
-def _across(survival: Survival) -> str:
-    return (
-        f"over {survival.steps} signs from {survival.sign} on, states keep"
-        f" {survival.at_sign.mean():.0%} on average, elsewhere {survival.elsewhere.mean():.0%}"
-        f" ({survival.windows} places); {_by_layer(survival.reset)} of the channels are reset,"
-        " layer by layer"
-    )
-
-
-def _by_layer(shares: Sequence[float]) -> str:
-    return ", ".join(f"{share:.0%}" for share in shares)
-
-
-def _verdict(share: float) -> str:
-    return "confirmed" if share >= NEARLY_ALL else "refuted" if share <= HARDLY_ANY else "refined"
+def _reset_numbers(survival: Survival) -> dict[str, float]:
+    return {
+        "kept there": float(survival.at_token.mean()),
+        "kept elsewhere": float(survival.elsewhere.mean()),
+        "channels reset": mean(survival.reset),
+    }
 
 
 def _reset_verdict(survival: Survival) -> str:
     """Reset in most channels of every layer, in next to none of any, or in some."""
-    return (
-        "confirmed"
-        if min(survival.reset) > 0.5
-        else "refuted"
-        if max(survival.reset) < HARDLY_ANY
-        else "refined"
-    )
+    if min(survival.reset) > 0.5:
+        return "confirmed"
+    return "refuted" if max(survival.reset) < HARDLY_ANY else "refined"

@@ -1,33 +1,26 @@
-"""How long Mamba's states remember: what is left of each letter, where states forget, and what is
-lost when they are made to.
-"""
+"""How long Mamba's states remember: what is left of each letter, and where states forget."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from nmt.batches import LengthBuckets
-from nmt.data import VOCABULARY, WordPair
-from nmt.decoding import evaluating
-from nmt.mamba import Mamba, MambaCache
 from nmt.trace import MambaTrace
 
-STEPS = (
-    4  # signs: the one that is asked about and three after it; every answer has as many after <EOS>
-)
+STEPS = 4  # tokens: the one asked about and three after it; every answer has as many after <EOS>
 
 
 def letter_weights(trace: MambaTrace, at: int | None = None) -> Float[Tensor, "layers l e"]:
     """What is left, at place `at`, of what each letter wrote into each channel: the mean of |w_t|
     over the channel's states.
 
-        w_t = |Ā_{t+1} · … · Ā_at|,  with an exponential rule  exp(−Σ_{t < τ ≤ at} Δ_τ |A|);  0 for t > at
+        w_t = |Ā_{t+1} · … · Ā_at|,  0 for t > at;  with an exponential rule
+        w_t = exp(−Σ_{t < τ ≤ at} Δ_τ |A|)
 
     Args:
         at: a place in the sequence, from 0; None takes the last.
@@ -47,41 +40,41 @@ def letter_weights(trace: MambaTrace, at: int | None = None) -> Float[Tensor, "l
 
 def sorted_channels(trace: MambaTrace) -> list[list[int]]:
     """For each layer its channels, from the shortest memory of this word to the longest: by what is
-    left of the first sign at the end.
+    left of the first token at the end.
     """
     return letter_weights(trace)[:, 0].argsort(dim=1, stable=True).tolist()
 
 
 @dataclass(frozen=True, eq=False)
 class Survival:
-    """How much of what stood in a channel is left `steps` signs later: where they begin with a
-    given sign, and elsewhere.
+    """How much of what stood in a channel is left `steps` tokens later: where they begin with a
+    given token, and elsewhere.
 
-    Means over windows and over a channel's states; `windows` counts those that begin with the sign.
+    Means over windows and a channel's states; `windows` counts those that begin with the token.
     """
 
-    sign: str
+    token: str
     steps: int
     windows: int
-    at_sign: Float[Tensor, "layers e"] = field(repr=False)
+    at_token: Float[Tensor, "layers e"] = field(repr=False)
     elsewhere: Float[Tensor, "layers e"] = field(repr=False)
 
     @property
     def forgetting(self) -> list[float]:
-        """For each layer the share of channels that keep less than half across the sign."""
-        return (self.at_sign < 0.5).double().mean(dim=1).tolist()
+        """For each layer the share of channels that keep less than half across the token."""
+        return (self.at_token < 0.5).double().mean(dim=1).tolist()
 
     @property
     def keeping(self) -> list[float]:
-        """For each layer the share of channels that keep more than nine tenths across the sign."""
-        return (self.at_sign > 0.9).double().mean(dim=1).tolist()
+        """For each layer the share of channels that keep more than nine tenths across the token."""
+        return (self.at_token > 0.9).double().mean(dim=1).tolist()
 
     @property
     def reset(self) -> list[float]:
-        """For each layer the share of channels that keep less than half as much across the sign as
+        """For each layer the share of channels that keep less than half as much across the token as
         elsewhere.
         """
-        return (self.at_sign < 0.5 * self.elsewhere).double().mean(dim=1).tolist()
+        return (self.at_token < 0.5 * self.elsewhere).double().mean(dim=1).tolist()
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,53 +99,53 @@ class MemoryStatistics:
 
 
 def measure_memory(
-    traces: Sequence[MambaTrace], signs: Sequence[str] = ("<EOS>", "-"), steps: int = STEPS
+    traces: Sequence[MambaTrace], tokens: Sequence[str] = ("<EOS>", "-"), steps: int = STEPS
 ) -> MemoryStatistics:
     """Add up over many words where states forget and what they keep.
 
-    A window is `steps` signs in a row; a state keeps |Ā| of the first times … times |Ā| of the
-    last. Windows "at" a sign begin with it, in the source. Windows elsewhere hold it nowhere.
+    A window is `steps` tokens in a row; a state keeps |Ā| of the first times … times |Ā| of the
+    last. Windows "at" a token begin with it, in the source. Windows elsewhere hold it nowhere.
 
     Args:
         traces: at least one.
-        signs: `<EOS>`, the dash or letters.
+        tokens: `<EOS>`, the dash or letters.
         steps: how long a window is, at least 1.
 
     Raises:
-        ValueError: without traces, for fewer than one step, or for a sign that none of the sources
-            holds with enough signs after it.
+        ValueError: without traces, for fewer than one step, or for a token that none of the sources
+            holds with enough tokens after it.
     """
     if not traces or steps < 1:
         raise ValueError(
-            "memory is measured on at least one trace, over windows of at least one sign"
+            "memory is measured on at least one trace, over windows of at least one token"
         )
     nothing = torch.zeros(())
     rate, length, left = nothing, 0, nothing
-    sums = {sign: [nothing, nothing] for sign in signs}  # at the sign, elsewhere
-    counts = {sign: [0, 0] for sign in signs}
+    sums = {token: [nothing, nothing] for token in tokens}  # at the token, elsewhere
+    counts = {token: [0, 0] for token in tokens}
     for trace in traces:
         clock, rates = _clock(trace)
         rate, length = rate + clock[:, -1:] * rates, length + clock.shape[1] - 1
         left = left + _left(clock[:, -1:] - clock[:, 1 : len(trace.source)], rates).mean(dim=1)
         kept = _left(clock[:, steps:] - clock[:, :-steps], rates)  # (layers, windows, e)
         read = trace.source + trace.target
-        for sign in signs:
+        for token in tokens:
             begins = torch.tensor(
                 [
-                    place < len(trace.source) and read[place] == sign
+                    place < len(trace.source) and read[place] == token
                     for place in range(kept.shape[1])
                 ]
             )
             without = torch.tensor(
-                [sign not in read[place : place + steps] for place in range(kept.shape[1])]
+                [token not in read[place : place + steps] for place in range(kept.shape[1])]
             )
             for which, chosen in enumerate((begins, without)):
-                sums[sign][which] = sums[sign][which] + kept[:, chosen].sum(dim=1)
-                counts[sign][which] += int(chosen.sum())
-    missing = [sign for sign in signs if not counts[sign][0]]
+                sums[token][which] = sums[token][which] + kept[:, chosen].sum(dim=1)
+                counts[token][which] += int(chosen.sum())
+    missing = [token for token in tokens if not counts[token][0]]
     if missing:
         raise ValueError(
-            f"none of the {len(traces)} words has {missing[0]} with {steps - 1} signs after it"
+            f"none of the {len(traces)} words has {missing[0]} with {steps - 1} tokens after it"
         )
     states = next(iter(traces[0].ssm.values())).A.shape[1]
     half_life = math.log(2) / -(rate[:, 0].double() / length)
@@ -160,13 +153,13 @@ def measure_memory(
         half_life=half_life.expand(*half_life.shape[:2], states),
         left=left.double() / len(traces),
         survival={
-            sign: Survival(
-                sign,
+            token: Survival(
+                token,
                 steps,
-                counts[sign][0],
-                *(s.double() / n for s, n in zip(sums[sign], counts[sign])),
+                counts[token][0],
+                *(s.double() / n for s, n in zip(sums[token], counts[token])),
             )
-            for sign in signs
+            for token in tokens
         },
     )
 
@@ -177,7 +170,7 @@ def _clock(
     """A clock and rates, so that of what stood in a state at place s, exp(rates · (clock at t −
     clock at s)) is left at place t.
 
-    Row t of the clock, from 0 to l, is the sum over all signs before t. With an exponential rule
+    Row t of the clock, from 0 to l, is the sum over all tokens before t. With an exponential rule
     the clock adds up Δ, one for each channel (m = 1), and the rates are A, once where all states of
     a channel share it. With another it adds up ln |Ā| of each state, at rate 1.
     """
@@ -195,7 +188,7 @@ def _clock(
 def _left(
     passed: Float[Tensor, "layers t e m"], rates: Float[Tensor, "layers 1 e n"]
 ) -> Float[Tensor, "layers t e"]:
-    """What is left of a channel, the mean over its states, when its clock has gone on by `passed`."""
+    """What is left of a channel, the mean over its states, after `passed` on its clock."""
     return (passed * rates).exp().mean(dim=-1)
 
 
@@ -203,19 +196,19 @@ def shares_before_the_end(trace: MambaTrace) -> dict[str, list[float]]:
     """While the answer is written: how much of what a layer can read was written before `<EOS>`,
     layer by layer.
 
-    Shares among all signs read so far, averaged over the signs of the answer. "even": if each sign
+    Shares among all tokens read so far, averaged over the tokens of the answer. "even": if each
     counted alike. "decay": by what is left of each in the states, all channels added. "hidden
     attention": by |α|, which also asks what B wrote and C reads.
     """
     letters, length = len(trace.word), len(trace.source)
     clock, rates = _clock(trace)
-    clock = clock[:, 1:]  # after each sign
+    clock = clock[:, 1:]  # after each token
     places = range(length, clock.shape[1])
     decay = []
     for place in places:
         weights = _left(clock[:, place, None] - clock[:, : place + 1], rates).sum(
             dim=2
-        )  # (layers, signs)
+        )  # (layers, tokens)
         decay.append(weights[:, :letters].sum(dim=1) / weights.sum(dim=1))
     even = sum(letters / (place + 1) for place in places) / len(places)
     hidden = trace.attention("cross", 1)[:, 0, :, :letters].sum(dim=-1).mean(dim=-1)
@@ -224,63 +217,3 @@ def shares_before_the_end(trace: MambaTrace) -> dict[str, list[float]]:
         "decay": torch.stack(decay).mean(dim=0).tolist(),
         "hidden attention": hidden.tolist(),
     }
-
-
-def accuracy_without_the_past(
-    model: Mamba,
-    pairs: Sequence[WordPair],
-    sign: str = "<EOS>",
-    layers: Sequence[int] | None = None,
-) -> float:
-    """Word accuracy when states are emptied at each `sign` of the source, just before it is read:
-    nothing older is left in them.
-
-    The convolution still hands the last k − 1 signs on, and layers that are not named still
-    remember. If a model packed the word into its states *at* `<EOS>` and needed nothing from
-    before, nothing would be lost.
-
-    Args:
-        model: a Mamba model.
-        pairs: at least one word pair.
-        sign: `<EOS>`, the dash or a letter.
-        layers: their numbers, from 0; None takes all.
-
-    Raises:
-        ValueError: for an unknown layer or sign, or without words.
-    """
-    count = len(model.ssm_layers())
-    chosen = list(range(count)) if layers is None else list(layers)
-    if sign not in VOCABULARY.tokens:
-        raise ValueError(f"{sign!r} is no sign; choose a letter, the dash or <EOS>")
-    if not all(0 <= layer < count for layer in chosen):
-        raise ValueError(f"the model has layers 0 to {count - 1}, not {chosen}")
-    device = next(model.parameters()).device
-    right = 0
-    with evaluating(model):
-        for batch in LengthBuckets(pairs, 512, shuffle=False).epoch(0):
-            batch = batch.to(device)
-            empties = batch.source == VOCABULARY.tokens.index(sign)
-            begin = max(
-                1, int(empties.any(dim=0).long().argmax())
-            )  # before the first letter there is nothing to forget
-            cache = model.start(batch.source[:, :begin])
-            for place in range(begin, batch.source.shape[1]):
-                _, cache = model.step(
-                    batch.source[:, place], _emptied(cache, empties[:, place], chosen)
-                )
-            logits, _ = model.read_on(batch.target[:, :-1], cache)
-            right += int((logits.argmax(dim=-1) == batch.target[:, 1:]).all(dim=1).sum())
-    return right / len(pairs)
-
-
-def _emptied(cache: MambaCache, rows: Bool[Tensor, " b"], layers: Sequence[int]) -> MambaCache:
-    """The same cache, the states of the chosen words and layers set to zero."""
-    blocks = [
-        (
-            replace(block, state=block.state.masked_fill(rows[:, None, None], 0))
-            if layer in layers
-            else block
-        )
-        for layer, block in enumerate(cache.blocks)
-    ]
-    return replace(cache, blocks=tuple(blocks))

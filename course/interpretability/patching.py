@@ -76,7 +76,8 @@ def minimal_pairs(words: Sequence[str], others: Sequence[str] | None = None) -> 
 def patch_pairs(model: Transformer, pairs: Sequence[Pair]) -> list[Patched]:
     """Patch every layer and position of the encoder, one at a time, in every pair.
 
-        letter = (d_patched − d_word) / (d_other − d_word),  d = logit of the letter of `other` − logit of the letter of `word`
+        letter = (d_patched − d_word) / (d_other − d_word)
+        d = logit of the letter of `other` − logit of the letter of `word`
 
     Args:
         model: a transformer.

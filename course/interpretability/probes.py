@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import random
 import warnings
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -74,6 +75,26 @@ class Probe:
     def selectivity(self) -> float:
         """accuracy − control: what is read beyond what a probe of this kind learns by heart."""
         return self.accuracy - self.control
+
+
+def by_letter_and_place(
+    label: str, train_words: Sequence[str], test_words: Sequence[str]
+) -> Bool[np.ndarray, " letters"]:
+    """For which letters of the test words a table of letter and position, with no other letter of
+    the word, names the label: the most frequent one among the training words. A probe that is to
+    show what a layer has gathered from the context must beat it.
+    """
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for word in train_words:
+        for place, letter in enumerate(word):
+            counts[letter, position(word, place)][LABELS[label](word, place)] += 1
+    usual = sum(counts.values(), Counter()).most_common(1)[0][0]
+    found = []
+    for word in test_words:
+        for place, letter in enumerate(word):
+            known = counts[letter, position(word, place)] or {usual: 1}
+            found.append(max(known, key=known.__getitem__) == LABELS[label](word, place))
+    return np.array(found)
 
 
 def letter_vectors(model: Any, words: Sequence[str]) -> dict[str, Float[np.ndarray, "letters d"]]:
@@ -159,7 +180,7 @@ def _types(name: str, words: Sequence[str]) -> list[str]:
 def _dealt_out(
     labels: np.ndarray, train: Sequence[str], test: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each type a label drawn at random from all labels, the same in training and test words."""
+    """For each type a label drawn at random, the same in training and test words."""
     deal = {
         kind: random.Random(f"control {kind}").choice(labels.tolist())
         for kind in sorted({*train, *test})

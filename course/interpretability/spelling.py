@@ -66,7 +66,9 @@ class Spelling:
 def spell(model: Seq2Seq, word: str) -> Spelling:
     """Let a model spell one word, and keep what it believed at each step.
 
-    y_{t+1} = argmax over tokens of  p(token | y_1 … y_t, source): the same word as `greedy_decode` gives.
+        y_{t+1} = argmax over tokens of  p(token | y_1 … y_t, source)
+
+    The same word as `greedy_decode` gives.
 
     Args:
         model: a trained model.

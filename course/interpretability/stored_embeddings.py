@@ -31,7 +31,7 @@ REPAIR = "restore it from git, or run `make embeddings`"
 
 @dataclass(frozen=True, eq=False)
 class RunTables:
-    """What is kept of one run: the table of its 29 letters and signs and, where it had one, that of
+    """What is kept of one run: the table of its 29 tokens and, where it had one, that of
     its positions.
 
     `before` and `positions_before` are the tables as training found them. `record` sums up the run:

@@ -18,18 +18,18 @@ from course.plots.style import (
     SOURCE,
     TARGET,
     TRANSFORMER,
-    TRUTH,
     Picture,
     finish,
     label_letters,
     new_figure,
 )
 
-WAYS = {
-    "off": ("o", "off"),
-    "uniform": ("s", "uniform"),
-    "ideal": ("^", "ideal"),
-}  # how a pattern is changed: marker, name
+WAYS = {  # how heads are ablated: marker, face, shift from the column's middle
+    "off": ("o", TRANSFORMER, -0.24),
+    "mean": ("D", "white", -0.08),
+    "resample": ("^", NEUTRAL, 0.08),
+    "uniform": ("s", "white", 0.24),
+}
 
 
 def _kind(layer: str) -> str:
@@ -38,89 +38,56 @@ def _kind(layer: str) -> str:
     return f"{'cross' if part == 'cross_attention' else stack} {number}"
 
 
-def plot_losses(losses: Sequence[Loss], spread: float = 0.0) -> Picture:
-    """Words lost when heads are changed: a column for each head, or for a whole layer, a marker for
-    each way of changing it.
+def plot_losses(losses: Sequence[Loss], untouched: float) -> Picture:
+    """The loss per token when heads are ablated: a column for each head, or for a whole layer, a
+    marker for each way; on a logarithmic axis, for most heads are missed a thousand times less than
+    a layer.
 
     Args:
         losses: any mixture; those of several heads are drawn as "all".
-        spread: a loss up to here is no loss: shaded.
+        untouched: the loss of the whole model, in nats per token.
 
     Raises:
-        ValueError: if there is no loss.
+        ValueError: if there is no loss, or a way that the figure does not know.
     """
-    if not losses:
-        raise ValueError("there is no loss to draw; give at least one")
+    if not losses or not {one.how for one in losses} <= set(WAYS):
+        raise ValueError(f"give at least one loss, of heads changed by {', '.join(WAYS)}")
     columns = list(dict.fromkeys((one.layer, one.heads) for one in losses))
-    figure, axis = new_figure(8.0, 3.2)
-    labelled = set()
-    for one in losses:
-        place = columns.index((one.layer, one.heads))
-        marker, name = WAYS.get(one.how, ("x", one.how))
-        offset = {"off": -0.16, "uniform": 0.0, "ideal": 0.16}.get(one.how, 0.0)
-        filled = TRANSFORMER if one.how == "off" else "white" if one.how == "uniform" else TRUTH
-        look = {"color": filled, "edgecolor": INK} if marker != "x" else {"color": INK}
-        axis.scatter(
-            place + offset,
-            one.lost,
-            marker=marker,
-            s=38,
-            linewidth=0.9,
-            label=None if name in labelled else name,
-            zorder=3,
-            **look,
-        )
-        labelled.add(name)
-    if spread:
-        axis.axhspan(-spread, spread, color=NEUTRAL, alpha=0.15, lw=0, label="may be luck")
-    layers = list(dict.fromkeys(layer for layer, _ in columns))
-    for layer in layers:
-        spots = [place for place, (own, _) in enumerate(columns) if own == layer]
-        axis.annotate(
-            _kind(layer),
-            (sum(spots) / len(spots), 1.02),
-            xycoords=("data", "axes fraction"),
-            ha="center",
-            va="bottom",
-        )
+    figure, axis = new_figure(8.0, 3.4)
+    for how, (marker, face, shift) in WAYS.items():
+        own = [one for one in losses if one.how == how]
+        if own:
+            places = [columns.index((one.layer, one.heads)) + shift for one in own]
+            axis.scatter(places, [one.loss for one in own], marker=marker, s=30, color=face,
+                         edgecolor=INK, linewidth=0.9, label=how, zorder=3)  # fmt: skip
+    axis.axhline(untouched, color=NEUTRAL, ls="--", label="untouched")
+    for layer in dict.fromkeys(layer for layer, _ in columns):
+        spots = [place for place, (own_layer, _) in enumerate(columns) if own_layer == layer]
+        middle = (sum(spots) / len(spots), 1.02)
+        coordinates = ("data", "axes fraction")
+        axis.annotate(_kind(layer), middle, xycoords=coordinates, ha="center", va="bottom")
         if spots[0]:
             axis.axvline(spots[0] - 0.5, color=NEUTRAL, lw=0.8)
-    axis.set_xticks(
-        range(len(columns)), [str(heads[0]) if len(heads) == 1 else "all" for _, heads in columns]
-    )
+    names = [str(heads[0]) if len(heads) == 1 else "all" for _, heads in columns]
+    axis.set_xticks(range(len(columns)), names)
     axis.set_xlim(-0.6, len(columns) - 0.4)
-    axis.set_ylim(min(-0.06, min(one.lost for one in losses) - 0.03), 1.02)
-    axis.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100"])
-    axis.set_ylabel("word accuracy lost (points)")
-    axis.set_xlabel("head that is changed")
+    axis.set_yscale("log")
+    axis.set(ylabel="loss (nats per token)", xlabel="head that is ablated")
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9, frameon=False)
-    single, whole = (
-        [one for one in losses if len(one.heads) == 1 and one.how == "off"],
-        [one for one in losses if len(one.heads) > 1],
-    )
-    sentences = []
-    if single:
-        worst = max(single, key=lambda one: one.lost)
-        sentences.append(
-            f"The head that is missed most is {_kind(worst.layer)}, head {worst.heads[0]}:"
-            f" {100 * worst.lost:z.0f} points"
-        )
-    if whole:
-        worst = max(
-            (one for one in whole if one.how == "off"), key=lambda one: one.lost, default=whole[0]
-        )
-        sentences.append(f"without all heads of {_kind(worst.layer)} it is {100 * worst.lost:z.0f}")
+    worst = max((one for one in losses if one.how == losses[0].how), key=lambda one: one.loss)
+    single = [one for one in losses if len(one.heads) == 1]
+    missed = max(single or losses, key=lambda one: (one.how == "off", one.loss))
     reading = (
-        "; ".join(sentences) + "."
-        if sentences
-        else f"The largest loss is {100 * max(one.lost for one in losses):z.0f} points."
+        f"Untouched, the loss is {untouched:.2g} nats per token; without {_what(missed)} it is"
+        f" {missed.loss:.2g}, without {_what(worst)} {worst.loss:.2g}."
     )
-    alt = "; ".join(
-        f"{_kind(one.layer)} {'all heads' if len(one.heads) > 1 else f'head {one.heads[0]}'}"
-        f" {one.how}: {100 * one.lost:z.0f}"
-        for one in losses
-    )
-    return finish(figure, alt=f"Points of word accuracy lost. {alt}.", reading=reading)
+    alt = "; ".join(f"{_what(one)} {one.how}: {one.loss:.2g}" for one in losses)
+    return finish(figure, alt=f"Loss per token when heads are ablated. {alt}.", reading=reading)
+
+
+def _what(one: Loss) -> str:
+    heads = "all heads" if len(one.heads) > 1 else f"head {one.heads[0]}"
+    return f"{heads} of {_kind(one.layer)}"
 
 
 def plot_losses_by_class(
@@ -152,7 +119,7 @@ def plot_swaps(
     heads, and so on.
 
     Args:
-        swapped: as `course.interpretability.transformer_claim.swap_more_and_more` gives it.
+        swapped: as `course.interpretability.misleading.swap_more_and_more` gives it.
         kept: the same without the swap.
 
     Raises:
@@ -164,44 +131,24 @@ def plot_swaps(
         )
     figure, axis = new_figure(6.6, 2.9)
     heads = range(1, len(swapped) + 1)
-    axis.plot(
-        heads,
-        [one["other"] for one in swapped],
-        "o-",
-        color=TARGET,
-        label="swapped: goes to the other letter",
-    )
-    axis.plot(
-        heads, [one["place"] for one in swapped], "s-", color=SOURCE, label="swapped: stays right"
-    )
-    axis.plot(
-        heads,
-        [one["other"] for one in kept],
-        "o--",
-        color=NEUTRAL,
-        mfc="white",
-        label="control: goes to the other letter",
-    )
-    axis.plot(
-        heads,
-        [one["place"] for one in kept],
-        "s--",
-        color=NEUTRAL,
-        mfc="white",
-        label="control: stays right",
-    )
+    control = {"color": NEUTRAL, "mfc": "white"}
+    for shares, name, line, looks in (
+        (swapped, "swapped", "-", ({"color": TARGET}, {"color": SOURCE})),
+        (kept, "control", "--", (control, control)),
+    ):
+        other, place = ([one[key] for one in shares] for key in ("other", "place"))
+        axis.plot(heads, other, f"o{line}", label=f"{name}: goes to the other letter", **looks[0])
+        axis.plot(heads, place, f"s{line}", label=f"{name}: stays right", **looks[1])
     axis.set_xticks(list(heads))
     axis.set_ylim(-0.03, 1.05)
     axis.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
     axis.set(xlabel="encoder heads with swapped neighbours, best first", ylabel="words")
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9, frameon=False)
-    most = max(
-        range(len(swapped)), key=lambda number: swapped[number]["other"] - kept[number]["other"]
-    )
+    three = min(3, len(swapped)) - 1
     reading = (
         f"In the best head alone the swap misleads the decoder in {swapped[0]['other']:.0%} of the"
-        f" words; in the best {most + 1}, in {swapped[most]['other']:.0%} (control"
-        f" {kept[most]['other']:.0%}, which stays right in {kept[most]['place']:.0%})."
+        f" words; in the best {three + 1}, in {swapped[three]['other']:.0%} (control"
+        f" {kept[three]['other']:.0%}, which stays right in {kept[three]['place']:.0%})."
     )
     alt = "; ".join(
         f"{n} heads: {one['other']:.0%}, control {two['other']:.0%}"

@@ -12,15 +12,15 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from course.interpretability.embeddings import Angles, Grouping, kind_of_sign
+from course.interpretability.embeddings import Angles, Grouping, kind_of_token
 from course.plots.style import CONSONANT, INK, NEUTRAL, VOWEL, Picture, finish, new_figure
 from nmt.data import VOCABULARY
 
-_DISCS = {  # kind of sign: (face, edge, ink)
+_DISCS = {  # kind of token: (face, edge, ink)
     "vowel": (VOWEL, VOWEL, "white"),
     "consonant": (CONSONANT, CONSONANT, INK),
     "y": ("white", VOWEL, INK),
-    "sign": (NEUTRAL, NEUTRAL, "white"),
+    "other": (NEUTRAL, NEUTRAL, "white"),
 }
 _SHORT = {"<SOS>": "SOS", "<EOS>": "EOS"}
 
@@ -38,7 +38,7 @@ class LetterMap:
 
 def plot_letter_maps(maps: Sequence[LetterMap], *, reading: str, columns: int = 3) -> Picture:
     """Flat maps of an embedding side by side, a disc for each letter: vowels dark, consonants
-    light, y between, other signs grey.
+    light, y between, other tokens grey.
 
     Discs that would hide each other are moved apart, by a disc's width at most or so.
 
@@ -77,7 +77,7 @@ def plot_letter_maps(maps: Sequence[LetterMap], *, reading: str, columns: int = 
 def _draw_letters(axis: Axes, letter_map: LetterMap, disc: float) -> None:
     points = _apart(letter_map.coordinates.double(), disc)
     for token, (x, y) in zip(VOCABULARY.tokens, points.tolist()):
-        face, edge, ink = _DISCS[kind_of_sign(token)]
+        face, edge, ink = _DISCS[kind_of_token(token)]
         short = _SHORT.get(token, token)
         axis.text(
             x, y, short, color=ink, ha="center", va="center", fontsize=8.5 if len(short) == 1 else 5.5, zorder=2 + (face == VOWEL),
@@ -119,7 +119,7 @@ def _neighbours(letter_map: LetterMap) -> str:
     """
     points = letter_map.coordinates.double()
     vowels = [
-        number for number, token in enumerate(VOCABULARY.tokens) if kind_of_sign(token) == "vowel"
+        number for number, token in enumerate(VOCABULARY.tokens) if kind_of_token(token) == "vowel"
     ]
     told = []
     for vowel in vowels:

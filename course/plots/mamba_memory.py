@@ -31,7 +31,7 @@ from nmt.trace import MambaTrace
 def plot_letter_memory(
     trace: MambaTrace, at: int | None = None, layers: Sequence[int] | None = None
 ) -> Picture:
-    """Δ at each sign, and what is left at place `at` of what each sign wrote: a row of maps for
+    """Δ at each token, and what is left at place `at` of what each token wrote: a row of maps for
     each layer, a line for each channel.
 
     Channels are sorted by their memory of this word, the shortest on top; a light cell on the right
@@ -76,9 +76,9 @@ def plot_letter_memory(
             axis.axvline(len(trace.source) - 0.5, color=INK, lw=0.8)
         right.axvline(at, color=MAMBA, lw=1.5)
     axes[0, 0].set_title("step size Δ, shortest memory on top")
-    axes[0, 1].set_title(f"left of each sign when {labels[at]} (place {at}) is read")
+    axes[0, 1].set_title(f"left of each token when {labels[at]} (place {at}) is read")
     for axis in axes[-1]:
-        _label_signs(axis, trace)
+        _label_tokens(axis, trace)
     figure.colorbar(steps, ax=axes[:, 0].tolist(), label="Δ", shrink=0.9)
     figure.colorbar(shares, ax=axes[:, 1].tolist(), label="share left", shrink=0.9)
     first = [f"layer {layer} {weights[layer, 0].median():.0%}" for layer in chosen]
@@ -89,12 +89,12 @@ def plot_letter_memory(
     )
     alt = (
         "Heat maps, a row for each layer, a line for each channel, a column for each of"
-        f" {len(labels)} signs: Δ, what is left. {reading}"
+        f" {len(labels)} tokens: Δ, what is left. {reading}"
     )
     return finish(figure, alt=alt, reading=reading)
 
 
-def _label_signs(axis: Axes, trace: MambaTrace) -> None:
+def _label_tokens(axis: Axes, trace: MambaTrace) -> None:
     labels = trace.source + trace.target
     axis.set_xticks(
         range(len(labels)),
@@ -107,13 +107,13 @@ def _label_signs(axis: Axes, trace: MambaTrace) -> None:
             color=SOURCE if place < len(trace.source) else TARGET,
             rotation=90 if len(tick.get_text()) > 1 else 0,
         )
-    axis.set_xlabel("sign that is read (source, then target)")
+    axis.set_xlabel("token that is read (source, then target)")
 
 
 def plot_channel(
     trace: MambaTrace, layer: int, rank: int, at: int | None = None, *, title: str = ""
 ) -> Picture:
-    """One channel while it reads a word: its step sizes, and what is left of each sign at place
+    """One channel while it reads a word: its step sizes, and what is left of each token at place
     `at`; behind it all channels of its layer.
 
     Args:
@@ -158,24 +158,24 @@ def plot_channel(
     bottom.axvline(len(trace.word), color=INK, lw=0.8, ls=":", label="<EOS>")
     bottom.set(ylabel=f"left at place {at}", ylim=(-0.03, 1.05))
     bottom.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3)
-    _label_signs(bottom, trace)
+    _label_tokens(bottom, trace)
     rate = -own[0].clamp(min=1e-300).log() / max(1, at)
     half = float(np.log(2) / rate) if float(rate) > 0 else float("inf")
     reading = (
         f"{trace.word} → {trace.written}. Channel {channel} (memory {rank} of {channels}): when"
         f" {labels[at]} (place {at}) is read, {own[0]:.0%} of the first letter is left, half is"
-        f" lost in about {_signs(half)} signs; its largest step, {delta.max():.2g}, is at"
+        f" lost in about {_rounded(half)} tokens; its largest step, {delta.max():.2g}, is at"
         f" {labels[int(delta.argmax())]}."
     )
     told = ", ".join(f"{label} {share:.2f}" for label, share in zip(labels[: at + 1], own.tolist()))
     return finish(
         figure,
-        alt=f"Above, bars: Δ at each sign. Below, a curve, what is left of each: {told}.",
+        alt=f"Above, bars: Δ at each token. Below, a curve, what is left of each: {told}.",
         reading=reading,
     )
 
 
-def _signs(number: float) -> str:
+def _rounded(number: float) -> str:
     return (
         f"{number:.1f}"
         if number < 10
@@ -186,8 +186,8 @@ def _signs(number: float) -> str:
 
 
 def plot_survival(survivals: Mapping[str, Survival], *, title: str = "") -> Picture:
-    """How much a channel keeps across a given sign, against what it keeps elsewhere: on the dashed
-    line the sign makes no difference.
+    """How much a channel keeps across a given token, against what it keeps elsewhere: on the dashed
+    line the token makes no difference.
 
     Args:
         survivals: for each panel's title what was measured; a colour for each layer, a dot for each
@@ -198,7 +198,7 @@ def plot_survival(survivals: Mapping[str, Survival], *, title: str = "") -> Pict
         ValueError: without a panel.
     """
     if not survivals:
-        raise ValueError("there is nothing to draw; give at least one sign")
+        raise ValueError("there is nothing to draw; give at least one token")
     figure, axes = new_figure(4.4 * len(survivals) + 0.6, 4.2, 1, len(survivals), squeeze=False)
     told = []
     for axis, (name, survival) in zip(axes.flat, survivals.items()):
@@ -213,11 +213,11 @@ def plot_survival(survivals: Mapping[str, Survival], *, title: str = "") -> Pict
             fontsize=8,
             color=INK,
         )
-        shades = np.linspace(0.35, 0.95, len(survival.at_sign))
+        shades = np.linspace(0.35, 0.95, len(survival.at_token))
         for layer, (shade, marker) in enumerate(zip(shades, "os^Dv<>p*hXP")):
             axis.plot(
                 survival.elsewhere[layer],
-                survival.at_sign[layer],
+                survival.at_token[layer],
                 marker,
                 color=_shade(shade),
                 ms=4,
@@ -228,12 +228,12 @@ def plot_survival(survivals: Mapping[str, Survival], *, title: str = "") -> Pict
             xlim=(-0.02, 1.02),
             ylim=(-0.02, 1.02),
             title=name,
-            xlabel=f"kept over {survival.steps} signs elsewhere",
+            xlabel=f"kept over {survival.steps} tokens elsewhere",
         )
-        axis.set_ylabel(f"kept over {survival.steps} signs from {survival.sign} on")
+        axis.set_ylabel(f"kept over {survival.steps} tokens from {survival.token} on")
         reset = sum(survival.reset) / len(survival.reset)
         told.append(
-            f"{name} ({survival.windows} places): {survival.at_sign.mean():.0%} kept there,"
+            f"{name} ({survival.windows} places): {survival.at_token.mean():.0%} kept there,"
             f" {survival.elsewhere.mean():.0%} elsewhere, {reset:.0%} of channels reset"
         )
     axes.flat[0].legend(fontsize=8, loc="upper left")
@@ -250,12 +250,12 @@ def _shade(value: float) -> tuple[float, float, float, float]:
 
 
 def plot_half_lives(models: Mapping[str, Float[Tensor, "layers e n"]], longest: int) -> Picture:
-    """How many signs until half of a state is gone: for each layer of each model the median, the
+    """How many tokens until half of a state is gone: for each layer of each model the median, the
     middle half and nine tenths.
 
     Args:
         models: half-lives by the model's name.
-        longest: signs in the longest word with its answer, drawn as a line.
+        longest: tokens in the longest word with its answer, drawn as a line.
 
     Raises:
         ValueError: without a model.
@@ -289,17 +289,17 @@ def plot_half_lives(models: Mapping[str, Float[Tensor, "layers e n"]], longest: 
     axis.xaxis.set_major_formatter(lambda value, _place: f"{value:g}")
     axis.set_yticks(range(len(rows)), [f"{name}, layer {layer}" for name, layer, _ in rows])
     axis.set_ylim(len(rows) - 0.4, -1.5)
-    axis.set_xlabel("half-life of a state (signs)")
+    axis.set_xlabel("half-life of a state (tokens)")
     told = []
     for name in models:
         own = [half for other, _, half in rows if other == name]
         longer = float((torch.cat(own) > longest).double().mean())
         told.append(
-            f"{name}: median {_signs(float(torch.cat(own).median()))} signs, {longer:.0%} of states"
+            f"{name}: median {_rounded(float(torch.cat(own).median()))} tokens, {longer:.0%} of states"
             f" above {longest}"
         )
     reading = f"Half-lives of states – {'; '.join(told)}."
     medians = ", ".join(
-        f"{name} layer {layer} {_signs(value)}" for (name, layer, _), value in zip(rows, middle)
+        f"{name} layer {layer} {_rounded(value)}" for (name, layer, _), value in zip(rows, middle)
     )
     return finish(figure, alt=f"Boxes on a logarithmic axis. Medians: {medians}.", reading=reading)

@@ -39,15 +39,19 @@ def of_parts(number: str, parts: Sequence[Part], section: str) -> list[Verdict]:
             f"{number}{letter}",
             part.claim[:1].upper() + part.claim[1:],
             _IN_OUR_WORDS[part.verdict],
-            _sentence(part.measured),
+            _numbers(part.numbers),
             section,
         )
         for letter, part in zip("abcdefgh", parts)
     ]
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _numbers(numbers: Mapping[str, float]) -> str:
+    said = (
+        f"{name}: {value:.0%}" if 0 < value < 1 else f"{name}: {value:g}"
+        for name, value in numbers.items()
+    )
+    return f"{'; '.join(said)}."
 
 
 @cache

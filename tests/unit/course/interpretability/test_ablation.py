@@ -5,15 +5,20 @@ import torch
 
 from course.interpretability.ablation import (
     accuracy_without,
+    ask,
     ideal_pattern,
+    jobs,
     letter_written,
+    loss_by_job,
     measure_loss,
+    replace_heads,
     spelled_right,
     teacher_batches,
 )
 from nmt.checkpoints import load_checkpoint
-from nmt.data import VOCABULARY, load_pairs
+from nmt.data import VOCABULARY, WordPair, load_pairs
 from nmt.decoding import greedy_decode
+from nmt.evaluation import measure
 from nmt.interventions import replace_patterns, switch_off
 from nmt.pig_latin import align, to_pig_latin
 from nmt.transformer import Transformer
@@ -74,9 +79,9 @@ def test_the_ideal_is_better_than_its_neighbours_and_uniform_is_causal(model: Tr
     }
     assert accuracy["ideal"] > 0.5 > max(accuracy["ideal+1"], accuracy["ideal-1"])
     assert 0 <= measure_loss(model, WORDS, "decoder.0.self_attention", [0], "uniform").accuracy <= 1
-    with pytest.raises(ValueError, match="choose off, uniform"):
+    with pytest.raises(ValueError, match="choose off, mean"):
         measure_loss(model, WORDS, "encoder.0.self_attention", [0], "ideal")
-    with pytest.raises(ValueError, match="choose off, uniform"):
+    with pytest.raises(ValueError, match="choose off, mean"):
         measure_loss(model, WORDS, layer, [0], "half")
 
 
@@ -99,3 +104,74 @@ def test_the_letter_written_is_the_next_of_the_answer(model: Transformer) -> Non
 def test_no_words_are_refused(model: Transformer) -> None:
     with pytest.raises(ValueError, match="no words"):
         spelled_right(model, [])
+
+
+def test_the_loss_is_that_of_evaluation_token_by_token(model: Transformer) -> None:
+    found = ask(model, WORDS)
+    loss, accuracy = measure(model, [WordPair.of(word) for word in WORDS])
+    assert found.loss == pytest.approx(loss, rel=1e-4)
+    assert found.right.double().mean().item() == pytest.approx(accuracy)
+    assert [len(one) for one in found.losses] == [len(to_pig_latin(word)) + 1 for word in WORDS]
+
+
+def test_a_head_is_replaced_by_its_mean_or_by_another_words_output_and_comes_back(
+    model: Transformer,
+) -> None:
+    layer, size = "encoder.0.self_attention", 16
+    words = ["street", "planet", "orange"]
+    output = model.attention_layers()[layer].to_output
+    seen: list[torch.Tensor] = []
+    watch = lambda _module, inputs: seen.append(inputs[0].clone())  # noqa: E731
+
+    def written() -> torch.Tensor:
+        handle = output.register_forward_pre_hook(watch)
+        try:
+            ask(model, words)
+        finally:
+            handle.remove()
+        return seen[-1]
+
+    own = written()
+    with replace_heads(model, layer, [2], "mean", words):
+        mean = written()
+    with replace_heads(model, layer, [2], "resample"):
+        other = written()
+    head, rest = slice(2 * size, 3 * size), slice(0, 2 * size)
+    torch.testing.assert_close(mean[..., head], own[..., head].mean(dim=(0, 1)).expand(3, 7, size))
+    torch.testing.assert_close(other[..., head], own.roll(1, 0)[..., head])
+    for changed in (mean, other):
+        torch.testing.assert_close(changed[..., rest], own[..., rest])
+    torch.testing.assert_close(written(), own)
+    with (
+        pytest.raises(ValueError, match="choose a layer, and mean or resample"),
+        replace_heads(model, layer, [2], "median"),
+    ):
+        pass
+
+
+def test_a_constant_head_is_its_own_mean(model: Transformer) -> None:
+    layer = "decoder.1.self_attention"
+    whole = ask(model, WORDS).loss
+    off = measure_loss(model, WORDS, layer).loss
+    with torch.no_grad():
+        weight = model.attention_layers()[layer].to_key_value.weight
+        kept = weight.clone()
+        try:
+            weight[64:] = 0  # values of zero: the layer writes nothing, and nothing can be lost
+            silent = ask(model, WORDS).loss
+            for how in ("off", "mean", "resample", "uniform"):
+                assert measure_loss(model, WORDS, layer, (), how).loss == pytest.approx(silent)
+        finally:
+            weight.copy_(kept)
+    assert off == pytest.approx(silent) and ask(model, WORDS).loss == whole < off
+
+
+def test_each_token_has_a_job_and_losses_are_sorted_by_it(model: Transformer) -> None:
+    copy, nothing = "another letter", "nothing to copy"
+    found = ["first letter", copy, copy, "back to the onset", copy, nothing, nothing, nothing]
+    assert jobs("brown") == found
+    assert jobs("is") == ["first letter", copy, nothing, nothing, nothing, nothing]
+    outcome = ask(model, ["brown", "is"])
+    by_job = loss_by_job(["brown", "is"], outcome)
+    assert by_job["back to the onset"] == pytest.approx(float(outcome.losses[0][3]))
+    assert set(by_job) == set(found)

@@ -12,7 +12,7 @@ from course.interpretability.embeddings import (
     Grouping,
     angles,
     cosines,
-    kind_of_sign,
+    kind_of_token,
     largest_perplexity,
     nearest_pairs,
     neighbours_kept,
@@ -22,21 +22,21 @@ from course.interpretability.embeddings import (
 )
 from nmt.data import VOCABULARY
 
-KINDS = [kind_of_sign(token) for token in VOCABULARY.tokens]
+KINDS = [kind_of_token(token) for token in VOCABULARY.tokens]
 
 
 def random_table(seed: int, width: int = 16, rows: int = 29) -> torch.Tensor:
     return torch.randn(rows, width, generator=torch.Generator().manual_seed(seed))
 
 
-def test_kinds_of_signs() -> None:
-    assert [KINDS.count(kind) for kind in ("vowel", "consonant", "y", "sign")] == [5, 20, 1, 3]
-    assert [kind_of_sign(token) for token in ("a", "b", "y", "-", "<SOS>")] == [
+def test_kinds_of_tokens() -> None:
+    assert [KINDS.count(kind) for kind in ("vowel", "consonant", "y", "other")] == [5, 20, 1, 3]
+    assert [kind_of_token(token) for token in ("a", "b", "y", "-", "<SOS>")] == [
         "vowel",
         "consonant",
         "y",
-        "sign",
-        "sign",
+        "other",
+        "other",
     ]
 
 
@@ -96,6 +96,40 @@ def test_tsne_refuses_what_has_no_meaning() -> None:
             tsne(random_table(0), perplexity)
     with pytest.raises(ValueError, match="unknown start 'spectral'"):
         tsne(random_table(0), 5, start="spectral")
+
+
+def collapsed() -> dict[str, torch.Tensor]:
+    row = random_table(0, 64, 1)
+    return {
+        "zeros": torch.zeros(29, 64),
+        "one row for all": row.expand(29, 64),
+        "rounding": 1 + 1e-7 * random_table(0, 64),
+        "tiny": 1e-20 * random_table(0, 64),
+    }
+
+
+@pytest.mark.parametrize("name", collapsed())
+def test_a_table_without_spread_is_refused_before_it_ends_the_process(name: str) -> None:
+    for start in ("pca", "random"):
+        with pytest.raises(ValueError, match="rows of this table are all alike"):
+            tsne(collapsed()[name], 5, 0, start)
+    with pytest.raises(ValueError, match="rows of this table are all alike"):
+        principal_components(collapsed()[name])
+
+
+@pytest.mark.parametrize("factor", [1e18, math.inf, math.nan])
+def test_numbers_that_a_map_cannot_hold_are_refused(factor: float) -> None:
+    for draw in (tsne, principal_components):
+        with pytest.raises(ValueError, match="finite and below 1e15"):
+            draw(random_table(0, 64) * factor)
+
+
+@pytest.mark.parametrize("start", ["pca", "random"])
+def test_one_row_that_differs_is_spread_enough(start: str) -> None:
+    table = torch.zeros(29, 8)
+    table[3] = 1
+    assert bool(tsne(table, 5, 0, start, steps=250).isfinite().all())
+    assert principal_components(table).shares == pytest.approx((1, 0))
 
 
 def test_neighbours_kept_counts_the_same_nearest_row() -> None:
@@ -164,6 +198,8 @@ def test_vowels_that_keep_together_get_the_smallest_p_and_a_permutation_of_label
         torch.cat((table[13:26], table[:13], table[26:]))
     )  # n … z take the rows of a … m
     assert mixed.p_value > 0.05
+    assert together.z > 5 > mixed.z
+    assert together.z * together.deviation == pytest.approx(together.silhouette - together.expected)
 
 
 def test_p_values_of_random_tables_are_spread_evenly() -> None:

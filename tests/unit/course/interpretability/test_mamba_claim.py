@@ -19,8 +19,8 @@ def statistics(
 ) -> MemoryStatistics:
     elsewhere = torch.full((2, 4), 0.8)
     survival = {
-        sign: Survival(sign, 4, 3, torch.tensor(at), elsewhere)
-        for sign, at in (("<EOS>", at_eos), ("-", at_dash))
+        token: Survival(token, 4, 3, torch.tensor(at), elsewhere)
+        for token, at in (("<EOS>", at_eos), ("-", at_dash))
     }
     return MemoryStatistics(torch.ones(2, 4, 1), torch.tensor(left), survival)
 
@@ -47,16 +47,14 @@ def test_each_verdict_follows_from_its_number(
     monkeypatch.setattr(
         course.interpretability.mamba_claim,
         "accuracy_without_the_past",
-        lambda model, pairs, sign="<EOS>", layers=None: emptied,
+        lambda model, pairs, token="<EOS>", after=False: emptied if after else 0.3,
     )
     parts = judge_packing(
         Mamba(MambaConfig(hidden_size=4)), statistics(left, at_eos, at_dash), PAIRS
     )
     assert [part.verdict for part in parts] == expected
-    assert (
-        f"{emptied:.0%} of 3 words are right, without 100%" in parts[3].measured
-        and "words with a dash (1)" in parts[2].measured
-    )
+    assert parts[3].numbers == {"right": 1.0, "right, only what <EOS> wrote is left": emptied}
+    assert parts[2].numbers["right, emptied before the dash"] == 0.3
 
 
 def test_a_model_that_spells_nothing_confirms_nothing() -> None:
@@ -64,9 +62,7 @@ def test_a_model_that_spells_nothing_confirms_nothing() -> None:
     parts = judge_packing(
         Mamba(MambaConfig(hidden_size=4)).eval(), statistics(NONE, NONE, NONE), PAIRS
     )
-    assert (
-        parts[3].verdict == "refuted" and "0% of 3 words are right, without 0%" in parts[3].measured
-    )
+    assert parts[3].verdict == "refuted" and set(parts[3].numbers.values()) == {0}
 
 
 def test_words_without_a_dash_are_refused() -> None:

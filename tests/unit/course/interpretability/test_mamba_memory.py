@@ -1,6 +1,4 @@
-"""Memory: what is left follows from Ā alone, windows are counted right, and a state that is emptied
-is empty.
-"""
+"""Memory: what is left follows from Ā alone, and windows are counted right."""
 
 from dataclasses import replace
 
@@ -8,20 +6,13 @@ import pytest
 import torch
 
 from course.interpretability.mamba_memory import (
-    accuracy_without_the_past,
     letter_weights,
     measure_memory,
     shares_before_the_end,
     sorted_channels,
 )
-from nmt.checkpoints import load_checkpoint
-from nmt.data import WordPair, load_pairs
-from nmt.decoding import greedy_decode
 from nmt.discretization import RULES
-from nmt.evaluation import measure
-from nmt.interventions import replace_choices
 from nmt.mamba import Mamba, MambaConfig
-from nmt.selective_ssm import SSMTrace
 from nmt.trace import MambaTrace, trace
 
 WORDS = ["street", "ox", "well-known", "is"]
@@ -60,7 +51,7 @@ def test_letter_weights_are_products_of_decays(a_start: str, rule: str) -> None:
 
 def test_with_a_of_minus_one_the_weight_is_the_students_formula() -> None:
     found = trace(make("minus-one"), "street")
-    later = found.delta.flip(1).cumsum(1).flip(1) - found.delta  # Σ of Δ after each sign
+    later = found.delta.flip(1).cumsum(1).flip(1) - found.delta  # Σ of Δ after each token
     torch.testing.assert_close(letter_weights(found), torch.exp(-later))
 
 
@@ -74,7 +65,7 @@ def test_channels_are_sorted_from_the_shortest_memory() -> None:
 
 
 def test_statistics_of_steps_that_are_all_alike() -> None:
-    """With Δ = 0.1 and A = −1, −2, −3 everything is known: half-lives ln 2 / (0.1 |A|), four signs
+    """With Δ = 0.1 and A = −1, −2, −3 everything is known: half-lives ln 2 / (0.1 |A|), four tokens
     keep e^(−0.4 |A|), nothing resets.
     """
     traces = [
@@ -89,10 +80,10 @@ def test_statistics_of_steps_that_are_all_alike() -> None:
         check_dtype=False,
     )
     kept = torch.exp(-0.4 * rates).mean()
-    for sign, windows in (("<EOS>", 4), ("-", 1)):
-        survival = found.survival[sign]
+    for token, windows in (("<EOS>", 4), ("-", 1)):
+        survival = found.survival[token]
         assert survival.windows == windows and survival.reset == [0, 0]
-        torch.testing.assert_close(survival.at_sign, kept.expand(2, 16), rtol=1e-5, atol=0)
+        torch.testing.assert_close(survival.at_token, kept.expand(2, 16), rtol=1e-5, atol=0)
         torch.testing.assert_close(survival.elsewhere, kept.expand(2, 16), rtol=1e-5, atol=0)
 
 
@@ -126,12 +117,12 @@ def test_all_rules_agree_with_the_plain_product() -> None:
         survival = measure_memory([found], ["<EOS>"], steps=3).survival["<EOS>"]
         place = len(found.word)
         expected = found.decay[:, place : place + 3].double().abs().prod(dim=1).mean(dim=-1)
-        torch.testing.assert_close(survival.at_sign, expected, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(survival.at_token, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_what_cannot_be_measured_is_refused() -> None:
     found = trace(make(), "street", truth=True)
-    with pytest.raises(ValueError, match="none of the 1 words has - with 3 signs after it"):
+    with pytest.raises(ValueError, match="none of the 1 words has - with 3 tokens after it"):
         measure_memory([found])
     for traces, steps in (([], 4), ([found], 0)):
         with pytest.raises(ValueError, match="at least one"):
@@ -153,74 +144,3 @@ def test_shares_are_weights_summed_over_channels() -> None:
     assert shares["even"][0] == pytest.approx(sum(6 / (at + 1) for at in places) / len(places))
     hidden = found.attention("cross", 1)[:, 0, :, :6].sum(-1).mean(-1)
     torch.testing.assert_close(torch.tensor(shares["hidden attention"], dtype=hidden.dtype), hidden)
-
-
-@pytest.fixture(scope="module")
-def remembering() -> tuple[Mamba, list[WordPair]]:
-    """The trained model and some words that it spells right, with an e, with a dash, and with
-    neither.
-    """
-    model = load_checkpoint("mamba-small").model
-    held_out = load_pairs("small", "val")
-    pairs = [*[pair for pair in held_out if "-" in pair.source], *held_out[::40]]
-    answers = greedy_decode(model, [pair.source for pair in pairs])
-    right = [pair for pair, answer in zip(pairs, answers) if answer == pair.target]
-    assert sum("-" in pair.source for pair in right) >= 2 and len(right) >= 6
-    return model, right
-
-
-def test_nothing_is_lost_where_nothing_is_emptied(
-    remembering: tuple[Mamba, list[WordPair]],
-) -> None:
-    model, pairs = remembering
-    assert (
-        accuracy_without_the_past(model, pairs, layers=[])
-        == 1
-        > accuracy_without_the_past(model, pairs)
-    )
-    assert accuracy_without_the_past(model, pairs, sign="<SOS>") == 1
-
-
-@pytest.mark.parametrize(
-    ("sign", "layers"),
-    [("<EOS>", None), ("<EOS>", [0]), ("<EOS>", [1, 2]), ("-", None), ("-", [1]), ("e", None)],
-)
-def test_emptying_is_a_decay_of_zero(
-    remembering: tuple[Mamba, list[WordPair]], sign: str, layers: list[int] | None
-) -> None:
-    """The same accuracy by another way: Ā = 0 at the sign, inside a whole pass, with the sequential
-    scan.
-    """
-    model, pairs = remembering
-    right = 0
-    for pair in pairs:
-        read = [*pair.source, "<EOS>"]
-        places = [place for place, token in enumerate(read) if token == sign]
-
-        class Emptied(SSMTrace):
-            def discretize(self):  # type: ignore[no-untyped-def]
-                decay, weight = replace_rule(self).discretize()
-                decay = decay.clone()
-                decay[:, places] = 0  # noqa: B023
-                return decay, weight
-
-        def replace_rule(found: SSMTrace) -> SSMTrace:
-            return SSMTrace(found.x, found.delta, found.A, found.B, found.C, found.D, "mixed")
-
-        def empty(found: SSMTrace) -> SSMTrace:
-            return Emptied(found.x, found.delta, found.A, found.B, found.C, found.D, "emptied")  # noqa: B023
-
-        names = list(model.ssm_layers())
-        with replace_choices(model, {names[layer]: empty for layer in layers or range(len(names))}):
-            right += measure(model, [pair])[1] == 1
-    assert accuracy_without_the_past(model, pairs, sign, layers) == right / len(pairs)
-
-
-def test_unknown_signs_and_layers_are_refused(remembering: tuple[Mamba, list[WordPair]]) -> None:
-    model, pairs = remembering
-    with pytest.raises(ValueError, match="'É' is no sign"):
-        accuracy_without_the_past(model, pairs, "É")
-    with pytest.raises(ValueError, match="layers 0 to"):
-        accuracy_without_the_past(model, pairs, layers=[99])
-    with pytest.raises(ValueError, match="no word pairs"):
-        accuracy_without_the_past(model, [])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from course.interpretability.probes import LABELS, letter_vectors, run_probes
+from course.interpretability.probes import LABELS, by_letter_and_place, letter_vectors, run_probes
 from nmt.checkpoints import load_checkpoint
 from nmt.data import VOCABULARY, load_pairs
 from nmt.mamba import Mamba, MambaConfig
@@ -66,3 +66,13 @@ def test_bad_lists_are_refused() -> None:
         run_probes(model, ["ox", "is"], ["ox"])
     with pytest.raises(ValueError, match="no property is called 'colour'"):
         run_probes(model, ["ox"], ["is"], ["colour"])
+
+
+def test_a_table_of_letter_and_place_knows_what_needs_no_context() -> None:
+    seen = by_letter_and_place("vowel or consonant", ["brown", "apple"], ["brown", "apple"])
+    assert seen.all() and len(seen) == 10
+    words = ["ab", "cb", "ab"]  # before a b in second place stands an a, mostly
+    assert by_letter_and_place("previous letter", words, ["cb", "ab"]).tolist() == [
+        *(True, False),
+        *(True, True),
+    ]

@@ -6,15 +6,19 @@ import pytest
 import torch
 
 from course.interpretability.heads import first_vowel, score_heads
-from course.interpretability.transformer_claim import (
-    ay_looking_away,
-    judge,
-    onset_score,
+from course.interpretability.misleading import (
+    previous_letter_heads,
     questions,
     show_another_letter,
     swap_more_and_more,
     swap_neighbours,
     turn_attention,
+)
+from course.interpretability.transformer_claim import (
+    ay_looking_away,
+    by_thresholds,
+    judge,
+    onset_score,
     when_ay_begins,
 )
 from nmt.checkpoints import load_checkpoint
@@ -71,8 +75,17 @@ def test_swapping_misleads_and_the_control_does_not(
     swapped, kept = (swap_more_and_more(model, asked, scores, swap) for swap in (True, False))
     assert len(swapped) == len(kept) == scores.numel()
     assert max(one["other"] - two["other"] for one, two in zip(swapped, kept)) > 0.2
-    layer, head = divmod(int(scores.argmax()), scores.shape[1])
-    assert swapped[0] == swap_neighbours(model, asked, {f"encoder.{layer}.self_attention": [head]})
+    best = divmod(int(scores.argmax()), scores.shape[1])
+    assert swapped[0] == swap_neighbours(model, asked, [best])
+
+
+def test_previous_letter_heads_come_best_first_and_are_never_none(traces: list[Trace]) -> None:
+    previous = score_heads(traces, "encoder")["previous letter"]
+    found = previous_letter_heads(previous)
+    weights = [previous.weight[one].item() for one in found]
+    assert found[0] == previous.best() and weights == sorted(weights, reverse=True)
+    assert len(found) == int((previous.weight > 0.5).sum()) == 3
+    assert previous_letter_heads(previous, enough=1.1) == [previous.best()]
 
 
 def test_ay_is_asked_of_words_whose_letters_move(model: Transformer, traces: list[Trace]) -> None:
@@ -88,13 +101,22 @@ def test_the_verdict_has_five_parts_and_follows_from_the_numbers(
     model: Transformer, traces: list[Trace]
 ) -> None:
     parts = judge(model, traces)
-    assert len(parts) == 5 and {part.verdict for part in parts} <= {
+    assert [part.verdict for part in parts[:4]] == ["confirmed", "refined", "refuted", "confirmed"]
+    looking, finding, division, ending, _ = (part.numbers for part in parts)
+    assert looking["weight"] > 0.5 > 2 * looking["chance"] and looking["heads above"] == 3
+    assert finding["best head, swapped"] < 0.1 < finding["previous-letter heads, swapped"]
+    assert finding["words"] == len(questions(WORDS))
+    assert (
+        division["both"] <= min(division["copy"], division["start"]) and ending["best head"] > 0.9
+    )
+
+
+def test_thresholds_part_three_verdicts() -> None:
+    assert [by_thresholds(value, 0.9, 0.5) for value in (0.95, 0.9, 0.5)] == [
         "confirmed",
         "refined",
         "refuted",
-    }
-    assert parts[3].verdict == "confirmed" and parts[2].verdict == "refuted"
-    assert str(parts[3]).startswith("CONFIRMED: at the word's end") and "%" in parts[0].measured
+    ]
 
 
 def test_an_untrained_model_confirms_nothing() -> None:

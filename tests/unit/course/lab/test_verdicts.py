@@ -292,7 +292,7 @@ def test_differences_of_the_scans():
 
 def test_grouping_of_vowels():
     def group(silhouette, p):
-        return Grouping(silhouette, p, 0.0, 0.1)
+        return Grouping(silhouette, p, 0.0, 0.1, 0.05)
 
     strong, weak, none = group(0.4, 0.001), group(0.1, 0.01), group(0.05, 0.3)
     assert (
@@ -309,7 +309,8 @@ def test_grouping_of_vowels():
 
 def test_parts_of_notebook_07_keep_their_verdicts():
     parts = [
-        Part("it is so", "measured.", verdict) for verdict in ("confirmed", "refined", "refuted")
+        Part("it is so", verdict, {"weight": 0.5})
+        for verdict in ("confirmed", "refined", "refuted")
     ]
     found = of_parts("1", parts, "07")
     assert [(one.number, one.verdict) for one in found] == [
@@ -317,7 +318,7 @@ def test_parts_of_notebook_07_keep_their_verdicts():
         ("1b", IN_PART),
         ("1c", FAILS),
     ]
-    assert found[0].claim == "It is so" and found[0].reason == "Measured."
+    assert found[0].claim == "It is so" and found[0].reason == "weight: 50%."
 
 
 def test_without_records_everything_is_open_and_nothing_breaks():

@@ -93,18 +93,19 @@ def test_matching_says_where_it_helps_most() -> None:
 
 def test_losses_name_the_head_that_is_missed() -> None:
     layer = "encoder.0.self_attention"
-    losses = [Loss(layer, (head,), "off", 0.9 - head / 10, head / 10, {}) for head in range(2)] + [
-        Loss(layer, (0, 1), "off", 0.2, 0.7, {})
+    losses = [Loss(layer, (head,), "off", 0.01 + head / 10, 0.9, 0, {}) for head in range(2)] + [
+        Loss(layer, (0, 1), "off", 0.7, 0.2, 0.7, {})
     ]
-    picture = plot_losses(losses, spread=0.01)
+    picture = plot_losses(losses, untouched=0.002)
     assert (
         picture.reading
-        == "The head that is missed most is encoder 0, head 1: 10 points; without all heads of"
-        " encoder 0 it is 70."
+        == "Untouched, the loss is 0.002 nats per token; without head 1 of encoder 0"
+        " it is 0.11, without all heads of encoder 0 0.7."
     )
-    assert "encoder 0 all heads off: 70" in picture.alt
-    with pytest.raises(ValueError, match="no loss"):
-        plot_losses([])
+    assert "all heads of encoder 0 off: 0.7" in picture.alt
+    for wrong in ([], [Loss(layer, (0,), "half", 1.0, 0.9, 0, {})]):
+        with pytest.raises(ValueError, match="at least one loss"):
+            plot_losses(wrong, untouched=0.002)
 
 
 def test_the_other_tables_carry_their_numbers_in_words() -> None:

@@ -82,13 +82,13 @@ def test_a_channel_that_forgets_nothing_has_no_infinite_sentence(found: MambaTra
 def test_survival_and_half_lives_tell_their_numbers(found: MambaTrace) -> None:
     measured = measure_memory([found])
     survival = Survival("<EOS>", 4, 7, torch.tensor([[0.1, 0.9]]), torch.tensor([[0.8, 0.9]]))
-    picture = plot_survival({"end": survival, "dash": measured.survival["-"]}, title="two signs")
+    picture = plot_survival({"end": survival, "dash": measured.survival["-"]}, title="two tokens")
     assert "end (7 places): 50% kept there, 85% elsewhere, 50% of channels reset" in picture.reading
     half = torch.full((2, 16, 3), 10.0)
     half[0] = 100
     picture = plot_half_lives({"one": half, "two": measured.half_life}, 40)
     assert (
-        "one: median 10 signs, 50% of states above 40" in picture.reading
+        "one: median 10 tokens, 50% of states above 40" in picture.reading
         or "one: median" in picture.reading
     )
     assert "one layer 0 100, one layer 1 10" in picture.alt and "two layer 1" in picture.alt

@@ -247,3 +247,9 @@ def test_a_change_is_answered_in_time(which: int) -> None:
         took.append(time.process_time() - began)
         assert is_drawn(box)
     assert min(took) < 1.0
+
+
+@pytest.mark.parametrize("flat", ["PCA", "t-SNE"])
+def test_an_embedding_that_has_collapsed_is_refused_in_one_sentence(flat: str) -> None:
+    with pytest.raises(ValueError, match="all alike, so a map has nothing to show"):
+        show_embedding(torch.zeros(29, 64), flat)

@@ -1,0 +1,166 @@
+"""Misleading the decoder: letters of the source swap neighbours, attention is turned to another
+letter, another letter is shown as written; and which letter is written then?
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from course.interpretability.ablation import NOTHING, Change, letter_written
+from course.interpretability.alignment import Score
+from course.interpretability.heads import first_vowel
+from nmt.attention import PatternHook
+from nmt.interventions import redirect
+from nmt.pig_latin import to_pig_latin
+from nmt.transformer import Transformer
+
+
+@dataclass(frozen=True)
+class Question:
+    """A word, and two of its letters: the one that comes next after `query` letters are written,
+    and another of the same word.
+
+    Both stand behind the first letter written, and no letter of the word occurs twice, so "the
+    letter after c" names one place.
+    """
+
+    word: str
+    query: int
+    place: int
+    other: int
+
+
+def questions(words: Sequence[str], seed: int = 0) -> list[Question]:
+    """One question about each word that has no letter twice and at least three letters behind the
+    first one written.
+    """
+    found = []
+    for word in words:
+        vowel = first_vowel(word)
+        places = range(vowel + 1, len(word))
+        if len(set(word)) == len(word) and "-" not in word and len(places) >= 3:
+            place, other = random.Random(f"{word}, {seed}").sample(places, 2)
+            found.append(Question(word, place - vowel, place, other))
+    return found
+
+
+def _answers(
+    model: Transformer,
+    asked: Sequence[Question],
+    change: Change = NOTHING,
+    answers: Sequence[str] | None = None,
+) -> dict[str, float]:
+    """Shares of the questions answered by the letter at `place`, at `other`, or by neither."""
+    words, queries = [one.word for one in asked], [one.query for one in asked]
+    written = letter_written(model, words, queries, change, answers)
+    names = [
+        {one.word[one.place]: "place", one.word[one.other]: "other"}.get(letter, "neither")
+        for one, letter in zip(asked, written)
+    ]
+    return {name: names.count(name) / len(asked) for name in ("place", "other", "neither")}
+
+
+def show_another_letter(model: Transformer, asked: Sequence[Question]) -> dict[str, float]:
+    """Does the decoder go by the letter that it has just written, or by how many it has written?
+
+    The last letter written is replaced by the letter before `other`. Who goes by that letter writes
+    the letter at `other`; who counts writes the one at `place`.
+
+    Returns:
+        The shares that wrote the letter at "place", at "other", or "neither".
+    """
+    shown = [to_pig_latin(one.word)[: one.query - 1] + one.word[one.other - 1] for one in asked]
+    return _answers(model, asked, answers=shown)
+
+
+def previous_letter_heads(previous: Score, enough: float = 0.5) -> list[tuple[int, int]]:
+    """Layer and number of each encoder head that gives more than `enough` of its weight to the
+    letter before, the best first; the best alone, if none does.
+    """
+    heads = previous.weight.shape[1]
+    order = [divmod(i, heads) for i in previous.weight.flatten().argsort(descending=True).tolist()]
+    return [one for one in order if previous.weight[one] > enough] or order[:1]
+
+
+def swap_neighbours(
+    model: Transformer,
+    asked: Sequence[Question],
+    heads: Sequence[tuple[int, int]],
+    swap: bool = True,
+) -> dict[str, float]:
+    """If two letters of the source swap what they see as "the letter before", does the decoder go
+    to the wrong one?
+
+    In the named encoder heads, `place` looks at the letter before `other`, and `other` at the
+    letter before `place`. If the decoder finds its next letter by what these heads have written, it
+    now goes to `other`.
+
+    Args:
+        model, asked: the model and the questions.
+        heads: layer and number of each encoder head.
+        swap: False makes each look at its own letter before, with all weight: the control.
+
+    Returns:
+        As `show_another_letter`.
+    """
+    turned = {
+        one.word: {
+            one.place: (one.other if swap else one.place) - 1,
+            one.other: (one.place if swap else one.other) - 1,
+        }
+        for one in asked
+    }
+    chosen = {
+        f"encoder.{layer}.self_attention": [head for own, head in heads if own == layer]
+        for layer, _ in heads
+    }
+
+    def change(words: Sequence[str]) -> dict[str, PatternHook]:
+        places = [turned[word] for word in words]
+        return {layer: redirect(places, *numbers) for layer, numbers in chosen.items()}
+
+    return _answers(model, asked, change)
+
+
+def turn_attention(
+    model: Transformer, asked: Sequence[Question], layers: Sequence[str], heads: Sequence[int] = ()
+) -> dict[str, float]:
+    """Does the model write the letter that attention is on, or is the map a bystander?
+
+    At the question's query the heads of the named cross-attention layers put all their weight on
+    the letter at `other`.
+
+    Args:
+        model, asked: the model and the questions.
+        layers: names of layers, such as "decoder.1.cross_attention".
+        heads: numbers of heads; all, where none is named.
+
+    Returns:
+        As `show_another_letter`.
+    """
+    turned = {one.word: {one.query: one.other} for one in asked}
+
+    def change(words: Sequence[str]) -> dict[str, PatternHook]:
+        return dict.fromkeys(layers, redirect([turned[word] for word in words], *heads))
+
+    return _answers(model, asked, change)
+
+
+def swap_more_and_more(
+    model: Transformer, asked: Sequence[Question], scores: Tensor, swap: bool = True
+) -> list[dict[str, float]]:
+    """`swap_neighbours` in the head with the best previous-letter score, then in the best two, and
+    so on to all heads of the encoder.
+
+    Args:
+        model, asked, swap: as there.
+        scores: (encoder layers, heads), such as `score_heads(traces, "encoder")["previous
+            letter"].weight`.
+    """
+    heads = scores.shape[1]
+    order = [divmod(i, heads) for i in scores.flatten().argsort(descending=True).tolist()]
+    return [swap_neighbours(model, asked, order[: n + 1], swap) for n in range(len(order))]
