@@ -49,16 +49,23 @@ def log_axis(axis: Axes, which: Way, places: Iterable[float] = ()) -> None:
     line.set_ticks(ticks, [_plain(tick) if tick in labelled else "" for tick in ticks])
 
 
-def spaced(ticks: Sequence[float], room: float = ROOM) -> list[float]:
-    """Of the sorted `ticks` of a logarithmic axis those that have room for a number: first, last,
-    and what keeps its distance from the one before and from the last (`room`, a share of the axis).
+def spaced(ticks: Sequence[float], room: float = ROOM, *, log: bool = True) -> list[float]:
+    """Of the sorted `ticks` of a logarithmic (or plain) axis those that have room for a number:
+    first, last, and what keeps its distance from the one before and from the last.
+
+    Args:
+        ticks: where they stand.
+        room: the least distance, as a share of the axis.
+        log: whether the axis is logarithmic.
     """
-    room *= math.log(ticks[-1] / ticks[0])
-    kept = [ticks[0]]
-    for tick in ticks[1:-1]:
-        if min(math.log(tick / kept[-1]), math.log(ticks[-1] / tick)) >= room:
-            kept.append(tick)
-    return kept + ([ticks[-1]] if len(ticks) > 1 else [])
+    places = [math.log(tick) if log else tick for tick in ticks]
+    room *= places[-1] - places[0]
+    kept = [0]
+    for number, place in enumerate(places[:-1]):
+        if number and min(place - places[kept[-1]], places[-1] - place) >= room:
+            kept.append(number)
+    last = [len(ticks) - 1] if len(ticks) > 1 else []
+    return [ticks[number] for number in kept + last]
 
 
 def _plain(value: float) -> str:

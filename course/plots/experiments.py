@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter, PercentFormatter
 
+from course.plots.axes import spaced
 from course.plots.style import (
     INK,
     MAMBA,
@@ -144,7 +145,7 @@ def plot_lines(
         axis.set_ylim(0, 1)
     axis.set_xticks(
         ticks,
-        [f"{tick:,g}" if tick < 1e6 else f"{tick:g}" for tick in ticks],
+        [_number(tick) if tick in spaced(ticks, log=log) else "" for tick in ticks],
         fontsize=8 if len(ticks) > 5 else 10,
     )
     axis.minorticks_off()
@@ -237,6 +238,10 @@ def _line_colours(lines: Sequence[str]) -> list[str]:
         if len(lines) == 1
         else SERIES[: len(lines)]
     )
+
+
+def _number(tick: float) -> str:
+    return f"{tick:,g}" if tick < 1e6 else f"{tick:g}"
 
 
 def _percent(axis: object) -> None:

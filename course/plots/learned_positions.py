@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from course.interpretability.embeddings import cosines, principal_components
@@ -77,6 +78,7 @@ def plot_learned_positions(
                 fontsize=8,
             )
         right.set(title=f"{when}: map of places 0 to {used - 1}")
+        right.xaxis.set_major_locator(MaxNLocator(4))
         right.set(
             xlabel=f"first axis ({flat.shares[0]:.0%} of variance)",
             ylabel=f"second axis ({flat.shares[1]:.0%})",

@@ -79,7 +79,7 @@ def plot_memory(
     shares = kept_shares(steps, rate)  # (time, letter)
     letters = [place for place, token in enumerate(text) if token != BLANK]
     pitch = min(42.0, 660 / len(text))
-    drawing = Drawing(WIDTH, 420, "", "")
+    drawing = Drawing(WIDTH, 432, "", "")
     across = (-0.5, len(text) - 0.5)
     largest = max(1.15 * float(steps.max()), 0.1)
     top = Panel(drawing, (90, 24, pitch * len(text), 90), across, (0, largest))
@@ -93,7 +93,7 @@ def plot_memory(
     bottom.axes("token that is read", "letter in the state", colours=(INK, SOURCE))
     bottom.ticks("x", range(len(text)), list(text))
     bottom.ticks("y", range(len(letters)), [text[place] for place in letters], SOURCE)
-    drawing.text(90, 400, f"darkest: an amount of {most:.2g}", size=12, anchor="start")
+    drawing.text(90, 414, f"darkest: an amount of {most:.2g}", size=12, anchor="start")
     last = shares[-1]
     held, among_blanks = float(last[letters].sum()), float(last.sum() - last[letters].sum())
     reading = (

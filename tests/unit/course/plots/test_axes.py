@@ -24,6 +24,7 @@ def test_percent_has_the_decimals_that_its_ticks_need(ticks, labels):
 def test_labels_of_a_logarithmic_axis_keep_apart():
     assert spaced([1, 2, 4, 8]) == [1, 2, 4, 8]
     assert spaced([8, 9, 100, 1000, 9000, 10_000]) == [8, 100, 1000, 10_000]
+    assert spaced([0, 0.01, 0.1, 1], log=False) == [0, 0.1, 1]
     figure, axis = new_figure(5, 3)
     axis.plot([8, 9, 100, 9000, 10_000], [0.1, 1, 10, 100, 1000])
     log_axis(axis, "x", [8, 9, 100, 9000, 10_000])

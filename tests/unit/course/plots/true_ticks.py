@@ -44,7 +44,7 @@ def untrue(axis: Axis) -> list[str]:
     for (one, other), (_, label) in zip(pairwise(boxes), ticks[1:], strict=False):
         across = min(one.x1, other.x1) - max(one.x0, other.x0)
         down = min(one.y1, other.y1) - max(one.y0, other.y0)
-        if across > 1 and down > 1:
+        if across > 3 and down > 3:
             complaints.append(f"{label.get_text()!r} is printed on its neighbour")
     return complaints
 
