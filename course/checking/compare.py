@@ -8,7 +8,7 @@ as close as the coarser of the two kinds of number allows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any, Literal
@@ -17,7 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Kind = Literal["nothing", "type", "parts", "shape", "not boolean", "not a number", "value"]
+Kind = Literal[
+    "nothing", "type", "parts", "shape", "not boolean", "coarse", "not a number", "value"
+]
 TOLERANCE = {torch.float64: (1e-6, 1e-8), torch.complex128: (1e-6, 1e-8)}
 COARSE = (2e-4, 2e-5)  # float32
 
@@ -37,26 +39,29 @@ class Difference:
 
     def sentence(self) -> str:
         """The difference in words."""
-        if self.kind == "nothing":
-            return f"{self.where} is None: nothing came back."
-        if self.kind == "type":
-            return f"{self.where} is {self.yours}, where {self.expected} is expected."
-        if self.kind == "parts":
-            return f"{self.where} has {self.yours} parts, where {self.expected} are expected."
-        if self.kind == "shape":
-            return (
-                f"{self.where} has the shape {self.yours_shape}, where {self.expected_shape} is"
-                " expected."
-            )
-        if self.kind == "not boolean":
-            return f"{self.where} holds {self.yours}, where True and False are expected."
-        line = f"{self.where} is {self.yours}, where {self.expected} is expected"
+        where, yours, expected = self.where, self.yours, self.expected
+        fixed = {
+            "nothing": f"{where} is None: nothing came back.",
+            "type": f"{where} is {yours}, where {expected} is expected.",
+            "parts": f"{where} has {yours} entries, where {expected} are expected.",
+            "shape": f"{where} has the shape {self.yours_shape}, where {self.expected_shape} is"
+            " expected.",
+            "not boolean": f"{where} holds {yours}, where True and False are expected.",
+            "coarse": f"{where} holds {yours}, where at least float32 is expected.",
+        }
+        if self.kind in fixed:
+            return fixed[self.kind]
+        line = f"{where} is {yours}, where {expected} is expected"
         if self.total > 1:
             line += (
                 f"; {self.differing} of {self.total} entries differ. The shape is right:"
                 f" {self.expected_shape}"
             )
         return line + "."
+
+    def facts(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in vars(self).items()}
 
 
 def first_difference(
@@ -65,15 +70,13 @@ def first_difference(
     """The first difference between the right result and an answer's, or None where they agree.
 
     Args:
-        expected: a tensor, number, string, None, or a tuple, list or mapping of such.
+        expected: a tensor, number, string, None, or a tuple or list of such.
         yours: what an answer returned, in any of the welcome forms.
         where: what to call it in a sentence.
         parts: names for the parts of a tuple.
     """
     if yours is None and expected is not None:
-        return Difference("nothing", where, "None", _kind(expected))
-    if isinstance(expected, Mapping):
-        return _in_mapping(expected, yours, where)
+        return Difference("nothing", where, "None", kind_of(expected))
     if isinstance(expected, Tensor):
         return _in_numbers(expected, yours, where)
     if isinstance(expected, (tuple, list)):
@@ -87,37 +90,21 @@ def first_difference(
     if expected is None and yours is not None:
         return Difference("value", where, _short(yours), "None")
     if type(expected) is not type(yours):
-        return Difference("type", where, _kind(yours), _kind(expected))
+        return Difference("type", where, kind_of(yours), kind_of(expected))
     return (
         None if expected == yours else Difference("value", where, _short(yours), _short(expected))
     )
 
 
-def _in_mapping(expected: Mapping[str, Any], yours: Any, where: str) -> Difference | None:
-    if not isinstance(yours, Mapping):
-        return Difference("type", where, _kind(yours), _kind(expected))
-    for key, value in expected.items():
-        if found := first_difference(value, yours.get(key), f"{key}"):
-            return found
-    return None
-
-
 def _in_sequence(
     expected: Sequence[Any], yours: Any, where: str, parts: Sequence[str]
 ) -> Difference | None:
-    if (
-        isinstance(yours, (str, Mapping))
-        or not hasattr(yours, "__len__")
-        or (isinstance(yours, Tensor) and yours.ndim == 0)
-    ):
-        return Difference("type", where, _kind(yours), _kind(expected))
-    if isinstance(yours, (set, frozenset)):
-        return Difference("type", where, _kind(yours), _kind(expected))
-    if len(yours) != len(expected) or (parts and isinstance(yours, (Tensor, np.ndarray))):
-        if parts and isinstance(yours, (Tensor, np.ndarray)):
-            return Difference(
-                "type", where, _kind(yours), f"a tuple of {len(expected)}: {', '.join(parts)}"
-            )
+    if isinstance(yours, (str, Mapping, Set)) or not hasattr(yours, "__len__"):
+        return Difference("type", where, kind_of(yours), kind_of(expected))
+    if isinstance(yours, (Tensor, np.ndarray)) and (parts or yours.ndim == 0):
+        promised = f"a tuple of {len(expected)}: {', '.join(parts)}" if parts else "a list"
+        return Difference("type", where, kind_of(yours), promised)
+    if len(yours) != len(expected):
         return Difference("parts", where, str(len(yours)), str(len(expected)))
     for place, (right, own) in enumerate(zip(expected, yours)):
         name = parts[place] if place < len(parts) else f"{where}[{place}]"
@@ -129,20 +116,17 @@ def _in_sequence(
 def _in_numbers(expected: Tensor, yours: Any, where: str) -> Difference | None:
     own = as_tensor(yours)
     if own is None:
-        return Difference("type", where, _kind(yours), _kind(expected))
+        return Difference("type", where, kind_of(yours), kind_of(expected))
     shapes = tuple(own.shape), tuple(expected.shape)
     if own.shape != expected.shape:
-        return Difference("shape", where, _kind(yours), _kind(expected), *shapes)
+        return Difference("shape", where, kind_of(yours), kind_of(expected), *shapes)
     if own.is_complex() and not expected.is_complex():
         return Difference("type", where, "made of complex numbers", "real ones", *shapes)
+    kind = f"numbers of kind {str(own.dtype).removeprefix('torch.')}"
     if expected.dtype == torch.bool and own.dtype != torch.bool:
-        return Difference(
-            "not boolean",
-            where,
-            f"numbers of kind {str(own.dtype).removeprefix('torch.')}",
-            "bool",
-            *shapes,
-        )
+        return Difference("not boolean", where, kind, "bool", *shapes)
+    if expected.is_floating_point() and own.dtype in (torch.float16, torch.bfloat16):
+        return Difference("coarse", where, kind, "float32", *shapes)
     apart = ~close(expected, own)
     if not bool(apart.any()):
         return None
@@ -154,25 +138,18 @@ def _in_numbers(expected: Tensor, yours: Any, where: str) -> Difference | None:
         and not bool(torch.isnan(expected).any())
     )
     place = f"{where}[{', '.join(map(str, index))}]" if index else where
-    kind: Kind = "not a number" if lost else "value"
+    how: Kind = "not a number" if lost else "value"
     count = int(apart.sum())
-    return Difference(kind, place, _short(value), _short(right), *shapes, count, apart.numel())
+    return Difference(how, place, _short(value), _short(right), *shapes, count, apart.numel())
 
 
 def close(expected: Tensor, yours: Tensor) -> Tensor:
     """Entry by entry: do two tensors of one shape agree?"""
-    if not (
-        expected.is_floating_point()
-        or expected.is_complex()
-        or yours.is_floating_point()
-        or yours.is_complex()
-    ):
-        return expected == yours
     kinds = [
-        tensor.dtype
-        for tensor in (expected, yours)
-        if tensor.is_floating_point() or tensor.is_complex()
+        each.dtype for each in (expected, yours) if each.is_floating_point() or each.is_complex()
     ]
+    if not kinds:
+        return expected == yours
     relative, absolute = max(TOLERANCE.get(kind, COARSE) for kind in kinds)
     exact = torch.complex128 if expected.is_complex() or yours.is_complex() else torch.float64
     return torch.isclose(
@@ -259,11 +236,10 @@ def _numeric_clue(expected: Tensor, own: Tensor) -> str:
         and expected.numel() > 1
         and bool(close(factor * expected.double(), own).all())
     ):
-        return (
-            f"{factor:.4g} times too {'large' if factor > 1 else 'small'}"
-            if factor > 0
-            else "the other sign"
-        )
+        if factor < 0:
+            return "the other sign" if abs(factor + 1) < 1e-2 else ""
+        much = f"{max(factor, 1 / factor):.4g} times too"
+        return f"{much} {'large' if factor > 1 else 'small'}"
     return ""
 
 
@@ -276,7 +252,8 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "…"
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """A value in a few words: its type, and how large it is."""
     if isinstance(value, (Tensor, np.ndarray)):
         return (
             f"a {'tensor' if isinstance(value, Tensor) else 'numpy array'} of shape"

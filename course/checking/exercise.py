@@ -5,7 +5,9 @@ ones that people give.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
+from textwrap import dedent
 from typing import Any
 
 import torch
@@ -35,14 +37,41 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Mutant:
-    """A common mistake that runs: its name, the question that leads on from it, and the wrong
-    function itself.
+class Mistake:
+    """A row of an exercise's table of common mistakes.
+
+    Args:
+        name: what a verdict calls it.
+        question: a question that leads on from it.
+        ways: the sets of slips that make it, any one of them; see `Exercise.slipped`.
+        shows: a property instead: does a wrong result show this mistake? It gets the arguments of
+            an input, the right result and the wrong one.
     """
 
     name: str
     question: str
-    function: Callable[..., Any]
+    ways: tuple[frozenset[str], ...] = ()
+    shows: Callable[[tuple[Any, ...], Any, Any], bool] | None = None
+
+
+def table(text: str) -> tuple[Mistake, ...]:
+    """A table of mistakes, written as
+
+        slips: the mistake's name
+            The question that leads on, over as many lines as it takes.
+
+    Slips that belong together are joined by "+", ways to make the same mistake by a blank.
+    """
+    rows: list[list[str]] = []
+    for line in dedent(text).strip().splitlines():
+        if line.startswith(" "):
+            rows[-1][2] = f"{rows[-1][2]} {line.strip()}".strip()
+        else:
+            rows.append([*line.split(": ", 1), ""])
+    return tuple(
+        Mistake(name, question, tuple(frozenset(way.split("+")) for way in slips.split()))
+        for slips, name, question in rows
+    )
 
 
 def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
@@ -57,10 +86,14 @@ class Exercise:
         name: chapter and short name, such as "attention.causal-mask".
         minutes: how long it takes, roughly.
         difficulty: 1 to 3, shown as ●○○ to ●●●.
-        reference: the right answer, made of nmt's own functions, with the arguments of the stub.
-        solution: the functions or classes of nmt whose source `show_solution` shows.
-        cases: makes the inputs, the same ones at each call, of several shapes.
+        answer: a short right answer with the arguments of the stub; what others are held against,
+            and what `show_solution` shows.
+        course: the functions or classes of nmt that do the same.
+        cases: makes the inputs, the same ones at each call: first the smallest, which a pencil can
+            follow, then others of several shapes.
         notice: one thing to notice once the answer is right.
+        slipped: the answer with slips in it, `slipped(slips, *arguments)`; without any it is right.
+        mistakes: the table of common mistakes, each made of slips or known by a property.
         parts: the names of what the answer returns, for messages.
         observe: how an answer is tried, `observe(function, arguments)`; what it returns is
             compared. The default calls it.
@@ -71,14 +104,15 @@ class Exercise:
     name: str
     minutes: int
     difficulty: int
-    reference: Callable[..., Any]
-    solution: Sequence[Any]
+    answer: Callable[..., Any]
+    course: Sequence[Any]
     cases: Callable[[], list[Case]]
     notice: str
+    slipped: Callable[..., Any]
+    mistakes: tuple[Mistake, ...]
     parts: tuple[str, ...] = ()
     observe: Callable[[Callable[..., Any], tuple[Any, ...]], Any] = _call
     trains: bool = False
-    mutants: dict[str, Mutant] = field(default_factory=dict)
 
     @property
     def notebook(self) -> str:
@@ -90,18 +124,15 @@ class Exercise:
         """The difficulty as three dots."""
         return "●" * self.difficulty + "○" * (3 - self.difficulty)
 
-    def mutant(
-        self, name: str, question: str
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Add the decorated function as a common mistake."""
-        if name in self.mutants:
-            raise ValueError(f"{self.name} has two mistakes named {name!r}")
+    def with_slips(self, slips: frozenset[str]) -> Callable[..., Any]:
+        """The answer as somebody writes it who makes these slips."""
+        return partial(self.slipped, slips)
 
-        def add(function: Callable[..., Any]) -> Callable[..., Any]:
-            self.mutants[name] = Mutant(name, question, function)
-            return function
 
-        return add
+class Unfit(Exception):
+    """A result that cannot be looked at; raised by `observe` with what is expected and what came,
+    both in words.
+    """
 
 
 class Draw:
@@ -138,3 +169,28 @@ def seeded(make: Callable[[], Any], seed: int = 0) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make()
+
+
+def pick(slips: frozenset[str], right: Any, **wrong: Any) -> Any:
+    """`right`, or what stands under the first slip that is made."""
+    return next((value for name, value in wrong.items() if name in slips), right)
+
+
+class Parts:
+    """Some parts of a module, to be called one by one; the module as a whole can't be called."""
+
+    def __init__(self, module: Any, names: Sequence[str]) -> None:
+        for name in names:
+            setattr(self, name, getattr(module, name))
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("parts as a whole is what you are writing; call its parts one by one")
+
+
+def in_parts(*names: str) -> Callable[[Callable[..., Any], tuple[Any, ...]], Any]:
+    """An `observe` that hands on a module, the last argument, as its parts of these names."""
+
+    def observe(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        return function(*arguments[:-1], Parts(arguments[-1], names))
+
+    return observe

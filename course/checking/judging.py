@@ -1,76 +1,29 @@
-"""Try an answer on an exercise's inputs, find where it goes astray, and which of the known mistakes
-it is.
+"""Try an answer on an exercise's inputs, find where it goes astray, and say it so that it leads
+on. Which known mistakes it makes is found out in `recognition`.
 """
 
 from __future__ import annotations
 
 import copy
-import dis
+import inspect
 import time
 from collections.abc import Callable, Sequence
-from types import CodeType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from course.checking.compare import Difference, first_difference, shape_clue
-from course.checking.exercise import Exercise, Mutant
-from course.checking.running import Outcome, run
+from course.checking.compare import Difference, first_difference, kind_of, shape_clue
+from course.checking.exercise import Case, Exercise, Unfit
+from course.checking.questions import CLUES, FACTOR, KINDS, after_error
+from course.checking.recognition import Tried, recognise
+from course.checking.running import Outcome, run, text_of
 from course.checking.verdict import Verdict
 
 SECONDS = 10.0  # for all inputs of a check together
-_QUIET = {
-    "RESUME",
-    "NOP",
-    "CACHE",
-    "PUSH_NULL",
-    "POP_TOP",
-    "COPY_FREE_VARS",
-    "MAKE_CELL",
-    "EXTENDED_ARG",
-}
-_CLUES = {
-    "axes exchanged": (
-        "The numbers are right, but their axes are not in the order that is asked for. Which axis"
-        " comes first?"
-    ),
-    "True and False exchanged": (
-        "Every entry is the opposite of the right one. What does True mean in a mask of this"
-        " course?"
-    ),
-    "all zero": "Everything is zero. Is a result computed and then not used?",
-    "shifted by one": (
-        "Your numbers are the right ones, one place late. At which index does your loop or slice"
-        " begin?"
-    ),
-    "the other sign": (
-        "Every number has the wrong sign, and the right proportions. Where does a minus belong?"
-    ),
-}
-_KINDS = {
-    "nothing": ("nothing returned", "Does every way through your function end in a return?"),
-    "type": (
-        "another kind of result",
-        "What does the first line below the signature say that comes back?",
-    ),
-    "parts": ("another number of parts", "How many results does the signature promise?"),
-    "shape": (
-        "wrong shape",
-        (
-            "Write the shape beside each of your lines: at which one do the axes go another way"
-            " than you thought?"
-        ),
-    ),
-    "not boolean": (
-        "not boolean",
-        "A comparison gives True and False by itself; what turned them into numbers?",
-    ),
-    "not a number": (
-        "not a number",
-        "Which operation gives nan: 0/0, ∞ − ∞, or the logarithm or root of a negative number?",
-    ),
-}
+SMALL = 12  # numbers of a tensor that are printed
+
+Attempt = Callable[[int, bool, float], Outcome]
 
 
 def judge(exercise: Exercise, function: Callable[..., Any], seconds: float = SECONDS) -> Verdict:
@@ -82,299 +35,206 @@ def judge(exercise: Exercise, function: Callable[..., Any], seconds: float = SEC
     Args:
         exercise: what is asked.
         function: the answer.
-        seconds: after which an answer that goes on and on is stopped, for all inputs together.
+        seconds: after which an answer that goes on and on is stopped, for all inputs together;
+            where the system can, see `course.checking.running`.
 
     Returns:
         A verdict. Its `details` are plain data: for a difference `case`, `where`, `yours`,
         `expected`, `yours_shape`, `expected_shape`, `differing`, `total`; for an error or a timeout
-        `error`, `where`, `line`, `source`; where one input alone points to a known mistake, its
-        name as `suspect`.
-
+        `error`, `where`, `line`, `source`; `mistakes`, the names of the known ones, and `suspect`
+        where some inputs point to one.
     """
-    name = exercise.name
     if not callable(function):
-        return Verdict(
-            name, "error", f"what is checked must be a function, not a {type(function).__name__}."
-        )
-    if untouched(function):
-        return Verdict(name, "not attempted", "")
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # nothing random in an answer reaches the reader's own cells
-        torch.manual_seed(0)
-        return verdict_of(exercise, attempts(exercise, function), seconds)
-
-
-Attempt = Callable[[int | None, float], Outcome]
+        words = f"what is checked must be a function, not {kind_of(function)}."
+        return Verdict(exercise.name, "error", words)
+    return verdict_of(exercise, attempts(exercise, function), seconds)
 
 
 def attempts(exercise: Exercise, function: Callable[..., Any]) -> Attempt:
-    """How an answer is tried: `attempt(place, seconds)` on the input at that place, or, for None,
-    its gradients on the first.
+    """How an answer is tried: `attempt(place, gradients, seconds)` on the input at that place; its
+    result, or the gradients of its result.
     """
     file = getattr(getattr(function, "__code__", None), "co_filename", "")
     cases = exercise.cases()
 
-    def attempt(place: int | None, seconds: float) -> Outcome:
-        arguments = _copied(cases[place or 0].arguments)
-        if place is None:
-            return run(lambda: _gradients(exercise, function, arguments), seconds, file)
-        return run(lambda: exercise.observe(function, arguments), seconds, file)
+    def attempt(place: int, gradients: bool, seconds: float) -> Outcome:
+        arguments = copy.deepcopy(cases[place].arguments)
+        observe = _gradients if gradients else _observed
+
+        def tried() -> Any:
+            torch.manual_seed(0)
+            return observe(exercise, function, arguments)
+
+        return run(tried, seconds, file)
 
     return attempt
 
 
 def verdict_of(exercise: Exercise, attempt: Attempt, seconds: float = SECONDS) -> Verdict:
-    """The verdict on an answer that is no stub, wherever it runs: `attempt` tries it here, or asks
-    another process to.
+    """The verdict on an answer, wherever it runs: `attempt` tries it here, or asks another process
+    to.
     """
-    cases = exercise.cases()
-    expected = [exercise.observe(exercise.reference, _copied(case.arguments)) for case in cases]
     deadline = time.monotonic() + seconds
-    outcomes: list[Outcome] = []
-    for place in range(len(cases)):
-        outcomes.append(attempt(place, max(deadline - time.monotonic(), 0.01)))
-        if outcomes[-1].out_of_time:
-            return _timeout(exercise, outcomes[-1], seconds)
-    failed = [
-        place
-        for place, (right, got) in enumerate(zip(expected, outcomes))
-        if not _agree(right, got, exercise.parts)
-    ]
-    if failed:
-        return _wrong(exercise, expected, outcomes, failed[0])
-    if exercise.trains:
-        outcome = attempt(None, max(deadline - time.monotonic(), 0.01))
-        return (
-            _timeout(exercise, outcome, seconds)
-            if outcome.out_of_time
-            else _with_gradients(exercise, outcome, outcomes[0].printed)
-        )
+    cases, outcomes = exercise.cases(), list[Outcome]()
+    for gradients in (False, True) if exercise.trains else (False,):
+        outcomes = []
+        for place in range(len(cases)):
+            outcomes.append(attempt(place, gradients, max(deadline - time.monotonic(), 0.01)))
+            if place == 0 and not gradients and outcomes[0].stub:
+                return Verdict(exercise.name, "not attempted", "")
+            if outcomes[-1].out_of_time:
+                return _timeout(exercise, outcomes[-1], seconds)
+        observe = _gradients if gradients else _observed
+        tried = []
+        for case, outcome in zip(cases, outcomes):
+            right = observe(exercise, exercise.answer, copy.deepcopy(case.arguments))
+            tried.append(Tried(case, right, outcome, _difference(exercise, right, outcome)))
+        failed = [each for each in tried if each.wrong]
+        if failed and gradients:
+            return _lost_gradient(exercise, failed[0])
+        if failed:
+            return _wrong(exercise, tried, failed[0])
     return Verdict(exercise.name, "correct", exercise.notice, printed=outcomes[0].printed)
 
 
-def untouched(function: Callable[..., Any]) -> bool:
-    """Is the body still only a docstring, `...`, `pass` or `raise NotImplementedError`? Read from
-    the compiled code.
-    """
-    code = getattr(function, "__code__", None)
-    if not isinstance(code, CodeType) or set(code.co_names) - {"NotImplementedError"}:
-        return False
-    steps = [step for step in dis.get_instructions(code) if step.opname not in _QUIET]
-    for step, after in zip(steps, [*steps[1:], None]):
-        returned = (
-            step.opname == "LOAD_CONST" and after is not None and after.opname == "RETURN_VALUE"
-        )
-        if returned or step.opname == "RETURN_CONST":
-            if step.argval is not None:
-                return False
-        elif step.opname not in {
-            "LOAD_CONST",
-            "RETURN_VALUE",
-            "LOAD_GLOBAL",
-            "LOAD_NAME",
-            "PRECALL",
-            "CALL",
-            "RAISE_VARARGS",
-        }:
-            return False
-    return True
+def _observed(exercise: Exercise, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    return exercise.observe(function, arguments)
 
 
-def _copied(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    return copy.deepcopy(arguments)
-
-
-def _agree(right: Any, got: Outcome, parts: Sequence[str]) -> bool:
-    return got.error is None and first_difference(right, got.value, parts=parts) is None
+def _difference(exercise: Exercise, right: Any, outcome: Outcome) -> Difference | None:
+    if isinstance(outcome.error, Unfit):
+        expected, yours = (*map(str, outcome.error.args), "", "")[:2]
+        return Difference("type", "the result", yours, expected)
+    if outcome.error is not None:
+        return None
+    return first_difference(right, outcome.value, parts=exercise.parts)
 
 
 def _timeout(exercise: Exercise, outcome: Outcome, seconds: float) -> Verdict:
+    message = (
+        f"After {seconds:g} seconds it was still running, and was stopped; the inputs need far"
+        " less than one."
+    )
+    if outcome.place:
+        message += f" It was at {outcome.place.where}: {outcome.place.source}"
+    question = "What must change on each round of your loop, so that it ends?"
+    details = {"error": "OutOfTime"} | _line(outcome)
+    return Verdict(
+        exercise.name, "timeout", message, "", question, details, printed=outcome.printed
+    )
+
+
+def _line(outcome: Outcome) -> dict[str, Any]:
     place = outcome.place
-    line = f" It was at {place.where}: {place.source}" if place else ""
-    details = (
-        {"error": "OutOfTime", "where": place.where, "line": place.line, "source": place.source}
-        if place
-        else {"error": "OutOfTime"}
-    )
-    return Verdict(
-        exercise.name,
-        "timeout",
-        f"After {seconds:g} seconds it was still running, and was stopped; the inputs need far less"
-        f" than one.{line}",
-        question="What must change on each round of your loop, so that it ends?",
-        details=details,
-        printed=outcome.printed,
-    )
+    return {"where": place.where, "line": place.line, "source": place.source} if place else {}
 
 
-def _wrong(exercise: Exercise, expected: list[Any], outcomes: list[Outcome], first: int) -> Verdict:
-    case, outcome = exercise.cases()[first], outcomes[first]
-    mutant, certain = recognise(exercise, outcomes, first)
-    details: dict[str, Any] = {"case": case.label}
-    if mutant and not certain:
-        details["suspect"] = mutant.name
-    if outcome.error is not None:
-        return _raised(
-            exercise,
-            outcome,
-            mutant if certain else None,
-            details | {"inputs": _listing(case.arguments)},
-            case.arguments,
-        )
-    found = first_difference(expected[first], outcome.value, parts=exercise.parts)
-    assert found is not None
-    mistake, question = (
-        (mutant.name, mutant.question)
-        if mutant and certain
-        else _generic(found, expected, outcomes, first)
+def _wrong(exercise: Exercise, tried: Sequence[Tried], first: Tried) -> Verdict:
+    known = recognise(exercise, tried)
+    details: dict[str, Any] = {"case": first.case.label, "mistakes": known.names}
+    if known.suspect:
+        details["suspect"] = known.suspect.name
+    if first.difference is None:
+        status, message, question = "error", *_raised(first)
+        details |= {"error": type(first.outcome.error).__name__} | _line(first.outcome)
+        mistake = ""
+    else:
+        status, message = "wrong", _capital(first.difference.sentence())
+        mistake, question = _generic(exercise, tried, first)
+        details |= first.difference.facts()
+    message += (
+        f"{' ' if status == 'wrong' else chr(10)}The input: {described(exercise, first.case)}"
     )
-    message = f"{_capital(found.sentence())} The input: {case.label}{_listing(case.arguments)}."
-    if mutant and not certain:
+    if known.mistakes:
+        mistake, question = " and ".join(known.names), known.mistakes[0].question
+    elif known.suspect:
         message += (
-            f" Here it is what “{mutant.name}” gives, but not on all inputs, so there may be two"
-            " things to repair."
+            f" Here it is what “{known.suspect.name}” gives, but not on all inputs, so there may be"
+            " two things to repair."
         )
-        question = mutant.question if not mistake else question
-    details |= {
-        "where": found.where,
-        "yours": found.yours,
-        "expected": found.expected,
-        "yours_shape": list(found.yours_shape) if found.yours_shape is not None else None,
-        "expected_shape": list(found.expected_shape) if found.expected_shape is not None else None,
-        "differing": found.differing,
-        "total": found.total,
-    }
+        question = question if mistake else known.suspect.question
+    if len(known.mistakes) == 2:
+        message += " There are two things to repair; begin with the first."
     return Verdict(
         exercise.name,
-        "wrong",
+        "error" if status == "error" else "wrong",
         message,
         mistake,
         question,
         details,
-        outcomes[0].printed,
-        case.arguments,
+        first.outcome.printed,
+        first.case.arguments,
     )
 
 
-def recognise(
-    exercise: Exercise, outcomes: Sequence[Outcome], first: int
-) -> tuple[Mutant | None, bool]:
-    """The known mistake that gives the same on all inputs, and True; or one that does on the first
-    that failed, and False.
-    """
-    suspect: Mutant | None = None
-    cases = exercise.cases()
-    order = [first, *(place for place in range(len(cases)) if place != first)]
-    for mutant in exercise.mutants.values():
-        agrees = []
-        for place in order:
-            arguments = _copied(cases[place].arguments)
-            try:
-                theirs = Outcome(exercise.observe(mutant.function, arguments))
-            except (
-                Exception
-            ) as error:  # some mistakes raise; an answer that raises the same is the same mistake
-                theirs = Outcome(error=error)
-            agrees.append(_same(theirs, outcomes[place]))
-            if not agrees[-1]:
-                break
-        if all(agrees):
-            return mutant, True
-        if agrees[0] and suspect is None and outcomes[first].error is None:
-            suspect = mutant
-    return suspect, False
-
-
-def _same(one: Outcome, other: Outcome) -> bool:
-    if one.error is not None or other.error is not None:
-        return type(one.error) is type(other.error) and str(one.error) == str(other.error)
-    return first_difference(one.value, other.value) is None
-
-
-def _generic(
-    found: Difference, expected: list[Any], outcomes: list[Outcome], first: int
-) -> tuple[str, str]:
-    """What can be said of a mistake that is not on the list."""
-    clue = shape_clue(expected[first], outcomes[first].value)
-    if clue in _CLUES:
-        return clue, _CLUES[clue]
-    if clue:
-        return (
-            clue,
-            (
-                "Every number is off by the same factor. Where does it come from, or where was it"
-                " forgotten?"
-            ),
-        )
-    if found.kind in _KINDS:
-        return _KINDS[found.kind]
-    values = [outcome.value for outcome in outcomes if outcome.error is None]
-    if len(values) > 2 and all(first_difference(values[0], value) is None for value in values[1:]):
-        return "the same for every input", "Does your result depend on the arguments at all?"
-    return (
-        "",
-        (
-            "Take the smallest input that fails, and follow it on paper: at which of your lines do"
-            " the numbers part from yours?"
-        ),
-    )
-
-
-def _raised(
-    exercise: Exercise,
-    outcome: Outcome,
-    mutant: Mutant | None,
-    details: dict[str, Any],
-    inputs: tuple[Any, ...],
-) -> Verdict:
-    error, place = outcome.error, outcome.place
-    said = str(error).strip().splitlines()
-    message = f"{type(error).__name__}: {said[0] if said else 'without a message'}"
+def _raised(first: Tried) -> tuple[str, str]:
+    """What is said of an error, and a question."""
+    error, place = first.outcome.error, first.outcome.place
+    assert error is not None
+    text = text_of(error)
+    message = f"{type(error).__name__}: {text}"
     if isinstance(error, SystemExit):
         message = "your code asked Python to exit"
     if place is not None:
         message = f"{place.where}: {place.source}\n{message}"
-    listing = details.pop("inputs")
-    message += f"\nThe input: {details['case']}{listing}."
-    details |= {"error": type(error).__name__} | (
-        {"where": place.where, "line": place.line, "source": place.source} if place else {}
-    )
-    name, question = (mutant.name, mutant.question) if mutant else ("", "")
-    return Verdict(
-        exercise.name, "error", message, name, question, details, outcome.printed, inputs
+    return message, after_error(error, text)
+
+
+def _generic(exercise: Exercise, tried: Sequence[Tried], first: Tried) -> tuple[str, str]:
+    """What can be said of a mistake that is not on the list."""
+    found = first.difference
+    assert found is not None
+    wrong = [each for each in tried if each.wrong and each.outcome.error is None]
+    clues = {shape_clue(each.right, each.outcome.value) for each in wrong}
+    if len(clues) == 1 and (clue := clues.pop()):  # the same on all inputs that fail
+        return clue, CLUES.get(clue, FACTOR)
+    if found.kind in KINDS:
+        if found.kind == "parts" and not exercise.parts:
+            return KINDS["length"]
+        return KINDS[found.kind]
+    values = [each.outcome.value for each in tried if each.outcome.error is None]
+    if len(values) > 2 and all(first_difference(values[0], value) is None for value in values[1:]):
+        return "the same for every input", "Does your result depend on the arguments at all?"
+    if first is tried[0]:
+        return "", (
+            "This input is small: follow it with a pencil, line by line. After which of your lines"
+            " is the number on your paper another than the one in Python?"
+        )
+    return "", (
+        "The smaller inputs are right. What is new in this one: a mask, a batch, another length,"
+        " unequal sizes?"
     )
 
 
-def _with_gradients(exercise: Exercise, outcome: Outcome, printed: str) -> Verdict:
-    """Do gradients reach the inputs, and the right ones?"""
-    case = exercise.cases()[0]
-    right = _gradients(exercise, exercise.reference, _copied(case.arguments))
-    if outcome.error is None and first_difference(right, outcome.value) is None:
-        return Verdict(exercise.name, "correct", exercise.notice, printed=printed)
-    reason = (
-        f" ({str(outcome.error).splitlines()[0]})"
-        if outcome.error is not None and str(outcome.error)
-        else ""
+def _lost_gradient(exercise: Exercise, first: Tried) -> Verdict:
+    """The numbers are right and their gradients are not."""
+    error = first.outcome.error
+    reason = f" ({text_of(error).splitlines()[0]})" if error is not None else ""
+    message = (
+        f"The numbers are right, but the gradient does not come back as it should{reason}: a model"
+        f" with this part could not be trained. The input: {described(exercise, first.case)}"
     )
+    question = (
+        "Which of your lines leaves torch, or changes a tensor that backward still needs: item(),"
+        " numpy(), detach(), +=, an = into a slice?"
+    )
+    details = {"case": first.case.label, "mistakes": ["gradient lost"]}
     return Verdict(
         exercise.name,
         "wrong",
-        f"The numbers are right, but the gradient does not come back as it should{reason}: a model"
-        " with this part could not be trained.",
+        message,
         "gradient lost",
-        "Which of your lines leaves torch, or changes a tensor that backward still needs: item(),"
-        " numpy(), detach(), an = into a slice?",
-        {"case": case.label},
-        printed,
-        case.arguments,
+        question,
+        details,
+        first.outcome.printed,
+        first.case.arguments,
     )
 
 
 def _gradients(
     exercise: Exercise, function: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> list[Tensor]:
-    """Of the sum of all results, unevenly weighed, with respect to each input of real numbers."""
+    """Of the sum of all results, unevenly weighted, with respect to each input of real numbers."""
     leaves = [
         value.requires_grad_()
         for value in arguments
@@ -384,20 +244,11 @@ def _gradients(
         value.clone() if any(value is leaf for leaf in leaves) else value for value in arguments
     )  # so that += is allowed
     results = exercise.observe(function, given)
-    tensors = [
-        value
-        for value in (results if isinstance(results, (tuple, list)) else [results])
-        if isinstance(value, Tensor)
-    ]
-    weighed = [
-        (
-            tensor.double()
-            * torch.linspace(0.5, 1.5, tensor.numel(), dtype=torch.float64).view(tensor.shape)
-        ).sum()
-        for tensor in tensors
-        if tensor.is_floating_point()
-    ]
-    total = torch.stack(weighed).sum()
+    total = torch.zeros((), dtype=torch.float64)
+    for value in results if isinstance(results, (tuple, list)) else [results]:
+        if isinstance(value, Tensor) and value.is_floating_point():
+            weights = torch.linspace(0.5, 1.5, value.numel(), dtype=torch.float64)
+            total = total + (value.double() * weights.view(value.shape)).sum()
     found = torch.autograd.grad(total, leaves, allow_unused=True)
     return [
         torch.zeros_like(leaf) if gradient is None else gradient
@@ -405,31 +256,36 @@ def _gradients(
     ]
 
 
-def _listing(arguments: tuple[Any, ...]) -> str:
-    """The arguments in brackets: shapes of tensors, short values of the rest."""
-    shown = []
-    for value in arguments:
-        if isinstance(value, Tensor):
-            shown.append(
-                f"tensor {tuple(value.shape)}" if value.numel() > 1 else f"{value.item():.4g}"
-            )
-        elif isinstance(value, torch.nn.Module) or callable(value):
-            shown.append(type(value).__name__)
-        else:
-            text = repr(value)
-            shown.append(
-                text
-                if len(text) < 60
-                else (
-                    f"a {type(value).__name__} of {len(value)}"
-                    if hasattr(value, "__len__")
-                    else text[:57] + "…"
-                )
-            )
-    return f" ({', '.join(shown)})" if shown else ""
+def described(exercise: Exercise, case: Case) -> str:
+    """An input in words: its label, and each argument by name, small tensors with their numbers."""
+    names = list(inspect.signature(exercise.answer).parameters)
+    shown = [f"{name} = {_shown(value)}" for name, value in zip(names, case.arguments)]
+    return f"{case.label} ({', '.join(shown)})."
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Tensor):
+        if value.numel() > SMALL:
+            return f"a tensor of shape {tuple(value.shape)}"
+        digits = value.tolist() if value.dtype in (torch.bool, torch.int64) else value.double()
+        return str(digits) if isinstance(digits, (list, bool, int)) else _rounded(digits.tolist())
+    if isinstance(value, torch.nn.Module) or inspect.isfunction(value):
+        return f"a {type(value).__name__}" if isinstance(value, torch.nn.Module) else "a function"
+    text = _rounded(value)
+    if len(text) <= 120:
+        return text
+    return f"a {type(value).__name__} of {len(value)}" if hasattr(value, "__len__") else text[:60]
+
+
+def _rounded(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if type(value) in (list, tuple):
+        inner = ", ".join(map(_rounded, value))
+        return f"[{inner}]" if isinstance(value, list) else f"({inner})"
+    return repr(value) if not isinstance(value, Tensor) else _shown(value)
 
 
 def _capital(text: str) -> str:
-    return (
-        "T" + text[1:] if text.startswith("the ") else text
-    )  # names of results stay as they are in code
+    """Names of results stay as they are in code."""
+    return "T" + text[1:] if text.startswith("the ") else text

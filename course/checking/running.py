@@ -1,31 +1,30 @@
-"""Run somebody's function: stopped when it takes too long, with what it prints kept short, and its
-errors kept as data.
+"""Run somebody's function: stopped when it takes too long, with what it prints kept short, its
+errors kept as data, and the session left as it was.
 
-On Linux and macOS, in the main thread (where Jupyter runs cells), a timer signal interrupts. In
-another thread, and on Windows, a watchdog thread asks Python to raise in the running one. Both can
-stop Python code only between two of its steps: one single call into a library that takes hours is
-stopped when it returns. Code that catches everything, again and again, cannot be stopped from
-inside; interrupt the kernel.
+A timer signal stops it, on Linux and macOS and in the main thread, where Jupyter runs cells. On
+Windows and in other threads **there is no limit**: interrupt the kernel. The signal reaches Python
+code between two of its steps: one single call into a library is stopped when it returns. Code that
+catches everything, again and again, cannot be stopped from inside.
 """
 
 from __future__ import annotations
 
-import ctypes
-import io
 import linecache
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-KEPT = 1000  # characters of what is printed
+from course.checking.surroundings import Kept, surroundings
+
 AGAIN = 0.2  # seconds after which an interrupt that was caught is repeated
+LONGEST = 600  # characters of an error's text
 
 
 class OutOfTime(BaseException):
@@ -56,43 +55,29 @@ class Outcome:
     def out_of_time(self) -> bool:
         return isinstance(self.error, OutOfTime)
 
-
-class _Kept(io.TextIOBase):
-    """Takes any amount of text and keeps the first of it."""
-
-    def __init__(self) -> None:
-        self.text, self.cut = "", False
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        room = KEPT - len(self.text)
-        self.text += text[:room]
-        self.cut |= len(text) > room
-        return len(text)
-
-    def shown(self) -> str:
-        return self.text + ("\n[and more]" if self.cut else "")
+    @property
+    def stub(self) -> bool:
+        """Did it stop at a bare `raise NotImplementedError`? Torch's own errors of this kind have
+        a text.
+        """
+        return isinstance(self.error, NotImplementedError) and not self.error.args
 
 
 def run(function: Callable[[], Any], seconds: float, within: str = "") -> Outcome:
-    """Call `function` and stop it after `seconds`.
+    """Call `function` and stop it after `seconds`, where the system can; see the head of this file.
 
     Errors become part of the outcome, `SystemExit` too; an interrupt by the reader
     (`KeyboardInterrupt`) goes through. `within` is the file name of the answer's code, to find the
     line that raised.
     """
-    kept = _Kept()
+    kept = Kept()
     try:
-        with redirect_stdout(kept), time_limit(seconds):
+        with surroundings(kept), time_limit(seconds):
             value = function()
         return Outcome(value, printed=kept.shown())
     except KeyboardInterrupt:
         raise
-    except (
-        BaseException
-    ) as error:  # a student's SystemExit must not end the kernel, OutOfTime is ours
+    except BaseException as error:  # a student's SystemExit must not end the kernel
         place = place_of(error.__traceback__, within)
         return Outcome(error=error.with_traceback(None), place=place, printed=kept.shown())
 
@@ -100,19 +85,13 @@ def run(function: Callable[[], Any], seconds: float, within: str = "") -> Outcom
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise `OutOfTime` inside the block once `seconds` have passed; timers and handlers that were
-    set before come back.
+    set before come back. Without a timer signal there is no limit.
     """
-    main = threading.current_thread() is threading.main_thread()
-    if main and hasattr(signal, "setitimer"):
-        with _signal_limit(seconds):
-            yield
-    else:
-        with _watchdog_limit(seconds):
-            yield
-
-
-@contextmanager
-def _signal_limit(seconds: float) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread() or not hasattr(
+        signal, "setitimer"
+    ):
+        yield
+        return
     armed = True
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
@@ -134,31 +113,16 @@ def _signal_limit(seconds: float) -> Iterator[None]:
             )
 
 
-@contextmanager
-def _watchdog_limit(seconds: float) -> Iterator[None]:
-    thread, lock, done = threading.get_ident(), threading.Lock(), threading.Event()
-
-    def watch() -> None:
-        pause = seconds
-        while not done.wait(pause):
-            with lock:
-                if not done.is_set():
-                    _raise_in(thread, OutOfTime)
-            pause = AGAIN
-
-    threading.Thread(target=watch, daemon=True).start()
+def text_of(error: BaseException) -> str:
+    """What an error says, kept short; also where its text can't be made."""
     try:
-        yield
-    finally:
-        done.set()
-        with lock:
-            _raise_in(thread, None)  # one that was asked for and not yet raised is called off
-
-
-def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread), ctypes.py_object(kind) if kind else None
-    )
+        text = str(error).strip()
+    except Exception:
+        return "an error whose text can't be made"
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()][:3]
+    text = "\n".join(lines) or "without a message"
+    text = text.encode("utf-8", "replace").decode()  # a lone surrogate can't be shown or stored
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def place_of(traceback: TracebackType | None, within: str) -> Place | None:
@@ -168,18 +132,12 @@ def place_of(traceback: TracebackType | None, within: str) -> Place | None:
     found = None
     while traceback is not None:
         code, line = traceback.tb_frame.f_code, traceback.tb_lineno
-        if _theirs(code.co_filename, within):
-            found = Place(
-                f"{_name(code.co_filename)}, line {line}",
-                line,
-                linecache.getline(code.co_filename, line).strip(),
-            )
+        file = code.co_filename
+        if file == within or "ipykernel_" in file or file.startswith("<ipython-input"):
+            source = linecache.getline(file, line).strip()
+            found = Place(f"{_name(file)}, line {line}", line, source)
         traceback = traceback.tb_next
     return found
-
-
-def _theirs(filename: str, within: str) -> bool:
-    return filename == within or "ipykernel_" in filename or filename.startswith("<ipython-input")
 
 
 def _name(filename: str) -> str:

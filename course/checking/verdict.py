@@ -1,4 +1,4 @@
-"""What a check says: plain data, with a form for eyes, one for screen readers and one for machines."""
+"""What a check says: plain data, with a form for eyes, for screen readers and for machines."""
 
 from __future__ import annotations
 

@@ -4,13 +4,14 @@ that names the mistake.
     from course.exercises import check, exercise, show_solution
 
     @exercise("attention.causal-mask")
-    def causal(queries: int, keys: int) -> torch.Tensor: ...
+    def causal(queries: int, keys: int) -> torch.Tensor:
+        raise NotImplementedError
 
     check(causal)
 
 For programs: `judge(name, function)` gives the same verdict, and `exercises()` lists them all. One
-file a notebook holds its exercises with the mistakes that people make; the right answer is always
-nmt's own function.
+file a notebook holds its exercises, each with a short answer, which agrees with nmt's own function,
+and a table of the mistakes that people make.
 """
 
 from course.checking.exercise import Case, Exercise

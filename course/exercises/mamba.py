@@ -10,144 +10,132 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, seeded
+from course.checking.exercise import Case, Draw, Exercise, in_parts, pick, seeded, table
 from course.exercises.mamba_scan import SCAN, STEP
-from nmt.mamba import CausalConvolution, MambaBlock, MambaConfig
+from nmt.mamba import MambaBlock, MambaConfig
 from nmt.selective_ssm import SelectiveSSM
 
+Slips = frozenset[str]
 Three = tuple[Tensor, Tensor, Tensor]
 
 
+def choose(x: Tensor, select: Tensor, to_delta: Tensor, delta_bias: Tensor) -> Three:
+    """One product makes low, B and C; low makes Δ."""
+    r = to_delta.shape[1]
+    n = (len(select) - r) // 2
+    low, B, C = (x @ select.T).split([r, n, n], dim=-1)
+    return F.softplus(low @ to_delta.T + delta_bias), B, C
+
+
+def _choose(slips: Slips, x: Tensor, select: Tensor, to_delta: Tensor, delta_bias: Tensor) -> Three:
+    r = to_delta.shape[1]
+    n = (len(select) - r) // 2
+    both = x @ select.T
+    if "low_last" in slips:
+        B, C, low = both.split([n, n, r], dim=-1)
+    else:
+        low, B, C = both.split([r, n, n], dim=-1)
+    low = F.softplus(low) if "soft_first" in slips else low
+    raw = low @ to_delta.T + (0 if {"no_bias", "bias_late"} & slips else delta_bias)
+    bend = pick(slips, F.softplus, none=lambda z: z, exp=torch.exp, relu=F.relu, silu=F.silu)
+    delta = raw if "soft_first" in slips else bend(raw)
+    delta = F.softplus(delta) if "soft_twice" in slips else delta
+    delta = delta + delta_bias if "bias_late" in slips else delta
+    return (delta, C, B) if "exchanged" in slips else (delta, B, C)
+
+
 def _choice_cases() -> list[Case]:
-    cases = []
-    for seed, (b, length, e, rank, n) in enumerate(
-        ((2, 5, 8, 2, 3), (1, 4, 6, 1, 4), (3, 1, 4, 3, 1))
-    ):
+    numbers = torch.get_default_dtype()
+    rows = [[[1, 2]]], [[1, 0], [0, 1], [1, 1]], [[1], [-2]], [0.5, 1.0]
+    cases = [Case("one letter", tuple(torch.tensor(each, dtype=numbers) for each in rows))]
+    sizes = ((2, 5, 8, 2, 3), (1, 4, 6, 1, 4), (3, 1, 4, 3, 1))
+    for seed, (b, length, e, r, n) in enumerate(sizes):
         draw = Draw(90 + seed)
-        maps = draw.normal(rank + 2 * n, e) / e**0.5, draw.normal(e, rank), draw.normal(e)
-        cases.append(Case(f"e = {e}, r = {rank}, n = {n}", (draw.normal(b, length, e), *maps)))
+        maps = draw.normal(r + 2 * n, e) / e**0.5, draw.normal(e, r), draw.normal(e)
+        cases.append(Case(f"e = {e}, r = {r}, n = {n}", (draw.normal(b, length, e), *maps)))
     return cases
-
-
-def _reference_choice(x: Tensor, select: Tensor, to_delta: Tensor, delta_bias: Tensor) -> Three:
-    e, rank = to_delta.shape
-    config = MambaConfig(
-        hidden_size=e, expansion=1, state_size=(len(select) - rank) // 2, delta_rank=rank
-    )
-    ssm: Any = seeded(lambda: SelectiveSSM(config))
-    for module, name, value in (
-        (ssm.select, "weight", select),
-        (ssm.to_delta, "weight", to_delta),
-        (ssm, "delta_bias", delta_bias),
-    ):
-        delattr(module, name)  # a plain tensor in the parameter's place, so that gradients reach it
-        setattr(module, name, value)
-    trace = ssm.choose(x)
-    return trace.delta, trace.B, trace.C
 
 
 CHOICE = Exercise(
     name="mamba.choose",
     minutes=10,
     difficulty=2,
-    reference=_reference_choice,
-    solution=(SelectiveSSM.choose, SelectiveSSM._step_sizes),
+    answer=choose,
+    course=(SelectiveSSM.choose,),
     cases=_choice_cases,
     notice=(
         "Notice what is not there: A. It meets the letters only in the product ΔA, so choosing Δ"
         " chooses the decay."
     ),
+    slipped=_choose,
+    mistakes=table("""
+        none: softplus forgotten
+            Some of your steps are negative. What would exp(ΔA) then do to the state?
+        bias_late: bias behind the softplus
+            A negative bias can make such a step negative again. Where must it be added?
+        no_bias: bias forgotten
+            What gives each channel a step of its own before anything is read?
+        exp: exp instead of softplus
+            Both are positive. How large is each of them for an input of 6?
+        relu silu: another bend than softplus
+            Which function is positive everywhere, and smooth, so that a gradient comes through?
+        soft_first: softplus before W_Δ
+            Which comes last on the way to Δ?
+        soft_twice: softplus twice
+            How often does the formula bend?
+        exchanged: B and C exchanged
+            In which order does W x_t hold low, B and C?
+        low_last: low taken from the end
+            The first r numbers of W x_t belong to Δ. Which did you take?
+    """),
     parts=("delta", "B", "C"),
     trains=True,
 )
 
 
-def _split(x: Tensor, select: Tensor, to_delta: Tensor) -> list[Tensor]:
-    rank = to_delta.shape[1]
-    n = (len(select) - rank) // 2
-    return list((x @ select.T).split([rank, n, n], dim=-1))
+def my_block(inputs: Tensor, parts: Any) -> Tensor:
+    """Norm, widen, convolve, scan, gate, narrow; and the sum with the inputs."""
+    memory = parts.start(len(inputs))
+    x, gate = parts.widen(parts.norm(inputs)).chunk(2, dim=-1)
+    x, _ = parts.convolution(x, memory.window)
+    y, _ = parts.ssm(F.silu(x), memory.state)
+    return inputs + parts.narrow(y * F.silu(gate))
 
 
-@CHOICE.mutant(
-    "softplus forgotten",
-    "Some of your steps are negative. What would exp(ΔA) then do to the state?",
-)
-def _no_softplus(x: Tensor, select: Tensor, to_delta: Tensor, delta_bias: Tensor) -> Three:
-    low, B, C = _split(x, select, to_delta)
-    return low @ to_delta.T + delta_bias, B, C
-
-
-@CHOICE.mutant(
-    "bias behind the softplus",
-    "A negative bias can make such a step negative again. Where must it be added?",
-)
-def _bias_late(x: Tensor, select: Tensor, to_delta: Tensor, delta_bias: Tensor) -> Three:
-    low, B, C = _split(x, select, to_delta)
-    return F.softplus(low @ to_delta.T) + delta_bias, B, C
-
-
-@CHOICE.mutant(
-    "bias forgotten", "What gives each channel a step of its own before anything is read?"
-)
-def _no_bias(x: Tensor, select: Tensor, to_delta: Tensor, delta_bias: Tensor) -> Three:
-    low, B, C = _split(x, select, to_delta)
-    return F.softplus(low @ to_delta.T), B, C
-
-
-@CHOICE.mutant(
-    "exp instead of softplus", "Both are positive. How large is each of them for an input of 6?"
-)
-def _exp(x: Tensor, select: Tensor, to_delta: Tensor, delta_bias: Tensor) -> Three:
-    low, B, C = _split(x, select, to_delta)
-    return torch.exp(low @ to_delta.T + delta_bias), B, C
-
-
-@CHOICE.mutant(
-    "ReLU instead of softplus",
-    "Where ReLU is flat, no gradient comes through. Which smooth function looks like it?",
-)
-def _relu(x: Tensor, select: Tensor, to_delta: Tensor, delta_bias: Tensor) -> Three:
-    low, B, C = _split(x, select, to_delta)
-    return F.relu(low @ to_delta.T + delta_bias), B, C
-
-
-@CHOICE.mutant("B and C exchanged", "In which order does W x_t hold low, B and C?")
-def _b_and_c(x: Tensor, select: Tensor, to_delta: Tensor, delta_bias: Tensor) -> Three:
-    delta, B, C = _reference_choice(x, select, to_delta, delta_bias)
-    return delta, C, B
-
-
-@CHOICE.mutant(
-    "low taken from the end", "The first r numbers of W x_t belong to Δ. Which did you take?"
-)
-def _low_last(x: Tensor, select: Tensor, to_delta: Tensor, delta_bias: Tensor) -> Three:
-    rank = to_delta.shape[1]
-    return _reference_choice(x, select.roll(rank, dims=0), to_delta, delta_bias)
+def _my_block(slips: Slips, inputs: Tensor, parts: Any) -> Tensor:
+    memory = parts.start(len(inputs))
+    normed = inputs if "no_norm" in slips else parts.norm(inputs)
+    x, gate = parts.widen(normed).chunk(2, dim=-1)
+    x, gate = (gate, x) if "branches" in slips else (x, gate)
+    x = F.silu(x) if "silu_first" in slips else x
+    if "future" in slips:
+        back = memory.window.shape[1]
+        padded = torch.cat((x[:, back:], x.new_zeros(len(x), back, x.shape[-1])), dim=1)
+        x, _ = parts.convolution(padded, x[:, :back])
+    elif "no_convolution" not in slips:
+        x, _ = parts.convolution(x, memory.window)
+    x = x if {"no_silu", "silu_first"} & slips else F.silu(x)
+    y, _ = parts.ssm(x, memory.state)
+    bend = pick(slips, F.silu, bare=lambda z: z, sigmoid=torch.sigmoid, no_gate=torch.ones_like)
+    found: Tensor = parts.narrow(y + bend(gate) if "added" in slips else y * bend(gate))
+    return found + pick(slips, inputs, no_road=0, norm_on_road=normed)
 
 
 def _block_cases() -> list[Case]:
     cases = []
-    for seed, (b, length, d, n, k) in enumerate(
-        ((2, 6, 8, 4, 3), (1, 9, 4, 2, 4), (3, 4, 6, 1, 2))
-    ):
+    sizes = ((1, 2, 2, 1, 2), (2, 6, 8, 4, 3), (1, 9, 4, 2, 4), (3, 4, 6, 1, 2))
+    for seed, (b, length, d, n, k) in enumerate(sizes):
+        config = MambaConfig(hidden_size=d, state_size=n, kernel_size=k, dropout=0.0)
 
         def make() -> MambaBlock:
-            block = MambaBlock(
-                MambaConfig(hidden_size=d, state_size=n, kernel_size=k, dropout=0.0)
-            ).eval()  # noqa: B023
+            block = MambaBlock(config).eval()  # noqa: B023, it is called at once
             with torch.no_grad():
-                for name, parameter in block.named_parameters():
-                    parameter.add_(
-                        (0.1 if name.endswith("A_log") else 0.4) * torch.randn_like(parameter)
-                    )
+                for name, own in block.named_parameters():
+                    own.add_((0.1 if name.endswith("A_log") else 0.4) * torch.randn_like(own))
             return block
 
-        cases.append(
-            Case(
-                f"{b} words of {length}, kernel of {k}",
-                (Draw(110 + seed).normal(b, length, d), seeded(make, seed)),
-            )
-        )
+        label = f"{b} word{'s' * (b > 1)} of {length}, kernel of {k}"
+        cases.append(Case(label, (Draw(110 + seed).normal(b, length, d), seeded(make, seed))))
     return cases
 
 
@@ -155,115 +143,44 @@ BLOCK = Exercise(
     name="mamba.block",
     minutes=20,
     difficulty=2,
-    reference=lambda inputs, parts: parts(inputs, parts.start(len(inputs)))[0],
-    solution=(MambaBlock, CausalConvolution),
+    answer=my_block,
+    course=(MambaBlock,),
     cases=_block_cases,
+    observe=in_parts("norm", "widen", "convolution", "ssm", "narrow", "start"),
     notice=(
         "Notice that only two of the parts look back: convolution and SSM. All others treat each"
         " letter by itself."
     ),
+    slipped=_my_block,
+    mistakes=table("""
+        no_road: no residual around the block
+            The block should add to what is there. Where is what was there?
+        norm_on_road: norm on the residual stream
+            To what do you add: to the inputs, or to the normalised inputs?
+        no_norm: no norm
+            Which part stands before the widening?
+        branches: branches exchanged
+            widen makes two branches. Which half goes through convolution and SSM, the first or the
+            second?
+        silu_first: SiLU before the convolution
+            Which comes first on the way to the SSM: mixing neighbours, or SiLU?
+        no_silu: no SiLU before the SSM
+            What stands between convolution and SSM in the drawing?
+        no_convolution: no convolution
+            How can Δ, B and C know which letter stood before?
+        future: the convolution sees the future
+            The window holds the letters before the first. On which side of the word do the zeros
+            belong?
+        bare: gate without SiLU
+            Which function does the second branch pass before it multiplies?
+        sigmoid: gate through a sigmoid
+            A gate of an LSTM has a sigmoid. Which function has Mamba's?
+        no_gate: no gate
+            What is the second branch for?
+        added: gate added
+            Does a gate let through by adding or by multiplying?
+    """),
     trains=True,
 )
-
-
-def _block(inputs: Tensor, parts: Any, wrong: str = "") -> Tensor:
-    """The block, with one thing done otherwise."""
-    cache = parts.start(len(inputs))
-    normed = inputs if wrong == "no norm" else parts.norm(inputs)
-    x, gate = parts.widen(normed).chunk(2, dim=-1)
-    if wrong == "branches":
-        x, gate = gate, x
-    if wrong == "early silu":
-        x = F.silu(x)
-    back = parts.config.kernel_size - 1
-    if wrong == "future":
-        x, _ = parts.convolution(
-            torch.cat((x[:, back:], x.new_zeros(len(x), back, x.shape[-1])), dim=1), x[:, :back]
-        )
-    elif wrong != "no convolution":
-        x, _ = parts.convolution(x, cache.window)
-    x = x if wrong in ("no silu", "early silu") else F.silu(x)
-    y, _ = parts.ssm(x, cache.state)
-    gated = y * {
-        "no gate silu": gate,
-        "sigmoid": torch.sigmoid(gate),
-        "no gate": torch.ones_like(gate),
-    }.get(wrong, F.silu(gate))
-    result: Tensor = parts.narrow(gated) + {"no road": 0, "norm on the road": normed}.get(
-        wrong, inputs
-    )
-    return result
-
-
-@BLOCK.mutant(
-    "no road around the block", "The block should add to what is there. Where is what was there?"
-)
-def _block_no_road(inputs: Tensor, parts: Any) -> Tensor:
-    return _block(inputs, parts, "no road")
-
-
-@BLOCK.mutant("norm on the road", "To what do you add: to the inputs, or to the normalised inputs?")
-def _block_norm_on_road(inputs: Tensor, parts: Any) -> Tensor:
-    return _block(inputs, parts, "norm on the road")
-
-
-@BLOCK.mutant("no norm", "Which part stands before the widening?")
-def _block_no_norm(inputs: Tensor, parts: Any) -> Tensor:
-    return _block(inputs, parts, "no norm")
-
-
-@BLOCK.mutant(
-    "branches exchanged",
-    "widen makes two branches. Which half goes through convolution and SSM, the first or the"
-    " second?",
-)
-def _block_branches(inputs: Tensor, parts: Any) -> Tensor:
-    return _block(inputs, parts, "branches")
-
-
-@BLOCK.mutant(
-    "SiLU before the convolution",
-    "Which comes first on the way to the SSM: mixing neighbours, or SiLU?",
-)
-def _block_early_silu(inputs: Tensor, parts: Any) -> Tensor:
-    return _block(inputs, parts, "early silu")
-
-
-@BLOCK.mutant("no SiLU before the SSM", "What stands between convolution and SSM in the drawing?")
-def _block_no_silu(inputs: Tensor, parts: Any) -> Tensor:
-    return _block(inputs, parts, "no silu")
-
-
-@BLOCK.mutant("no convolution", "How can Δ, B and C know which letter stood before?")
-def _block_no_convolution(inputs: Tensor, parts: Any) -> Tensor:
-    return _block(inputs, parts, "no convolution")
-
-
-@BLOCK.mutant(
-    "the convolution sees the future",
-    "The window holds the letters before the first. On which side of the word do the zeros belong?",
-)
-def _block_future(inputs: Tensor, parts: Any) -> Tensor:
-    return _block(inputs, parts, "future")
-
-
-@BLOCK.mutant(
-    "gate without SiLU", "Which function does the second branch pass before it multiplies?"
-)
-def _block_no_gate_silu(inputs: Tensor, parts: Any) -> Tensor:
-    return _block(inputs, parts, "no gate silu")
-
-
-@BLOCK.mutant(
-    "gate through a sigmoid", "A gate of an LSTM has a sigmoid. Which function has Mamba's?"
-)
-def _block_sigmoid(inputs: Tensor, parts: Any) -> Tensor:
-    return _block(inputs, parts, "sigmoid")
-
-
-@BLOCK.mutant("no gate", "What is the second branch for?")
-def _block_no_gate(inputs: Tensor, parts: Any) -> Tensor:
-    return _block(inputs, parts, "no gate")
-
 
 EXERCISES = {each.name: each for each in (CHOICE, SCAN, BLOCK, STEP)}

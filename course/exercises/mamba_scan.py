@@ -5,28 +5,108 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise
+from course.checking.exercise import Case, Draw, Exercise, pick, table
 from nmt.discretization import phi1
-from nmt.selective_scan import selective_scan, selective_scan_reference, selective_scan_with_state
+from nmt.selective_scan import selective_scan, selective_scan_with_state
+
+Slips = frozenset[str]
+Two = tuple[Tensor, Tensor]
+
+
+def one_step(
+    x: Tensor, state: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor
+) -> Two:
+    """Fade, write, read."""
+    written = (delta * x)[:, :, None] * B[:, None, :]
+    new = torch.exp(delta[:, :, None] * A) * state + written
+    return (new * C[:, None, :]).sum(dim=-1) + D * x, new
+
+
+def _one_step(
+    slips: Slips, x: Tensor, state: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Any
+) -> Two:
+    """For one letter and, letter by letter, for a word."""
+    B, C = (C, B) if "exchanged" in slips else (B, C)
+    A = -torch.exp(A) if "exp_a" in slips else A
+    delta = F.softplus(delta) if "softplus" in slips else delta
+    step = delta[:, :, None]
+    decay = torch.exp((1 if "no_delta" in slips else step) * A)
+    kept = torch.ones_like(state)
+    decay = pick(slips, decay, euler=1 + step * A, no_state=0 * kept, no_decay=kept)
+    gain = pick(slips, step, no_step=torch.ones_like(step), zoh=step * phi1(step * A))
+    written = gain * B[:, None, :] * x[:, :, None]
+    new = decay * (state + written) if "decays" in slips else decay * state + written
+    y = ((state if "early" in slips else new) * C[:, None, :]).sum(dim=-1)
+    y = y.sum(dim=-1, keepdim=True).expand(y.shape) if "all_channels" in slips else y
+    y = pick(slips, y + D * x, no_skip=y, bare_skip=y + D)
+    return y, state if "old" in slips else new
+
+
+_STEP_ROWS = table("""
+    no_step: Δ forgotten in writing
+        A letter whose step is 0 should leave no mark. What does it leave in your state?
+    euler: Euler's decay
+        1 + ΔA is only the beginning of a series. Of which function?
+    no_delta: a decay without Δ
+        How does your decay know how far the clock has moved at this letter?
+    zoh: zero-order hold for B̄
+        That is the paper's formula. Which B̄ does Mamba's code use, and this course's rule “mixed”?
+    exp_a: A turned into −exp(A)
+        A comes ready, and negative. Whose work have you done a second time?
+    softplus: softplus once more
+        Δ comes ready. Whose work have you done a second time?
+    no_skip: D forgotten
+        What passes by the state?
+    bare_skip: D without x
+        By what is D multiplied?
+    early: read before it is written
+        y_t reads h_t. Is x_t already in the state when you read it?
+    decays: the new letter decays too
+        The decay belongs to what was there before. Is x_t in the state when you multiply?
+    exchanged: B and C exchanged
+        B writes and C reads. Which one meets x?
+    all_channels: channels added up
+        Each channel has a y of its own. Over which axes does your sum run?
+""")
+
+
+def my_scan(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
+    """The loop, letter by letter."""
+    h, y = x.new_zeros(len(x), *A.shape), []
+    for t in range(x.shape[1]):
+        written = (delta[:, t] * x[:, t])[:, :, None] * B[:, t, None, :]
+        h = torch.exp(delta[:, t, :, None] * A) * h + written
+        y.append((h * C[:, t, None, :]).sum(dim=-1) + D * x[:, t])
+    return torch.stack(y, dim=1)
+
+
+def _my_scan(
+    slips: Slips, x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor
+) -> Tensor:
+    if "carried" in slips:
+        flat = [each.flatten(0, 1)[None] for each in (x, delta, B, C)]
+        y = _my_scan(slips - {"carried"}, flat[0], flat[1], A, flat[2], flat[3], D)
+        return y.unflatten(1, x.shape[:2])[0]
+    h, rows = x.new_zeros(len(x), *A.shape), []
+    for t in range(x.shape[1]):
+        y, h = _one_step(slips, x[:, t], h, delta[:, t], A, B[:, t], C[:, t], D)
+        rows.append(y)
+    return torch.stack(rows, dim=1)
 
 
 def _scan_cases() -> list[Case]:
-    cases = []
+    numbers = torch.get_default_dtype()
+    rows = [[[1], [2]]], [[[1.0], [0.5]]], [[-1]], [[[1], [1]]], [[[2], [1]]], [3]
+    cases = [Case("one word of two letters", tuple(torch.tensor(r, dtype=numbers) for r in rows))]
     for seed, (b, length, e, n) in enumerate(((2, 6, 3, 4), (1, 9, 5, 1), (3, 1, 2, 2))):
         draw = Draw(100 + seed)
-        x, delta, A = (
-            draw.normal(b, length, e),
-            draw.uniform(b, length, e, low=0.1, high=1.5),
-            -draw.uniform(e, n, low=0.2, high=2.0),
-        )
-        cases.append(
-            Case(
-                f"{b} words of {length}",
-                (x, delta, A, draw.normal(b, length, n), draw.normal(b, length, n), draw.normal(e)),
-            )
-        )
+        x, delta = draw.normal(b, length, e), draw.uniform(b, length, e, low=0.1, high=1.5)
+        A = -draw.uniform(e, n, low=0.2, high=2.0)
+        reading = draw.normal(b, length, n), draw.normal(b, length, n), draw.normal(e)
+        cases.append(Case(f"{b} word{'s' * (b > 1)} of {length}", (x, delta, A, *reading)))
     return cases
 
 
@@ -34,107 +114,35 @@ SCAN = Exercise(
     name="mamba.selective-scan",
     minutes=20,
     difficulty=3,
-    reference=selective_scan,
-    solution=(selective_scan_reference, selective_scan),
+    answer=my_scan,
+    course=(selective_scan,),
     cases=_scan_cases,
     notice=(
         "Notice that nothing in your loop grows with the number of letters: the state is all that"
         " is remembered."
     ),
+    slipped=_my_scan,
+    mistakes=(
+        *table("""
+        carried: state carried across words
+            With which state does the second word of the batch begin?
+    """),
+        *_STEP_ROWS,
+        *table("""
+        no_state: nothing remembered
+            Where does the state of the letter before enter the new one?
+        no_decay: nothing fades
+            What happens to the old state while the clock moves by Δ?
+    """),
+    ),
     trains=True,
 )
 
 
-def _scan(
-    x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, *, wrong: str = ""
-) -> Tensor:
-    """The loop, with one thing done otherwise."""
-    h, y = x.new_zeros(len(x), *A.shape), []
-    for t in range(x.shape[1]):
-        step = delta[:, t, :, None]
-        decay = {
-            "euler": 1 + step * A,
-            "no step": torch.exp(A).expand_as(h),
-            "no state": torch.zeros_like(h),
-        }.get(wrong, torch.exp(step * A))
-        gain = {"no step in B": torch.ones_like(step), "zoh": step * phi1(step * A)}.get(
-            wrong, step
-        )
-        written = gain * B[:, t, None, :] * x[:, t, :, None]
-        before, h = h, decay * (h + written) if wrong == "decays at once" else decay * h + written
-        y.append(((before if wrong == "early" else h) * C[:, t, None, :]).sum(dim=-1))
-    return torch.stack(y, dim=1) + (0 if wrong == "no D" else D * x)
-
-
-@SCAN.mutant(
-    "state carried across words", "With which state does the second word of the batch begin?"
-)
-def _carried(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
-    b, length, _ = x.shape
-    flat = [tensor.flatten(0, 1)[None] for tensor in (x, delta, B, C)]
-    return _scan(flat[0], flat[1], A, flat[2], flat[3], D).unflatten(1, (b, length))[0]
-
-
-@SCAN.mutant(
-    "Δ forgotten in writing",
-    "A letter whose step is 0 should leave no mark. What does it leave in your state?",
-)
-def _no_step_in_b(*arguments: Any) -> Tensor:
-    return _scan(*arguments, wrong="no step in B")
-
-
-@SCAN.mutant("Euler's decay", "1 + ΔA is only the beginning of a series. Of which function?")
-def _euler(*arguments: Any) -> Tensor:
-    return _scan(*arguments, wrong="euler")
-
-
-@SCAN.mutant(
-    "a decay without Δ", "How does your decay know how far the clock has moved at this letter?"
-)
-def _no_step(*arguments: Any) -> Tensor:
-    return _scan(*arguments, wrong="no step")
-
-
-@SCAN.mutant(
-    "zero-order hold for B̄",
-    "That is the paper's formula. Which B̄ does Mamba's code use, and this course's rule “mixed”?",
-)
-def _zoh(*arguments: Any) -> Tensor:
-    return _scan(*arguments, wrong="zoh")
-
-
-@SCAN.mutant("D forgotten", "What passes by the state?")
-def _no_skip(*arguments: Any) -> Tensor:
-    return _scan(*arguments, wrong="no D")
-
-
-@SCAN.mutant(
-    "read before it is written", "y_t reads h_t. Is x_t already in your state when you read it?"
-)
-def _early(*arguments: Any) -> Tensor:
-    return _scan(*arguments, wrong="early")
-
-
-@SCAN.mutant(
-    "the new letter decays too",
-    "The decay belongs to what was there before. Is x_t in your state when you multiply?",
-)
-def _decays_at_once(*arguments: Any) -> Tensor:
-    return _scan(*arguments, wrong="decays at once")
-
-
-@SCAN.mutant("B and C exchanged", "B writes and C reads. Which one meets x?")
-def _scan_b_and_c(x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
-    return _scan(x, delta, A, C, B, D)
-
-
-@SCAN.mutant("nothing remembered", "Where does the state of the letter before enter the new one?")
-def _no_state(*arguments: Any) -> Tensor:
-    return _scan(*arguments, wrong="no state")
-
-
 def _step_cases() -> list[Case]:
-    cases = []
+    numbers = torch.get_default_dtype()
+    rows = [[2]], [[[1]]], [[0.5]], [[-2]], [[1]], [[3]], [1]
+    cases = [Case("one channel", tuple(torch.tensor(each, dtype=numbers) for each in rows))]
     for seed, (b, e, n) in enumerate(((2, 3, 4), (1, 5, 1), (4, 2, 3))):
         draw = Draw(120 + seed)
         x, state, delta = (
@@ -143,101 +151,35 @@ def _step_cases() -> list[Case]:
             draw.uniform(b, e, low=0.1, high=1.5),
         )
         A = -draw.uniform(e, n, low=0.2, high=2.0)
-        cases.append(
-            Case(
-                f"{b} words, e = {e}, n = {n}",
-                (x, state, delta, A, draw.normal(b, n), draw.normal(b, n), draw.normal(e)),
-            )
-        )
+        reading = draw.normal(b, n), draw.normal(b, n), draw.normal(e)
+        cases.append(Case(f"batch {b}, e = {e}, n = {n}", (x, state, delta, A, *reading)))
     return cases
-
-
-def _reference_step(
-    x: Tensor, state: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor
-) -> tuple[Tensor, Tensor]:
-    y, after = selective_scan_with_state(
-        x[:, None], delta[:, None], A, B[:, None], C[:, None], D, state
-    )
-    return y[:, 0], after
 
 
 STEP = Exercise(
     name="mamba.step",
     minutes=10,
     difficulty=1,
-    reference=_reference_step,
-    solution=(selective_scan_reference,),
+    answer=one_step,
+    course=(selective_scan_with_state,),
     cases=_step_cases,
     notice=(
         "Notice that the step does not ask how long the word already is. That is why each letter"
         " costs the same."
     ),
+    slipped=_one_step,
+    mistakes=(
+        *table("""
+        old: the old state comes back
+            With which state will the next letter begin?
+    """),
+        *_STEP_ROWS,
+        *table("""
+        no_decay: nothing fades
+            What happens to the old state while the clock moves by Δ?
+        no_state: nothing remembered
+            Where does the old state enter the new one?
+    """),
+    ),
     parts=("y", "new state"),
 )
-
-
-def _step(
-    x: Tensor,
-    state: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    *,
-    wrong: str = "",
-) -> tuple[Tensor, Tensor]:
-    """One step, with one thing done otherwise."""
-    step = delta[:, :, None]
-    decay = torch.ones_like(state) if wrong == "no decay" else torch.exp(step * A)
-    written = (1 if wrong == "no step in B" else step) * B[:, None, :] * x[:, :, None]
-    new = decay * (state + written) if wrong == "decays at once" else decay * state + written
-    y = ((state if wrong == "early" else new) * C[:, None, :]).sum(dim=-1) + (
-        0 if wrong == "no D" else D * x
-    )
-    return y, state if wrong == "old state" else new
-
-
-@STEP.mutant("the old state comes back", "With which state will the next letter begin?")
-def _step_old(*arguments: Any) -> tuple[Tensor, Tensor]:
-    return _step(*arguments, wrong="old state")
-
-
-@STEP.mutant(
-    "read before it is written", "y reads the state after this letter. Which state did you read?"
-)
-def _step_early(*arguments: Any) -> tuple[Tensor, Tensor]:
-    return _step(*arguments, wrong="early")
-
-
-@STEP.mutant("nothing fades", "What happens to the old state while the clock moves by Δ?")
-def _step_no_decay(*arguments: Any) -> tuple[Tensor, Tensor]:
-    return _step(*arguments, wrong="no decay")
-
-
-@STEP.mutant(
-    "Δ forgotten in writing",
-    "A letter whose step is 0 should leave no mark. What does it leave in your state?",
-)
-def _step_no_step(*arguments: Any) -> tuple[Tensor, Tensor]:
-    return _step(*arguments, wrong="no step in B")
-
-
-@STEP.mutant(
-    "the new letter decays too",
-    "The decay belongs to what was there before. Is x in your state when you multiply?",
-)
-def _step_at_once(*arguments: Any) -> tuple[Tensor, Tensor]:
-    return _step(*arguments, wrong="decays at once")
-
-
-@STEP.mutant("D forgotten", "What passes by the state?")
-def _step_no_skip(*arguments: Any) -> tuple[Tensor, Tensor]:
-    return _step(*arguments, wrong="no D")
-
-
-@STEP.mutant("B and C exchanged", "B writes and C reads. Which one meets x?")
-def _step_b_and_c(
-    x: Tensor, state: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor
-) -> tuple[Tensor, Tensor]:
-    return _step(x, state, delta, A, C, B, D)

@@ -9,337 +9,292 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
-from course.checking.exercise import Case, Draw, Exercise
-from nmt.parallel_scan import Pair, affine, heinsen, hillis_steele
+from course.checking.compare import kind_of
+from course.checking.exercise import Case, Draw, Exercise, Mistake, Unfit, pick, table
+from nmt.parallel_scan import affine, heinsen, hillis_steele
 
+Slips = frozenset[str]
 Step = tuple[Any, Any]
 Join = Callable[[Step, Step], Step]
 
 
-def _plain_join(earlier: Step, later: Step) -> Step:
-    return later[0] * earlier[0], later[0] * earlier[1] + later[1]
+def my_join(earlier: Step, later: Step) -> Step:
+    """a₂(a₁h + b₁) + b₂, in front of h and without it."""
+    (a1, b1), (a2, b2) = earlier, later
+    return a2 * a1, a2 * b1 + b2
+
+
+def _my_join(slips: Slips, earlier: Step, later: Step) -> Step:
+    (a1, b1), (a2, b2) = (later, earlier) if "swapped" in slips else (earlier, later)
+    a = pick(slips, a2 * a1, added=a1 + a2, later_a=a2, earlier_a=a1)
+    b = pick(
+        slips, a2 * b1 + b2, kept=b1 + b2, lost=a2 * b1, decays=a2 * (b1 + b2), cross=a1 * b2 + b1
+    )
+    return (b, a) if "exchanged" in slips else (a, b)
 
 
 def _join_cases() -> list[Case]:
-    draw = Draw(80)
-    return [
+    draw, numbers = Draw(80), torch.get_default_dtype()
+    half = torch.tensor([0.5, 2.0, 0.25, 3.0], dtype=numbers)
+    drawn = [
         Case(
             f"steps of shape {shape}",
             (tuple(draw.normal(*shape) for _ in "ab"), tuple(draw.normal(*shape) for _ in "ab")),
         )
-        for shape in ((), (4,), (2, 3))
+        for shape in ((4,), (2, 3))
     ]
+    return [Case("two steps", ((half[0], half[1]), (half[2], half[3]))), *drawn]
 
 
 JOIN = Exercise(
     name="scans.join",
     minutes=5,
     difficulty=1,
-    reference=affine,
-    solution=(affine,),
+    answer=my_join,
+    course=(affine,),
     cases=_join_cases,
     notice=(
         "Notice that no h was needed: steps can be joined before anyone knows the state that they"
         " will meet."
     ),
+    slipped=_my_join,
+    mistakes=table("""
+        swapped cross: the later step first
+            Put h through the earlier step, then its result through the later one. Which a
+            multiplies which b?
+        kept: what was paid in does not decay
+            b₁ is in the account when the second day begins. What happens to it there?
+        added: decays added
+            Half of a half is kept. Is that 1, or a quarter?
+        later_a: only the later decay
+            What is left of h after both days?
+        earlier_a: only the earlier decay
+            What is left of h after both days?
+        lost: the later input forgotten
+            What is paid in on the second day?
+        decays: the later input decays too
+            Is b₂ paid in before or after the second day's share is taken?
+        exchanged: a and b exchanged
+            Which comes first in a step: what is kept, or what is paid in?
+    """),
     parts=("a", "b"),
 )
 
 
-@JOIN.mutant(
-    "the later step first",
-    "Put h through the earlier step, then its result through the later one. Which a multiplies"
-    " which b?",
-)
-def _later_first(earlier: Step, later: Step) -> Step:
-    return _plain_join(later, earlier)
+def look_back(steps: list[Step], join: Join) -> list[Step]:
+    """Look back by 1, 2, 4, … places, all at the same time."""
+    held, distance = steps, 1
+    while distance < len(held):
+        held = [
+            join(held[t - distance], held[t]) if t >= distance else held[t]
+            for t in range(len(held))
+        ]
+        distance *= 2
+    return held
 
 
-@JOIN.mutant(
-    "what was paid in does not decay",
-    "b₁ is in the account when the second day begins. What happens to it there?",
-)
-def _no_decay(earlier: Step, later: Step) -> Step:
-    return later[0] * earlier[0], earlier[1] + later[1]
-
-
-@JOIN.mutant("decays added", "Half of a half is kept. Is that 1, or a quarter?")
-def _added(earlier: Step, later: Step) -> Step:
-    return earlier[0] + later[0], later[0] * earlier[1] + later[1]
-
-
-@JOIN.mutant("only the later decay", "What is left of h after both days?")
-def _one_decay(earlier: Step, later: Step) -> Step:
-    return later[0], later[0] * earlier[1] + later[1]
-
-
-@JOIN.mutant("the later input forgotten", "What is paid in on the second day?")
-def _no_later_input(earlier: Step, later: Step) -> Step:
-    return later[0] * earlier[0], later[0] * earlier[1]
-
-
-@JOIN.mutant(
-    "the later input decays too", "Is b₂ paid in before or after the second day's share is taken?"
-)
-def _all_decay(earlier: Step, later: Step) -> Step:
-    return later[0] * earlier[0], later[0] * (earlier[1] + later[1])
-
-
-@JOIN.mutant("a and b exchanged", "Which comes first in a step: what is kept, or what is paid in?")
-def _exchanged(earlier: Step, later: Step) -> Step:
-    return _plain_join(earlier, later)[::-1]
+def _look_back(slips: Slips, steps: list[Step], join: Join) -> list[Step]:
+    if "loop" in slips:
+        running = steps[:1]
+        for step in steps[1:]:
+            running.append(join(running[-1], step))
+        return running
+    held, distance = list(steps), 2 if "starts_late" in slips else 1
+    while distance * (2 if "too_few" in slips else 1) < len(held):
+        new = held if "in_place" in slips else list(held)
+        for t in range(distance + ("edge" in slips), len(held)):
+            pair = held[t - distance], held[t]
+            new[t] = join(*pair[::-1]) if "swapped" in slips else join(*pair)
+        held = new
+        distance = distance + 1 if "one_further" in slips else 2 * distance
+    return held
 
 
 def _tree_cases() -> list[Case]:
     draw = Draw(81)
-    cases = []
-    for length in (8, 5, 13, 1, 2):
+    cases = [Case("3 steps", ([(0.5, 1.0), (2.0, 3.0), (0.25, 4.0)], my_join))]
+    for length in (1, 2, 5, 8, 13):
         steps = list(zip(draw.uniform(length, low=0.2).tolist(), draw.normal(length).tolist()))
-        cases.append(Case(f"{length} step{'s' * (length > 1)}", (steps, _plain_join)))
+        cases.append(Case(f"{length} step{'s' * (length > 1)}", (steps, my_join)))
     return cases
 
 
-def _reference_tree(steps: list[Step], join: Join) -> list[Step]:
-    """nmt's own function, with `join` called once for each pair that it joins."""
-
-    def combine(earlier: Pair, later: Pair) -> Pair:
-        (a_1, b_1), (a_2, b_2) = (
-            [tensor[0].tolist() for tensor in pair] for pair in (earlier, later)
-        )
-        joined = [join(one, two) for one, two in zip(zip(a_1, b_1), zip(a_2, b_2))]
-        return tuple(torch.tensor([column], dtype=torch.float64) for column in zip(*joined))
-
-    a, b = hillis_steele(
-        tuple(torch.tensor([column], dtype=torch.float64) for column in zip(*steps)), combine
-    )
-    return list(zip(a[0].tolist(), b[0].tolist()))
-
-
-def _counted(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """The running joins, and how many joins were made: by their number one tells a tree from a
-    loop.
+def _in_rounds(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """The running joins, and the longest chain of joins that wait for each other: one for each
+    round of a tree, one for each step of a loop.
     """
     steps, join = arguments
-    calls = 0
+    rounds = dict.fromkeys(steps, 0)
 
     def counting(earlier: Step, later: Step) -> Step:
-        nonlocal calls
-        calls += 1
-        return join(earlier, later)
+        joined = join(earlier, later)
+        wait = 1 + max(rounds.get(tuple(each), 0) for each in (earlier, later))
+        rounds[joined] = min(wait, rounds.get(joined, wait))
+        return joined
 
-    result = function(steps, counting)
-    return {"the list of running joins": result, "the number of joins made": calls}
+    result = function(list(steps), counting)
+    if result is None:
+        return None
+    try:
+        pairs = [(float(a), float(b)) for a, b in result]
+    except (TypeError, ValueError):
+        raise Unfit("a list of pairs (a, b)", kind_of(result)) from None
+    by_join = all(pair in rounds for pair in pairs)
+    return pairs, max((rounds.get(pair, 0) for pair in pairs), default=0) if by_join else "unknown"
 
 
 TREE = Exercise(
     name="scans.hillis-steele",
     minutes=15,
     difficulty=2,
-    reference=_reference_tree,
-    solution=(hillis_steele,),
+    answer=look_back,
+    course=(hillis_steele,),
     cases=_tree_cases,
-    observe=_counted,
+    observe=_in_rounds,
     notice=(
-        "Notice the price: for 13 steps a loop makes 12 joins, and you made 37. They fit into 4"
-        " rounds if you have workers enough."
+        "Notice the price: for 13 steps a loop makes 12 joins in 12 rounds, Hillis and Steele make"
+        " 37 in 4, if they have workers enough."
     ),
+    slipped=_look_back,
+    mistakes=(
+        *table("""
+            loop: a loop, not a tree
+                Your numbers are right, and each join waits for the one before. Which joins could be
+                made in the same round?
+            one_further: one place further each round
+                After round 1 everyone holds two steps. How far must they look in round 2, so that
+                none is joined twice?
+            in_place: reads what this round has written
+                In a round all look at the same time. Does your place t see its neighbour's old or
+                new pair?
+            swapped: the later step first
+                What stands to the left happened earlier. Which argument of join comes first?
+            too_few: one round too few
+                With 8 steps the last round looks 4 places back. Does your loop reach it?
+            edge: off by one at the left edge
+                May the place number `distance`, counted from 0, look `distance` places back?
+            starts_late: starts two places back
+                In the first round each joins its neighbour. How far away does it stand?
+        """),
+        Mistake(
+            "a join of your own",
+            "The function gets a `join`. Which of your lines joins two steps without it?",
+            shows=lambda arguments, right, yours: yours[1] == "unknown",
+        ),
+        Mistake(
+            "more rounds than needed",
+            "Your numbers are right. How many rounds are enough, if each doubles what is held?",
+            shows=lambda arguments, right, yours: yours[0] == right[0] and yours[1] > right[1],
+        ),
+    ),
+    parts=("the list of running joins", "the number of rounds"),
 )
 
 
-def _rounds(
-    steps: list[Step],
-    join: Join,
-    *,
-    start: int = 1,
-    grow: int = 2,
-    add: int = 0,
-    late: int = 0,
-    swap: bool = False,
-    stop: int = 1,
-) -> list[Step]:
-    held, distance = list(steps), start
-    while distance * stop < len(held):
-        held = [
-            (
-                (join(held[t], held[t - distance]) if swap else join(held[t - distance], held[t]))
-                if t >= distance + late
-                else held[t]
-            )
-            for t in range(len(held))
-        ]
-        distance = distance * grow + add
-    return held
+def log_scan(a: Tensor, b: Tensor) -> Tensor:
+    """The logarithm of b is complex; what comes out of exp is real."""
+    S = a.log().cumsum(dim=1)
+    return torch.exp(S + torch.logcumsumexp(torch.log(b + 0j) - S, dim=1)).real
 
 
-@TREE.mutant(
-    "a loop, not a tree",
-    "Your numbers are right, and each join waits for the one before. Which joins could be made in"
-    " the same round?",
-)
-def _loop(steps: list[Step], join: Join) -> list[Step]:
-    running = steps[:1]
-    for step in steps[1:]:
-        running.append(join(running[-1], step))
-    return running
-
-
-@TREE.mutant(
-    "one place further each round",
-    "After round 1 everyone holds two steps. How far must they look in round 2, so that none is"
-    " joined twice?",
-)
-def _step_by_step(steps: list[Step], join: Join) -> list[Step]:
-    return _rounds(steps, join, grow=1, add=1)
-
-
-@TREE.mutant(
-    "reads what this round has written",
-    "In a round all look at the same time. Does your place t see its neighbour's old or new pair?",
-)
-def _in_place(steps: list[Step], join: Join) -> list[Step]:
-    held, distance = list(steps), 1
-    while distance < len(held):
-        for t in range(distance, len(held)):
-            held[t] = join(held[t - distance], held[t])
-        distance *= 2
-    return held
-
-
-@TREE.mutant(
-    "the later step first",
-    "What stands to the left happened earlier. Which argument of join comes first?",
-)
-def _swapped(steps: list[Step], join: Join) -> list[Step]:
-    return _rounds(steps, join, swap=True)
-
-
-@TREE.mutant(
-    "one round too few", "With 8 steps the last round looks 4 places back. Does your loop reach it?"
-)
-def _too_few(steps: list[Step], join: Join) -> list[Step]:
-    return _rounds(steps, join, stop=2)
-
-
-@TREE.mutant(
-    "off by one at the left edge",
-    "May the place number `distance`, counted from 0, look `distance` places back?",
-)
-def _edge(steps: list[Step], join: Join) -> list[Step]:
-    return _rounds(steps, join, late=1)
-
-
-@TREE.mutant(
-    "starts two places back",
-    "In the first round each joins its neighbour. How far away does it stand?",
-)
-def _starts_late(steps: list[Step], join: Join) -> list[Step]:
-    return _rounds(steps, join, start=2)
+def _log_scan(slips: Slips, a: Tensor, b: Tensor) -> Tensor:
+    if "loop" in slips:
+        h, rows = torch.zeros_like(b[:, 0]), []
+        for t in range(b.shape[1]):
+            h = a[:, t] * h + b[:, t]
+            rows.append(h)
+        return torch.stack(rows, dim=1)
+    dim = 2 if "axis" in slips else 1
+    S = a.log().cumsum(dim) - (a.log() if "early" in slips else 0)
+    if "divided" in slips:
+        return S.exp() * (b / S.exp()).cumsum(1)
+    logs = b.log() if "real_log" in slips else torch.log((b.abs() if "abs" in slips else b) + 0j)
+    before, after = pick(slips, (-1, 1), not_back=(-1, 0), signs=(1, -1), no_minus=(1, 1))
+    total = logs + before * S
+    total = total.exp().cumsum(dim).log() if "naive" in slips else total.logcumsumexp(dim)
+    h = after * S + total
+    h = h if "still_log" in slips else torch.exp(h)
+    return h if "complex" in slips else h.abs() if "size" in slips else h.real
 
 
 def _log_cases() -> list[Case]:
-    draw = Draw(82)
-    cases = []
+    draw, numbers = Draw(82), torch.get_default_dtype()
+    small = [torch.tensor([[[0.5], [0.5], [1.0]]]), torch.tensor([[[1.0], [-2.0], [3.0]]])]
+    cases = [Case("three steps", tuple(each.to(numbers) for each in small))]
     for label, shape, low in (
         ("inputs of both signs", (2, 7, 3), -2.0),
         ("positive inputs", (1, 9, 2), 0.1),
-        ("a longer word", (2, 25, 1), -1.0),
+        ("3,000 steps in float64", (1, 3000, 1), -1.0),
     ):
         b = draw.uniform(*shape, low=low, high=2.0)
         b = torch.where(b.abs() < 0.05, 0.05, b)  # zero has a section of its own
-        cases.append(Case(label, (draw.uniform(*shape, low=0.4, high=1.0), b)))
+        a = draw.uniform(*shape, low=0.4, high=1.0)
+        cases.append(Case(label, (a.double(), b.double()) if shape[1] > 1000 else (a, b)))
     return cases
+
+
+class _Calls(TorchFunctionMode):
+    """Counts calls of torch."""
+
+    count = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+def _without_a_loop(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """The states, and whether torch was called for each step anew."""
+    with _Calls() as calls:
+        result = function(*arguments)
+    loop = arguments[0].shape[1] > 1000 and calls.count >= arguments[0].shape[1]
+    return None if result is None else (result, "a call for each step" if loop else "a few calls")
 
 
 LOG = Exercise(
     name="scans.heinsen",
     minutes=15,
     difficulty=3,
-    reference=heinsen,
-    solution=(heinsen,),
+    answer=log_scan,
+    course=(heinsen,),
     cases=_log_cases,
+    observe=_without_a_loop,
     notice=(
         "Notice that iπ did the bookkeeping of signs: e^{iπ} = −1, and the imaginary parts vanish"
         " in the end."
     ),
+    slipped=_log_scan,
+    mistakes=table("""
+        real_log: logarithm of a negative
+            What is the real logarithm of −1? And the complex one?
+        abs: signs thrown away
+            log|b| does not know whether something was paid in or out. Where can the sign be kept?
+        size: size instead of real part
+            A negative state has the size of a positive one. Which part of a complex number has the
+            sign?
+        complex: still complex
+            The imaginary parts are all nearly 0. What remains to do?
+        not_back: S not added back
+            You divide every input by the decays up to it. What must happen at place t, after the
+            sum?
+        signs no_minus: S with the wrong sign
+            An input at s must lose the decays after s: S_t − S_s. Which of the two has the minus in
+            your code?
+        axis: sums along the wrong axis
+            Time is axis 1. Along which axis do your sums run?
+        early: decays one day early
+            What is paid in on day s decays from day s + 1 on. Does your S_s contain log a_s?
+        still_log: still a logarithm
+            You have log h. What was asked for?
+        divided naive: too small for a number
+            After 3,000 steps the product of all decays is 0 in Python. Which sum of logarithms
+            never forms it?
+        loop: a loop over the steps
+            Your numbers are right. Which two cumulative sums do it in one call each?
+    """),
+    parts=("h", "torch was asked in"),
 )
-
-
-def _log_form(
-    a: Tensor,
-    b: Tensor,
-    *,
-    inside: int = -1,
-    outside: int = 1,
-    dim: int = 1,
-    exclusive: bool = False,
-) -> Tensor:
-    S = a.log().cumsum(dim) - (a.log() if exclusive else 0)
-    return torch.exp(outside * S + torch.logcumsumexp(torch.log(b + 0j) + inside * S, dim=dim)).real
-
-
-@LOG.mutant("logarithm of a negative", "What is the real logarithm of −1? And the complex one?")
-def _real_log(a: Tensor, b: Tensor) -> Tensor:
-    S = a.log().cumsum(1)
-    return torch.exp(S + torch.logcumsumexp(b.log() - S, dim=1))
-
-
-@LOG.mutant(
-    "signs thrown away",
-    "log|b| does not know whether something was paid in or out. Where can the sign be kept?",
-)
-def _no_sign(a: Tensor, b: Tensor) -> Tensor:
-    return _log_form(a, b.abs())
-
-
-@LOG.mutant(
-    "size instead of real part",
-    "A negative state has the size of a positive one. Which part of a complex number has the sign?",
-)
-def _size(a: Tensor, b: Tensor) -> Tensor:
-    return _log_form(a, b).abs()
-
-
-@LOG.mutant("still complex", "The imaginary parts are all nearly 0. What remains to be taken?")
-def _complex(a: Tensor, b: Tensor) -> Tensor:
-    S = a.log().cumsum(1)
-    return torch.exp(S + torch.logcumsumexp(torch.log(b + 0j) - S, dim=1))
-
-
-@LOG.mutant(
-    "S not added back",
-    "You divide every input by the decays up to it. What must happen at place t, after the sum?",
-)
-def _not_back(a: Tensor, b: Tensor) -> Tensor:
-    return _log_form(a, b, outside=0)
-
-
-@LOG.mutant(
-    "S with the wrong sign",
-    "An input at s must lose the decays after s: S_t − S_s. Which of the two has the minus in your"
-    " code?",
-)
-def _wrong_sign(a: Tensor, b: Tensor) -> Tensor:
-    return _log_form(a, b, inside=1, outside=-1)
-
-
-@LOG.mutant("sums along the wrong axis", "Time is axis 1. Along which axis do your sums run?")
-def _wrong_axis(a: Tensor, b: Tensor) -> Tensor:
-    return _log_form(a, b, dim=2)
-
-
-@LOG.mutant(
-    "decays one day early",
-    "What is paid in on day s decays from day s + 1 on. Does your S_s contain log a_s?",
-)
-def _exclusive(a: Tensor, b: Tensor) -> Tensor:
-    return _log_form(a, b, exclusive=True)
-
-
-@LOG.mutant("still a logarithm", "You have log h. What was asked for?")
-def _still_log(a: Tensor, b: Tensor) -> Tensor:
-    S = a.log().cumsum(1)
-    return (S + torch.logcumsumexp(torch.log(b + 0j) - S, dim=1)).real
-
 
 EXERCISES = {each.name: each for each in (JOIN, TREE, LOG)}

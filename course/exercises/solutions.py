@@ -1,5 +1,5 @@
-"""The solution of an exercise is nmt's own code. It is shown when the reader says twice that it
-should be.
+"""A short answer to an exercise, in its own signature, shown when the reader says twice that it
+should be; below it the name of the course's own version.
 """
 
 from __future__ import annotations
@@ -16,31 +16,33 @@ from course.exercises.worded import Worded
 
 
 class Solution:
-    """The source of an exercise's solution: in a notebook coloured like any code, plain elsewhere."""
+    """The source of an answer: in a notebook coloured like any code, plain elsewhere."""
 
     def __init__(self, exercise: Exercise) -> None:
-        self.names = [f"{each.__module__}.{each.__qualname__}" for each in exercise.solution]
-        self.source = "\n\n".join(inspect.getsource(each).rstrip() for each in exercise.solution)
+        self.names = [f"{each.__module__}.{each.__qualname__}" for each in exercise.course]
+        self.source = inspect.getsource(exercise.answer).rstrip()
+
+    def _course(self, quote: str) -> str:
+        return f"The course's own: {' and '.join(quote.format(name) for name in self.names)}."
 
     def __repr__(self) -> str:
-        return f"# {', '.join(self.names)}\n{self.source}"
+        return f"{self.source}\n\n# {self._course('{}')}"
 
     def _repr_markdown_(self) -> str:
-        names = " and ".join(f"`{name}`" for name in self.names)
-        return f"{names}\n\n```python\n{self.source}\n```"
+        return f"```python\n{self.source}\n```\n\n{self._course('`{}`')}"
 
     def to_html(self) -> str:
         """The source on a white card, for a widget."""
-        names = " and ".join(f"<code>{html.escape(name)}</code>" for name in self.names)
         return (
             '<div role="status" style="background:#fff;color:#1a1a1a;padding:6px'
-            f' 12px;border-radius:4px;overflow-x:auto;line-height:1.3">{names}<pre'
-            f' style="color:#1a1a1a">{html.escape(self.source)}</pre></div>'
+            ' 12px;border-radius:4px;overflow-x:auto;line-height:1.3"><pre'
+            f' style="color:#1a1a1a">{html.escape(self.source)}</pre>'
+            f"{self._course('<code>{}</code>')}</div>"
         )
 
 
 class Hidden(Worded):
-    """A question and a button; the solution appears below after a press. Its text form is the same
+    """A question and a button; the answer appears below after a press. Its text form is the same
     on every run.
     """
 
@@ -53,13 +55,8 @@ class Hidden(Worded):
         )
         self.output = HTML(layout=Layout(width="100%"))
         self.button.on_click(self._show)
-        super().__init__(
-            [
-                HTML("The solution spoils the exercise. Have you opened the last hint? Sure?"),
-                self.button,
-                self.output,
-            ]
-        )
+        asked = HTML("The solution spoils the exercise. Have you opened the last hint? Sure?")
+        super().__init__([asked, self.button, self.output])
 
     def _show(self, _button: Any = None) -> None:
         self.output.value = Solution(self.exercise).to_html()
@@ -74,7 +71,7 @@ class Hidden(Worded):
 
 def show_solution(name: str, sure: bool = False) -> Hidden | Solution:
     """Ask whether to spoil the exercise `name`; with `sure=True`, or after a press of the button,
-    show nmt's own code for it.
+    show a short answer to it.
 
     Raises:
         ValueError: if there is no such exercise.

@@ -7,22 +7,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, seeded
+from course.checking.exercise import Case, Draw, Exercise, in_parts, seeded, table
 from nmt.attention import causal_mask
 from nmt.transformer import DecoderLayer, EncoderLayer, TransformerConfig
 
+Slips = frozenset[str]
 
-def _layer(
-    kind: type[EncoderLayer] | type[DecoderLayer], seed: int, positions: str, size: int, heads: int
-) -> Any:
+
+def _layer(kind: type[Any], seed: int, positions: str, size: int, heads: int) -> Any:
     """A layer whose numbers are all random, those of the norms too, so that no two parts are alike
     by accident.
     """
 
     def make() -> Any:
-        layer = kind(
-            TransformerConfig(hidden_size=size, num_heads=heads, positions=positions, dropout=0.0)
-        ).eval()
+        config = TransformerConfig(
+            hidden_size=size, num_heads=heads, positions=positions, dropout=0.0
+        )
+        layer = kind(config).eval()
         with torch.no_grad():
             for parameter in layer.parameters():
                 parameter.add_(0.3 * torch.randn_like(parameter))
@@ -31,116 +32,158 @@ def _layer(
     return seeded(make, seed)
 
 
+def my_encoder_layer(x: Tensor, parts: Any) -> Tensor:
+    """Twice x + part(norm(x))."""
+    x = x + parts.self_attention(parts.attention_norm(x))
+    return x + parts.mlp(parts.mlp_norm(x))
+
+
+def _my_encoder_layer(slips: Slips, x: Tensor, parts: Any) -> Tensor:
+    def attend(x: Tensor, read: Tensor) -> Tensor:
+        return _add(slips, "attention", x, read, parts.attention_norm, parts.self_attention)
+
+    def think(x: Tensor, read: Tensor) -> Tensor:
+        norm = parts.attention_norm if "same_norm" in slips else parts.mlp_norm
+        return _add(slips, "mlp", x, read, norm, parts.mlp)
+
+    if "mlp_first" in slips:
+        x = think(x, x)
+        return attend(x, x)
+    after = attend(x, x)
+    return after if "no_mlp" in slips else think(after, x if "parallel" in slips else after)
+
+
+def _add(slips: Slips, part_name: str, x: Tensor, read: Tensor, norm: Any, part: Any) -> Tensor:
+    """x + part(norm(x)), with a slip in it; `read` is what the part reads."""
+    if "no_norm" in slips or f"no_norm_{part_name}" in slips:
+        norm = torch.nn.Identity()
+    if "post_norm" in slips:
+        return torch.as_tensor(norm(x + part(read)))
+    if "norm_behind" in slips:
+        return x + norm(part(read))
+    if "norm_on_road" in slips:
+        x = norm(x)
+    found: Tensor = part(norm(read))
+    alone = "no_road" in slips or f"no_road_{part_name}" in slips
+    return found if alone else x + found
+
+
 def _encoder_cases() -> list[Case]:
-    draw = Draw(40)
+    draw, numbers = Draw(40), torch.get_default_dtype()
+    small = torch.tensor([[[1, 0, 2, -1]]], dtype=numbers)
+    layers = [_layer(EncoderLayer, 3, "none", 4, 1), _layer(EncoderLayer, 1, "none", 8, 2)]
     return [
-        Case("2 words of 5 letters", (draw.normal(2, 5, 8), _layer(EncoderLayer, 1, "none", 8, 2))),
+        Case("1 word of 1 letter", (small, layers[0])),
+        Case("2 words of 5 letters", (draw.normal(2, 5, 8), layers[1])),
         Case("rotary positions", (draw.normal(3, 4, 16), _layer(EncoderLayer, 2, "rotary", 16, 4))),
-        Case("1 word of 1 letter", (draw.normal(1, 1, 8), _layer(EncoderLayer, 3, "none", 8, 1))),
     ]
 
 
+_NORMS = table("""
+    norm_on_road: norm on the residual stream
+        You add to the normalised x. To what should be added, so that the stream stays free?
+    post_norm: norm behind the sum
+        This is the order of 2017 (post-norm). Where does the norm stand in this course: before the
+        part, or after the sum?
+    norm_behind: norm behind the part
+        Your norm sees what the part gives. What should the part read: x, or the normalised x?
+    no_norm: no norms
+        What do the norms of `parts` do in your code?
+    no_road: no residual at all
+        Where is x itself, once a part has spoken?
+""")
 ENCODER = Exercise(
     name="transformer.encoder-layer",
     minutes=10,
     difficulty=1,
-    reference=lambda x, parts: parts(x),
-    solution=(EncoderLayer,),
+    answer=my_encoder_layer,
+    course=(EncoderLayer,),
     cases=_encoder_cases,
+    observe=in_parts("attention_norm", "self_attention", "mlp_norm", "mlp"),
     notice=(
         "Notice that x itself is never normalised: the sum runs through, and only what the parts"
         " read is."
+    ),
+    slipped=_my_encoder_layer,
+    mistakes=(
+        *table("""
+        no_road_attention: no residual around the attention
+            What became of x itself: does it still take part in the first sum?
+        no_road_mlp: no residual around the MLP
+            The second part replaces its input. What should it do instead?
+    """),
+        *_NORMS,
+        *table("""
+        no_norm_attention: attention without its norm
+            Which norm is still unused?
+        no_norm_mlp: MLP without its norm
+            Which norm is still unused?
+        parallel: both parts read the same x
+            The MLP should think about what the attention has found. Which x does it read?
+        mlp_first: MLP before attention
+            Which comes first, attention or MLP?
+        no_mlp: no MLP
+            Which two of the four parts are still unused?
+        same_norm: one norm for both parts
+            Each part has a norm of its own. Which one stands before the MLP?
+    """),
     ),
     trains=True,
 )
 
 
-@ENCODER.mutant(
-    "no road around the attention",
-    "What became of x itself: does it still take part in the first sum?",
-)
-def _no_attention_road(x: Tensor, parts: Any) -> Tensor:
-    x = parts.self_attention(parts.attention_norm(x))
+def my_decoder_layer(x: Tensor, notes: Tensor, parts: Any) -> Tensor:
+    """Three times x + part(norm(x)): behind a causal mask, with the notes, alone."""
+    x = x + parts.self_attention(parts.self_norm(x), mask=causal_mask(x.shape[1]))
+    x = x + parts.cross_attention(parts.cross_norm(x), notes)
     return x + parts.mlp(parts.mlp_norm(x))
 
 
-@ENCODER.mutant(
-    "no road around the MLP", "The second part replaces its input. What should it do instead?"
-)
-def _no_mlp_road(x: Tensor, parts: Any) -> Tensor:
-    x = x + parts.self_attention(parts.attention_norm(x))
-    result: Tensor = parts.mlp(parts.mlp_norm(x))
-    return result
+def _my_decoder_layer(slips: Slips, x: Tensor, notes: Tensor, parts: Any) -> Tensor:
+    def look_back(x: Tensor) -> Tensor:
+        mask = None if "future" in slips else causal_mask(x.shape[1])
+        mask = ~mask if mask is not None and "inverted" in slips else mask
+        return parts.self_attention(x, mask=mask)
 
+    def look_across(x: Tensor) -> Tensor:
+        asked = parts.cross_norm(notes) if "normed_notes" in slips else notes
+        asked = x if "itself" in slips else asked
+        mask = torch.ones(x.shape[1], asked.shape[1], dtype=torch.bool).tril()
+        if "exchanged" in slips:
+            return parts.cross_attention(asked, x)
+        return parts.cross_attention(x, asked, mask=mask if "masked_notes" in slips else None)
 
-@ENCODER.mutant(
-    "norm on the road",
-    "You add to the normalised x. To what should be added, so that the road stays free?",
-)
-def _norm_on_road(x: Tensor, parts: Any) -> Tensor:
-    x = parts.attention_norm(x)
-    x = parts.mlp_norm(x + parts.self_attention(x))
-    return x + parts.mlp(x)
-
-
-@ENCODER.mutant(
-    "norm behind the sum",
-    "This is the order of 2017 (post-norm). Where does the norm stand in this course: before the"
-    " part, or after the sum?",
-)
-def _post_norm(x: Tensor, parts: Any) -> Tensor:
-    x = parts.attention_norm(x + parts.self_attention(x))
-    result: Tensor = parts.mlp_norm(x + parts.mlp(x))
-    return result
-
-
-@ENCODER.mutant("no norms", "What do the two norms of `parts` do in your code?")
-def _no_norm(x: Tensor, parts: Any) -> Tensor:
-    x = x + parts.self_attention(x)
-    return x + parts.mlp(x)
-
-
-@ENCODER.mutant(
-    "both parts read the same x",
-    "The MLP should think about what the attention has found. Which x does it read?",
-)
-def _parallel(x: Tensor, parts: Any) -> Tensor:
-    return x + parts.self_attention(parts.attention_norm(x)) + parts.mlp(parts.mlp_norm(x))
-
-
-@ENCODER.mutant("thinks before it looks", "Which comes first, attention or MLP?")
-def _mlp_first(x: Tensor, parts: Any) -> Tensor:
-    x = x + parts.mlp(parts.mlp_norm(x))
-    return x + parts.self_attention(parts.attention_norm(x))
-
-
-@ENCODER.mutant(
-    "one norm for both parts", "Each part has a norm of its own. Which one stands before the MLP?"
-)
-def _same_norm(x: Tensor, parts: Any) -> Tensor:
-    x = x + parts.self_attention(parts.attention_norm(x))
-    return x + parts.mlp(parts.attention_norm(x))
+    steps = [
+        ("self", parts.self_norm, look_back),
+        ("cross", parts.cross_norm, look_across),
+        ("mlp", parts.mlp_norm, parts.mlp),
+    ]
+    if "cross_first" in slips:
+        steps[:2] = steps[1], steps[0]
+    for name, norm, part in steps:
+        if f"no_{name}" not in slips:
+            x = _add(slips, name, x, x, norm, part)
+    return x
 
 
 def _decoder_cases() -> list[Case]:
-    draw = Draw(50)
+    draw, numbers = Draw(50), torch.get_default_dtype()
+    small, note = ([[[1, 0, 2, -1], [0, 1, 1, 3]]], [[[2, 1, 0, 0], [0, 0, 1, -2]]])
+    two, notes = (torch.tensor(each, dtype=numbers) for each in (small, note))
+    layers = [
+        _layer(DecoderLayer, seed, positions, size, heads)
+        for seed, positions, size, heads in (
+            (7, "none", 4, 1),
+            (4, "none", 8, 2),
+            (5, "rotary", 16, 2),
+            (6, "none", 8, 4),
+        )
+    ]
     return [
-        Case(
-            "6 letters written, 4 notes",
-            (draw.normal(2, 6, 8), draw.normal(2, 4, 8), _layer(DecoderLayer, 4, "none", 8, 2)),
-        ),
-        Case(
-            "as many letters as notes",
-            (
-                draw.normal(2, 5, 16),
-                draw.normal(2, 5, 16),
-                _layer(DecoderLayer, 5, "rotary", 16, 2),
-            ),
-        ),
-        Case(
-            "1 letter written, 7 notes",
-            (draw.normal(3, 1, 8), draw.normal(3, 7, 8), _layer(DecoderLayer, 6, "none", 8, 4)),
-        ),
+        Case("2 letters written, 2 notes", (two, notes, layers[0])),
+        Case("6 letters written, 4 notes", (draw.normal(2, 6, 8), draw.normal(2, 4, 8), layers[1])),
+        Case("as many letters as notes", (draw.normal(2, 5, 16), draw.normal(2, 5, 16), layers[2])),
+        Case("1 letter written, 7 notes", (draw.normal(3, 1, 8), draw.normal(3, 7, 8), layers[3])),
     ]
 
 
@@ -148,91 +191,51 @@ DECODER = Exercise(
     name="transformer.decoder-layer",
     minutes=15,
     difficulty=2,
-    reference=lambda x, notes, parts: parts(x, parts.start(notes))[0],
-    solution=(DecoderLayer,),
+    answer=my_decoder_layer,
+    course=(DecoderLayer,),
     cases=_decoder_cases,
+    observe=in_parts(
+        "self_norm", "self_attention", "cross_norm", "cross_attention", "mlp_norm", "mlp"
+    ),
     notice=(
         "Notice that letters and notes may differ in number: queries come from the one, keys and"
         " values from the other."
     ),
+    slipped=_my_decoder_layer,
+    mistakes=(
+        *table("""
+        future: the future is seen
+            In training the whole answer lies on the table. What keeps letter 4 from reading letter
+            5?
+        inverted: mask the wrong way round
+            What does True mean in a mask of this course?
+        masked_notes: a causal mask on the notes
+            eamtay begins with the second letter of team. Which of the notes may the first letter
+            read?
+        itself: never looks at the notes
+            Whom does the cross-attention ask, if it gets one argument only?
+        exchanged: the notes ask
+            Who asks, and who is asked: letters or notes?
+        normed_notes: notes normalised again
+            The notes come ready from the encoder. Whose input does cross_norm belong to?
+        cross_first: looks across before it looks back
+            In which order does this course's decoder ask: its own letters first, or the notes?
+        no_road_cross: no residual around the cross-attention
+            After looking across, where is what the letter knew before?
+        no_road_self: no residual around the self-attention
+            After looking back, where is what the letter knew before?
+        no_road_mlp: no residual around the MLP
+            Does the MLP add, or replace?
+    """),
+        *_NORMS,
+        *table("""
+        no_cross: no cross-attention
+            Which of your lines reads the notes?
+        no_self: no self-attention
+            How does a letter know which letters stand before it?
+        no_mlp: no MLP
+            Look back, look across, and then?
+    """),
+    ),
     trains=True,
 )
-
-
-def _decoder(
-    x: Tensor,
-    notes: Tensor,
-    parts: Any,
-    *,
-    causal: bool = True,
-    cross_mask: bool = False,
-    norm_notes: bool = False,
-    memory: str = "notes",
-) -> Tensor:
-    x = x + parts.self_attention(
-        parts.self_norm(x), mask=causal_mask(x.shape[1]) if causal else None
-    )
-    normed = parts.cross_norm(x)
-    asked = {"notes": parts.cross_norm(notes) if norm_notes else notes, "itself": normed}[memory]
-    mask = torch.ones(x.shape[1], asked.shape[1], dtype=torch.bool).tril() if cross_mask else None
-    x = x + parts.cross_attention(normed, asked, mask=mask)
-    result: Tensor = x + parts.mlp(parts.mlp_norm(x))
-    return result
-
-
-@DECODER.mutant(
-    "the future is seen",
-    "In training the whole answer lies on the table. What keeps letter 4 from reading letter 5?",
-)
-def _no_mask(x: Tensor, notes: Tensor, parts: Any) -> Tensor:
-    return _decoder(x, notes, parts, causal=False)
-
-
-@DECODER.mutant(
-    "a causal mask on the notes",
-    "eamtay begins with the second letter of team. Which of the notes may the first letter read?",
-)
-def _masked_cross(x: Tensor, notes: Tensor, parts: Any) -> Tensor:
-    return _decoder(x, notes, parts, cross_mask=True)
-
-
-@DECODER.mutant(
-    "never looks at the notes", "Whom does the cross-attention ask, if it gets one argument only?"
-)
-def _asks_itself(x: Tensor, notes: Tensor, parts: Any) -> Tensor:
-    return _decoder(x, notes, parts, memory="itself")
-
-
-@DECODER.mutant(
-    "notes normalised again",
-    "The notes come ready from the encoder. Whose input does cross_norm belong to?",
-)
-def _normed_notes(x: Tensor, notes: Tensor, parts: Any) -> Tensor:
-    return _decoder(x, notes, parts, norm_notes=True)
-
-
-@DECODER.mutant(
-    "looks across before it looks back",
-    "In which order does this course's decoder ask: its own letters first, or the notes?",
-)
-def _cross_first(x: Tensor, notes: Tensor, parts: Any) -> Tensor:
-    x = x + parts.cross_attention(parts.cross_norm(x), notes)
-    x = x + parts.self_attention(parts.self_norm(x), mask=causal_mask(x.shape[1]))
-    result: Tensor = x + parts.mlp(parts.mlp_norm(x))
-    return result
-
-
-@DECODER.mutant(
-    "no road around the cross-attention",
-    "After looking across, where is what the letter knew before?",
-)
-def _no_cross_road(x: Tensor, notes: Tensor, parts: Any) -> Tensor:
-    x = x + parts.self_attention(parts.self_norm(x), mask=causal_mask(x.shape[1]))
-    x = parts.cross_attention(parts.cross_norm(x), notes)
-    return x + parts.mlp(parts.mlp_norm(x))
-
-
-@DECODER.mutant("no MLP", "Look back, look across, and then?")
-def _no_mlp(x: Tensor, notes: Tensor, parts: Any) -> Tensor:
-    x = x + parts.self_attention(parts.self_norm(x), mask=causal_mask(x.shape[1]))
-    return x + parts.cross_attention(parts.cross_norm(x), notes)

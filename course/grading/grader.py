@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from course.checking.judging import SECONDS, verdict_of
-from course.checking.running import Outcome
+from course.checking.running import Outcome, text_of
 from course.checking.verdict import Verdict
 from course.exercises.catalogue import find
 from course.grading.channel import Closed, Late, pending, receive, send
@@ -106,6 +106,7 @@ def grade(path: Path, zygote: Zygote, limits: Limits | None = None, name: str = 
     try:
         about = _read(path, zygote, limits)
         graded.remarks = [
+            *about["changes"],
             *about["remarks"],
             *(f"there is no exercise {each!r}" for each in about["unknown"]),
         ]
@@ -158,8 +159,6 @@ def _one(
         return Result(exercise, "missing", f'no function is marked with @exercise("{exercise}")')
     if answer["error"]:
         return Result(exercise, "error", answer["error"])
-    if answer["untouched"]:
-        return Result(exercise, "not attempted")
     seconds = min(limits.answer, left)
     if seconds <= 0:
         return Result(
@@ -172,18 +171,24 @@ def _one(
         verdict = _judged(exercise, answer, about["dtype"], zygote, seconds, limits.memory)
     except Misbehaved as problem:
         return Result(exercise, problem.status, problem.message)
-    solutions = {f"{each.__module__}.{each.__qualname__}" for each in find(exercise).solution}
-    borrowed = sorted(solutions & set(answer["borrowed"]))
+    solved = find(exercise)
+    told = set(solved.answer.__code__.co_names)  # the course's own answer may use them too
+    solutions = {f"{each.__module__}.{each.__qualname__}" for each in solved.course}
+    borrowed = [
+        name
+        for name in answer["borrowed"]
+        if name in solutions and name.rpartition(".")[2] not in told
+    ]
     remarks = [f"uses {each}, which is the solution" for each in borrowed]
     result = Result(
         exercise, verdict.status, verdict.message, verdict.mistake, verdict.question, remarks
     )
     if verdict.status == "correct":
         result.message = ""
-        if about["remarks"]:
+        if about["changes"]:
             result.status, result.message = (
                 "tampered",
-                f"the numbers are right, but {about['remarks'][0]}: look at it yourself",
+                f"the numbers are right, but {about['changes'][0]}: look at it yourself",
             )
     return result
 
@@ -198,7 +203,7 @@ def _judged(
 ) -> Verdict:
     """The verdict, with the answer in a process of its own."""
     before = torch.get_default_dtype()
-    job = {name: answer[name] for name in ("statements", "function")} | {
+    job = {name: answer[name] for name in ("statements", "function", "flags")} | {
         "exercise": exercise,
         "dtype": dtype,
         "seconds": seconds,
@@ -213,22 +218,16 @@ def _judged(
                     "timeout",
                     f"The cells that it needs were still running after {seconds:g} seconds.",
                 )
-            said = str(outcome.error).strip().splitlines()[:1]
-            return Verdict(
-                exercise,
-                "error",
-                f"{where}{type(outcome.error).__name__}:"
-                f" {(said or ['without a message'])[0][:300]}",
-            )
+            said = text_of(outcome.error).splitlines()[0]
+            return Verdict(exercise, "error", f"{where}{type(outcome.error).__name__}: {said}")
 
-        def attempt(place: int | None, left: float) -> Outcome:
-            return process.ask({"place": place, "seconds": left}, left, "the answer")
+        def attempt(place: int, gradients: bool, left: float) -> Outcome:
+            request = {"place": place, "gradients": gradients, "seconds": left}
+            return process.ask(request, left, "the answer")
 
         try:
             torch.set_default_dtype(getattr(torch, dtype))
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                return verdict_of(find(exercise), attempt, seconds)
+            return verdict_of(find(exercise), attempt, seconds)
         finally:
             torch.set_default_dtype(before)
 

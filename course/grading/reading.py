@@ -2,23 +2,28 @@
 statements that it needs.
 
 An answer's process runs the marked function and what the function needs, found by following names:
-imports, other functions, classes, assignments, and statements that fill what was assigned.
+imports, other functions, classes, assignments, and statements that fill what was assigned. A name
+means what it meant where the answer was checked; later cells count only for names that were not
+bound before.
+
 Everything else in the notebook (figures, explorers, training, checks) stays unrun, so a notebook
 that trains for a minute is graded in a second, and a cell that never ends hurts only the answers
 that need it.
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
+import builtins
 import json
+import platform
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import CodeType, FunctionType
 from typing import Any
 
 from course.checking.exercise import CHAPTERS
-from course.checking.judging import untouched
 from course.exercises.catalogue import chapter
 from course.grading.names import Names, names_of
 
@@ -35,6 +40,8 @@ _ROOTS = {
     "copy",
     "operator",
 }
+_HARMLESS = {"__repr__", "__str__", "_repr_html_", "__format__"}
+_READ_THROUGH = ("time", "capture", "prun")
 
 
 @dataclass
@@ -68,8 +75,8 @@ def read_notebook(content: bytes) -> dict[str, Any]:
 
     Returns:
         `error`: why it is no notebook, or empty; else `answers` by exercise, `expected` (the names
-            of its notebook's exercises), `dtype` and `remarks` (changes to what is not the
-            student's to change).
+            of its notebook's exercises), `dtype`, `changes` (to what is not the student's
+            to change) and `remarks`.
     """
     try:
         cells = _code_cells(content)
@@ -81,18 +88,25 @@ def read_notebook(content: bytes) -> dict[str, Any]:
                 else "it is no whole notebook: its JSON can't be read"
             )
         }
-    sheet = _sheet(cells)
+    sheet = _sheet(cells, _written_by(content))
     answers: dict[str, Any] = {}
+    places: dict[str, list[int]] = {}
     for place, statement in enumerate(sheet.statements):
         if statement.marks:
             answers[statement.marks] = _answer(sheet, place)
+            places.setdefault(statement.marks, []).append(statement.cell)
     for cell, (text, reason) in sheet.broken.items():
         for name in re.findall(r"""exercise\(\s*["']([\w.-]+)["']""", text):
-            answers.setdefault(name, {"error": f"cell {cell} is not Python: {reason}"})
+            answers.setdefault(name, {"error": f"cell {cell} {reason}"})
     chapters = {name.partition(".")[0] for name in answers} & CHAPTERS.keys()
     expected = [name for each in CHAPTERS if each in chapters for name in chapter(each)]
-    remarks = [
+    changes = [
         remark for statement in sheet.statements for remark in _changes(statement, sheet.modules)
+    ]
+    twice = [
+        f"{name} is answered in cells {' and '.join(map(str, cells))}; the last one is graded"
+        for name, cells in places.items()
+        if len(cells) > 1
     ]
     return {
         "error": "",
@@ -100,8 +114,17 @@ def read_notebook(content: bytes) -> dict[str, Any]:
         "unknown": sorted(answers.keys() - set(expected))[:20],
         "expected": expected,
         "dtype": _dtype(sheet),
-        "remarks": list(dict.fromkeys(remarks))[:20],
+        "changes": list(dict.fromkeys(changes))[:20],
+        "remarks": twice[:20],
     }
+
+
+def _written_by(content: bytes) -> str:
+    """The version of Python that the notebook was written with, where it says so."""
+    metadata = json.loads(content).get("metadata")
+    about = metadata.get("language_info") if isinstance(metadata, dict) else None
+    version = about.get("version") if isinstance(about, dict) else None
+    return version[:20] if isinstance(version, str) and version.isprintable() else ""
 
 
 def _code_cells(content: bytes) -> list[str]:
@@ -129,33 +152,45 @@ def _code_cells(content: bytes) -> list[str]:
     return texts
 
 
-def _sheet(cells: list[str]) -> Sheet:
+def _sheet(cells: list[str], version: str) -> Sheet:
     from IPython.core.inputtransformer2 import TransformerManager
 
     sheet = Sheet()
+    reads = f"is not Python {platform.python_version()}, which reads it"
+    if version and version != platform.python_version():
+        reads += f" (it was written with {version})"
     for number, text in enumerate(cells, start=1):
         if not text.strip():
             continue
         if len(text) > LONGEST_CELL:
-            sheet.broken[number] = (text[:LONGEST_CELL], f"longer than {LONGEST_CELL:,} characters")
+            reason = f"is longer than {LONGEST_CELL:,} characters"
+            sheet.broken[number] = (text[:LONGEST_CELL], reason)
             continue
         try:
-            python = TransformerManager().transform_cell("\n".join(text.splitlines()) + "\n")
+            lines = "\n".join(_without_magics(text)) + "\n"
+            python = TransformerManager().transform_cell(lines)
             tree = ast.parse(python)
             sheet.statements += [_statement(number, python, each, tree) for each in tree.body]
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            where = (
-                f" in line {error.lineno}"
-                if isinstance(error, SyntaxError) and error.lineno
-                else ""
-            )
+            line = getattr(error, "lineno", None)
             reason = str(getattr(error, "msg", "")) or "it can't be read"
-            sheet.broken[number] = (text, f"{reason}{where}")
+            where = f" in line {line}" if line else ""
+            sheet.broken[number] = (text, f"{reads}: {reason}{where}")
     for statement in sheet.statements:
         sheet.modules |= statement.names.modules
     for statement in sheet.statements:
         _mark(statement, sheet.modules)
     return sheet
+
+
+def _without_magics(text: str) -> Iterator[str]:
+    """The lines of a cell, with `%%time` and `%time` and their like read through."""
+    magic = re.compile(rf"\s*%%?(?:{'|'.join(_READ_THROUGH)})\b")
+    for number, line in enumerate(text.splitlines()):
+        if (found := magic.match(line)) and (number == 0 or "%%" not in found[0]):
+            yield "" if "%%" in found[0] else " " * line.index("%") + line[found.end() :].lstrip()
+        else:
+            yield line
 
 
 def _statement(cell: int, python: str, node: ast.stmt, tree: ast.Module) -> Statement:
@@ -172,27 +207,32 @@ def _statement(cell: int, python: str, node: ast.stmt, tree: ast.Module) -> Stat
 def _mark(statement: Statement, modules: dict[str, str]) -> None:
     """Find `@exercise("…")`, note it, and blank it out: a mark is for notebooks."""
     node = statement.tree
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        for decorator in node.decorator_list:
+    if isinstance(node, ast.Assign):
+        if isinstance(node.value, ast.Call) and isinstance(node.targets[0], ast.Name):
+            statement.marks = _marked(node.value.func, modules)
+            statement.function = node.targets[0].id
+        return
+    lines = statement.source.splitlines()
+    for inner in _at_the_top(node):
+        for decorator in inner.decorator_list:
             if name := _marked(decorator, modules):
-                statement.marks, statement.function = name, node.name
-                lines = statement.source.splitlines()
-                for line in range(
-                    decorator.lineno - statement.line,
-                    (decorator.end_lineno or 0) - statement.line + 1,
-                ):
-                    if 0 <= line < len(lines):
-                        lines[line] = ""
-                if len(lines) > node.lineno - statement.line:
-                    statement.source = "\n".join(lines)
-                    statement.names = names_of(statement.source)
-    elif (
-        isinstance(node, ast.Assign)
-        and isinstance(node.value, ast.Call)
-        and isinstance(node.targets[0], ast.Name)
-        and (name := _marked(node.value.func, modules))
-    ):
-        statement.marks, statement.function = name, node.targets[0].id
+                statement.marks, statement.function = name, inner.name
+                first = decorator.lineno - statement.line
+                last = (decorator.end_lineno or 0) - statement.line
+                if len(lines) > inner.lineno - statement.line:
+                    lines[first : last + 1] = [""] * (last + 1 - first)
+    if statement.marks:
+        statement.source = "\n".join(lines)
+        statement.names = names_of(statement.source)
+
+
+def _at_the_top(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    """The functions and classes that a statement defines, also inside its `if` or `with`."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        yield node
+    elif isinstance(node, (ast.If, ast.With, ast.Try, ast.For, ast.While)):
+        for inner in ast.iter_child_nodes(node):
+            yield from _at_the_top(inner)
 
 
 def _marked(node: ast.expr, modules: dict[str, str]) -> str:
@@ -217,50 +257,71 @@ def _marked(node: ast.expr, modules: dict[str, str]) -> str:
 
 def _answer(sheet: Sheet, place: int) -> dict[str, Any]:
     marked = sheet.statements[place]
-    chosen, needed = {place}, set(marked.names.uses)
-    growing = True
-    while growing:
-        growing = False
-        for number, each in enumerate(sheet.statements):
-            touched = (each.names.touches - sheet.modules.keys()) & needed
-            if number not in chosen and (each.names.binds & needed or touched or each.names.star):
-                chosen.add(number)
-                needed |= each.names.uses
-                growing = True
+    checked = _checked(sheet, place)
+    chosen, needed, known = {place}, set(marked.names.uses), {marked.function}
+    while new := needed - known:
+        known |= new
+        for name in new:
+            for number in _bindings(sheet, name, checked):
+                if number not in chosen:
+                    chosen.add(number)
+                    needed |= sheet.statements[number].names.uses
+    bound = {name for number in chosen for name in sheet.statements[number].names.binds}
+    if known - bound - set(dir(builtins)):  # only a star can have brought these
+        chosen |= {n for n, each in enumerate(sheet.statements) if each.names.star}
     statements = [sheet.statements[number] for number in sorted(chosen)]
+    imported = {name: origin for s in statements for name, origin in s.names.modules.items()}
+    flags = 0
+    for each in sheet.statements[: checked + 1]:
+        if isinstance(each.tree, ast.ImportFrom) and each.tree.module == "__future__":
+            for alias in each.tree.names:
+                flags |= getattr(getattr(__future__, alias.name, None), "compiler_flag", 0)
     return {
         "error": "",
         "function": marked.function,
         "cell": marked.cell,
-        "untouched": _untouched(marked),
+        "flags": flags,
         "statements": [
             {"cell": s.cell, "line": s.line, "source": s.source, "marked": s is marked}
             for s in statements
         ],
         "borrowed": sorted(
-            {
-                sheet.modules[name]
-                for name in needed
-                if sheet.modules.get(name, "").startswith("nmt.")
-            }
+            origin
+            for name, origin in imported.items()
+            if name in known and origin.startswith("nmt.")
         ),
     }
 
 
-def _untouched(marked: Statement) -> bool:
-    """Is the function still a stub? Its code is compiled and looked at, not run."""
-    if not isinstance(marked.tree, ast.FunctionDef):
-        return False
-    try:
-        module = compile(marked.source, "cell", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    codes = [
-        each
-        for each in module.co_consts
-        if isinstance(each, CodeType) and each.co_name == marked.function and not each.co_freevars
+def _checked(sheet: Sheet, place: int) -> int:
+    """The statement that checks the answer, `check(…)`, or the last of the answer's own cell."""
+    marked, last = sheet.statements[place], place
+    for number in range(place + 1, len(sheet.statements)):
+        each = sheet.statements[number]
+        if each.cell == marked.cell:
+            last = number
+        calls = each.tree.value if isinstance(each.tree, (ast.Expr, ast.Assign)) else None
+        if isinstance(calls, ast.Call) and ast.unparse(calls.func).endswith("check"):
+            asked = calls.args[0] if calls.args else None
+            if isinstance(asked, ast.Name) and asked.id == marked.function:
+                return number
+    return last
+
+
+def _bindings(sheet: Sheet, name: str, checked: int) -> list[int]:
+    """The statements that made a name what it was at the check; where there are none before it,
+    the first one behind, and what fills it until it is bound anew.
+    """
+    binds = [n for n, each in enumerate(sheet.statements) if name in each.names.binds]
+    first, end = 0, checked
+    if binds and binds[0] > checked:
+        first, end = binds[0], binds[1] - 1 if len(binds) > 1 else len(sheet.statements)
+    return [
+        n
+        for n, each in enumerate(sheet.statements)
+        if first <= n <= end
+        and (n in binds or (name in each.names.touches and name not in sheet.modules))
     ]
-    return bool(codes) and untouched(FunctionType(codes[-1], {}))
 
 
 def _changes(statement: Statement, modules: dict[str, str]) -> list[str]:
@@ -298,6 +359,7 @@ def _changes(statement: Statement, modules: dict[str, str]) -> list[str]:
                 path
                 and origin.partition(".")[0] in _ROOTS | {"__builtins__"}
                 and not f"{origin}.{path[-1]}".startswith("torch.backends")
+                and path[0] not in _HARMLESS
             ):
                 found.append(
                     f"cell {statement.cell} changes {'.'.join([origin, *reversed(path)])[:100]}"

@@ -17,13 +17,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from course.checking.running import Outcome, OutOfTime, Place
+from course.checking.exercise import Unfit
+from course.checking.running import Outcome, OutOfTime, Place, text_of
 
 LARGEST = 64 * 2**20  # bytes of one message
 DEEPEST, MOST, LONGEST = 20, 50_000, 20_000  # levels, parts and characters of one result
 _RAISED: Mapping[str, type[BaseException]] = {
     "EinopsError": einops.EinopsError,
     "_LinAlgError": torch.linalg.LinAlgError,
+    "Unfit": Unfit,
 }
 
 
@@ -186,7 +188,7 @@ def encode_outcome(outcome: Outcome) -> tuple[dict[str, Any], dict[str, Tensor]]
     whole = len(said) == len(raised.args)
     header |= {
         "error": type(raised).__name__,
-        "args": said if whole else [_text(raised)],
+        "args": said if whole else [text_of(raised)],
         "late": isinstance(raised, OutOfTime),
     }
     return header, {}
@@ -232,10 +234,3 @@ def _stand_in(name: str, shown: str) -> Any:
 
 def _named(name: str) -> str:
     return re.sub(r"\W", "_", name)[:60] or "object"
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)[:LONGEST]
-    except Exception:
-        return "an error that can't be shown"

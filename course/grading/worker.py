@@ -39,7 +39,9 @@ def answer(end: socket.socket) -> None:
     torch.set_default_dtype({"float32": torch.float32, "float64": torch.float64}[job["dtype"]])
     torch.manual_seed(0)
     exercise = find(job["exercise"])
-    outcome = run(lambda: _function(job["statements"], job["function"]), job["seconds"])
+    outcome = run(
+        lambda: _function(job["statements"], job["function"], job["flags"]), job["seconds"]
+    )
     function, ready = outcome.value, Outcome(None, outcome.error, outcome.place, outcome.printed)
     _reply(end, job["ticket"], ready)
     if outcome.error is not None:
@@ -51,7 +53,7 @@ def answer(end: socket.socket) -> None:
         except (Closed, Late):
             return
         try:
-            outcome = attempt(request["place"], request["seconds"])
+            outcome = attempt(request["place"], request["gradients"], request["seconds"])
         except BaseException as error:  # such as KeyboardInterrupt, which is no reader's here
             outcome = Outcome(error=error)
         _reply(end, request["ticket"], outcome)
@@ -62,13 +64,14 @@ def _reply(end: socket.socket, ticket: str, outcome: Outcome) -> None:
     send(end, pack(header | {"ticket": ticket}, tensors), time.monotonic() + PATIENCE)
 
 
-def _function(statements: list[Mapping[str, Any]], name: str) -> Callable[..., Any]:
+def _function(statements: list[Mapping[str, Any]], name: str, flags: int) -> Callable[..., Any]:
     """Run the statements in order, as the notebook's cells would be; the function that the marked
     one makes.
     """
     module = ModuleType("__main__")  # where dataclasses and the like look for their names
     sys.modules["__main__"] = module
     namespace = module.__dict__
+    namespace |= {"display": _nothing, "get_ipython": lambda: _Shell()}  # what Jupyter puts there
     found: Any = None
     for statement in statements:
         file, source = (
@@ -77,7 +80,7 @@ def _function(statements: list[Mapping[str, Any]], name: str) -> Callable[..., A
         )
         _remember(file, source.splitlines(keepends=True))
         exec(
-            compile(source, file, "exec", dont_inherit=True), namespace
+            compile(source, file, "exec", flags, dont_inherit=True), namespace
         )  # this is the one place where student code runs
         if statement["marked"]:
             found = namespace.get(name)
@@ -85,6 +88,17 @@ def _function(statements: list[Mapping[str, Any]], name: str) -> Callable[..., A
         raise TypeError(f"{name} is no function once its cell has run")
     answer: Callable[..., Any] = found
     return answer
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """In place of displays and magics."""
+
+
+class _Shell:
+    """What `get_ipython()` returns where there is no Jupyter: it does nothing."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return _nothing
 
 
 def _remember(file: str, lines: list[str]) -> None:

@@ -17,7 +17,7 @@ HEADS = """b, q, d = inputs.shape
     return (weights @ value).transpose(1, 2).reshape(b, q, d) @ to_output"""
 ANSWERS = {  # exercise: what is typed in place of the dots, and what the check says to it
     "attention.causal-mask": [
-        ("return torch.ones(queries, keys, dtype=torch.bool).tril()", "(cache forgotten)"),
+        ("return torch.ones(queries, keys, dtype=torch.bool).tril()", "(more keys than queries forgotten)"),
         ("return torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)", "✓"),
     ],
     "attention.scaled-dot-product": [

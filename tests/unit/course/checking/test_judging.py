@@ -3,22 +3,27 @@ prints; and what they leave alone.
 """
 
 import json
+import os
+import random
 import signal
+import sys
 import threading
 import time
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
 from course.checking.compare import as_tensor, first_difference, shape_clue
-from course.checking.judging import untouched
 from course.checking.running import OutOfTime, run, time_limit
 from course.exercises import check, exercise, exercises, judge
+from course.exercises.scans import look_back, my_join
 from nmt.attention import causal_mask, scaled_dot_product_attention
+from nmt.scan import scan
 
 MASK = "attention.causal-mask"
 ATTENTION = "attention.scaled-dot-product"
@@ -32,20 +37,8 @@ def compiled(body: str, arguments: str = "queries, keys"):
     return scope["answer"]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "...",
-        "pass",
-        '"""Doc."""',
-        '"""Doc."""\n...',
-        "raise NotImplementedError",
-        'raise NotImplementedError("later")',
-        "return None",
-    ],
-)
-def test_a_stub_is_not_attempted(body):
-    verdict = judge(MASK, compiled(body))
+def test_a_stub_is_not_attempted():
+    verdict = judge(MASK, compiled('"""Doc."""\nraise NotImplementedError'))
     assert (
         verdict.status == "not attempted"
         and repr(verdict).strip() == "○ attention.causal-mask: not attempted yet"
@@ -53,21 +46,18 @@ def test_a_stub_is_not_attempted(body):
     assert "role=" in verdict._repr_html_() and "not attempted yet" in verdict._repr_html_()
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "return 5",
-        "return queries",
-        'return "None"',
-        "x = 1",
-        "return ...",
-        "return torch.ones(1)",
-        "return not None",
-    ],
-)
+@pytest.mark.parametrize("body", ["...", "return ...", "return 5", "x = 1", "return queries"])
 def test_an_attempt_is_no_stub(body):
-    assert not untouched(compiled(body))
-    assert judge(MASK, compiled(body)).status in ("wrong", "error")
+    assert judge(MASK, compiled(body)).status == "wrong"
+
+
+def test_half_written_is_an_error_and_no_stub():
+    body = (
+        "if keys > queries:\n    raise NotImplementedError\nreturn torch.ones(2, 2).tril().bool()"
+    )
+    verdict = judge(MASK, compiled(body))
+    assert verdict.status in ("wrong", "error")
+    assert judge(MASK, compiled('raise NotImplementedError("aten::x on CPU")')).status == "error"
 
 
 def test_marked_and_checked_as_in_a_notebook():
@@ -99,27 +89,27 @@ def test_nothing_returned():
 def test_a_wrong_shape_is_said_with_both_shapes():
     verdict = judge(MASK, compiled("return torch.ones(queries + 1, keys, dtype=torch.bool)"))
     assert verdict.mistake == "wrong shape"
-    assert verdict.details["yours_shape"] == [6, 5] and verdict.details["expected_shape"] == [5, 5]
-    assert "(6, 5)" in verdict.message and "(5, 5)" in verdict.message
+    assert verdict.details["yours_shape"] == [3, 2] and verdict.details["expected_shape"] == [2, 2]
+    assert "(3, 2)" in verdict.message and "(2, 2)" in verdict.message
 
 
 def test_a_wrong_number_is_said_with_index_both_values_and_the_input():
     def almost(query, key, value, mask):
         output, weights = scaled_dot_product_attention(query, key, value, mask)
         output = output.clone()
-        output[..., 2, 1] += 0.5
+        output[..., 1, 0] += 0.5
         return output, weights
 
     verdict = judge(ATTENTION, almost)
     assert (
         verdict.status == "wrong"
-        and verdict.details["where"] == "output[2, 1]"
+        and verdict.details["where"] == "output[1, 0]"
         and verdict.details["differing"] == 1
     )
     assert abs(float(verdict.details["yours"]) - float(verdict.details["expected"]) - 0.5) < 1e-4
     query, key, value, mask = verdict.inputs
     assert (
-        f"{scaled_dot_product_attention(query, key, value, mask)[0][2, 1]:.6g}"
+        f"{scaled_dot_product_attention(query, key, value, mask)[0][1, 0]:.6g}"
         == verdict.details["expected"]
     )
     assert verdict.mistake == "" and verdict.question
@@ -129,7 +119,7 @@ def test_a_wrong_number_is_said_with_index_both_values_and_the_input():
     ("spoil", "clue"),
     [
         (lambda weights: weights.mT, "axes exchanged"),
-        (lambda weights: 0.5 * weights, "0.5 times too small"),
+        (lambda weights: 0.3 * weights, "3.333 times too small"),
         (lambda weights: -weights, "the other sign"),
         (lambda weights: 0 * weights, "all zero"),
         (lambda weights: weights / 0 * 0, "not a number"),
@@ -212,19 +202,13 @@ def test_an_endless_loop_is_stopped_and_its_line_named(body):
     assert judge(MASK, causal_mask).status == "correct"
 
 
-@pytest.mark.parametrize("body", LOOPS)
-def test_in_another_thread_a_watchdog_stops_it(body):
+def test_in_another_thread_it_runs_without_a_limit():
     found = []
-
-    def work():
-        found.append(judge(MASK, compiled(body), seconds=0.3))
-        time.sleep(0.25)
-        found.append(judge(MASK, causal_mask))
-
-    thread = threading.Thread(target=work)
+    body = "time.sleep(0.3)\nreturn torch.ones(queries, keys).tril(keys - queries).bool()"
+    thread = threading.Thread(target=lambda: found.append(judge(MASK, compiled(body), seconds=0.1)))
     thread.start()
-    thread.join(20)
-    assert [verdict.status for verdict in found] == ["timeout", "correct"]
+    thread.join(30)
+    assert [verdict.status for verdict in found] == ["correct"]
 
 
 def test_a_loop_that_catches_one_interrupt_gets_another():
@@ -306,19 +290,24 @@ def test_a_hard_coded_answer_does_not_pass():
     assert constant.status == "wrong"
 
 
-def test_two_mistakes_at_once_are_suspected_by_the_first():
+def test_two_mistakes_at_once_are_named():
     def answer(query, key, value, mask):  # no root, and the mask after the softmax
         weights = (query @ key.mT).softmax(dim=-1)
         weights = weights if mask is None else weights * mask
         return weights @ value, weights
 
     verdict = judge(ATTENTION, answer)
-    assert (
-        verdict.mistake == ""
-        and verdict.details["suspect"] == "√k forgotten"
-        and "two things" in verdict.message
+    assert verdict.details["mistakes"] == ["√k forgotten", "mask after the softmax"]
+    assert verdict.mistake == "√k forgotten and mask after the softmax"
+    assert verdict.question == exercises()[ATTENTION].mistakes[0].question
+    assert "two things" in verdict.message
+
+
+def test_what_no_pencil_can_follow_comes_last():
+    verdict = judge(ATTENTION, lambda query, key, value, mask: (query @ key.mT @ value, query))
+    assert "query = [[2, 0, 0, 0], [0, 2, 2, 0]]" in verdict.message and "mask = None" in (
+        verdict.message
     )
-    assert verdict.question == exercises()[ATTENTION].mutants["√k forgotten"].question
 
 
 def test_checks_leave_torchs_random_numbers_alone():
@@ -326,7 +315,7 @@ def test_checks_leave_torchs_random_numbers_alone():
     expected = torch.randn(3)
     torch.manual_seed(5)
     for name, each in exercises().items():
-        judge(name, each.reference)
+        judge(name, each.answer)
         assert torch.equal(torch.random.get_rng_state(), torch.manual_seed(5).get_state()), name
     assert torch.equal(torch.randn(3), expected)
 
@@ -381,7 +370,6 @@ def test_anything_may_come_back(value):
         first_difference((torch.ones(3), torch.ones(2)), value, parts=("output", "weights"))
         is not None
     )
-    assert first_difference({"a": 1.0}, value) is not None
     assert as_tensor(value) is None or value == []
     assert shape_clue(torch.ones(3), value) == ""
 
@@ -389,7 +377,7 @@ def test_anything_may_come_back(value):
 def test_half_precision_is_too_coarse():
     right = torch.rand(50)
     assert (
-        first_difference(right, right.half()) is not None
+        first_difference(right, right.half()).kind == "coarse"
         and first_difference(right, right.double()) is None
     )
 
@@ -402,3 +390,118 @@ def test_run_tells_value_error_and_place():
         and outcome.place is not None
         and "lambda" in outcome.place.source
     )
+
+
+KEPT = [
+    "torch.set_default_dtype(torch.float64)",
+    "torch.set_grad_enabled(False)",
+    "import os; os.chdir('/')",
+    "import sys; sys.setrecursionlimit(900)",
+    "import random, numpy; random.seed(1); numpy.random.seed(1)",
+    "torch.set_default_device('meta')",
+]
+
+
+@pytest.mark.parametrize("line", KEPT)
+def test_the_session_is_left_as_it_was(line):
+    def settings():
+        return (
+            torch.get_default_dtype(),
+            torch.is_grad_enabled(),
+            torch.get_default_device(),
+            os.getcwd(),
+            sys.getrecursionlimit(),
+            random.getstate(),
+            np.random.get_state()[1].tolist(),
+        )
+
+    before = settings()
+    judge(MASK, compiled(f"{line}\nreturn 1"))
+    assert settings() == before
+
+
+@pytest.mark.parametrize("ask", ["input()", "__import__('getpass').getpass()"])
+def test_nobody_is_asked(ask):
+    assert "a check asks nobody" in judge(MASK, compiled(f"return {ask}")).message
+
+
+def test_an_error_without_words_breaks_nothing():
+    scope_body = "class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute"
+    assert "can't be made" in judge(MASK, compiled(scope_body)).message
+    verdict = judge(MASK, compiled('raise ValueError("\\udcff" + "x" * 5_000_000)'))
+    assert len(verdict.message) < 1500 and verdict.message.encode()
+    warns = "import sys\nprint('y' * 10**7, file=sys.stderr)\nreturn 1"
+    assert len(judge(MASK, compiled(warns)).printed) < 1100
+
+
+def wrongly_accepted():
+    def hook_left_none(model, source, target, layer, head):
+        part = model.attention_layers()[layer]
+
+        def loss():
+            logits = model(source, target[:, :-1])
+            return F.cross_entropy(logits.flatten(0, 1), target[:, 1:].flatten()).item()
+
+        def off(weights):
+            weights = weights.clone()
+            weights[:, head] = 0
+            return weights
+
+        before, part.pattern_hook = loss(), off
+        try:
+            return before, loss()
+        finally:
+            part.pattern_hook = None
+
+    def numpy_where_masked(query, key, value, mask):
+        if mask is None:
+            return scaled_dot_product_attention(query, key, value, mask)
+        both = scaled_dot_product_attention(query, key, value, mask)
+        return tuple(torch.from_numpy(each.detach().numpy()) for each in both)
+
+    def one_point(z):
+        safe = torch.where(z == 0, 1.0, z)
+        return torch.where(z == 0, 1 + z / 2, torch.expm1(safe) / safe)
+
+    def three_terms(z):
+        small = z.abs() < 0.2
+        safe = torch.where(small, 1.0, z)
+        return torch.where(small, 1 + z / 2 + z * z / 6, torch.expm1(safe) / safe)
+
+    def divided(a, b):
+        return a.cumprod(1) * (b / a.cumprod(1)).cumsum(1)
+
+    def loop(a, b):
+        return scan(a, b, method="sequential")
+
+    return [
+        ("interpretability.ablation", hook_left_none, "somebody else's hook removed"),
+        (ATTENTION, numpy_where_masked, "gradient lost"),
+        ("discretization.zoh-stable", one_point, "the gradient loses its digits"),
+        ("discretization.zoh-stable", three_terms, "too few terms for so far"),
+        ("scans.heinsen", divided, "too small for a number"),
+        ("scans.heinsen", loop, "a loop over the steps"),
+        ("mamba.block", lambda x, parts: parts(x, parts.start(len(x)))[0], ""),
+        ("transformer.encoder-layer", lambda x, parts: parts(x), ""),
+        (
+            "scans.hillis-steele",
+            lambda steps, join: look_back(steps, my_join),
+            "a join of your own",
+        ),
+        ("data.buckets", lambda pairs, size: {1: pairs}, "another kind of result"),
+        ("discretization.bilinear-symbolic", lambda A, B, d, a: A * B, "another kind of result"),
+        (MASK, lambda q, k: torch.ones(q, k).tril(q - k).bool(), "shifted to the wrong side"),
+    ]
+
+
+@pytest.mark.parametrize(("name", "answer", "mistake"), wrongly_accepted())
+def test_what_once_was_accepted_or_misnamed(name, answer, mistake):
+    before = torch.get_default_dtype()
+    precise = name.startswith(("discretization", "scans"))
+    torch.set_default_dtype(torch.float64 if precise else torch.float32)
+    try:
+        verdict = judge(name, answer)
+    finally:
+        torch.set_default_dtype(before)
+    assert verdict.status in ("wrong", "error") and verdict.mistake == mistake, verdict
+    assert verdict.question and "dict is expected" not in verdict.message

@@ -1,4 +1,4 @@
-"""What stands in notebooks beside the checks: solutions that ask first, and guesses that are kept."""
+"""What stands in notebooks beside the checks: solutions that ask first, guesses that are kept."""
 
 import pytest
 
@@ -9,17 +9,20 @@ from course.exercises.guesses import Revealed
 def test_a_solution_asks_first_and_says_the_same_each_time():
     hidden = show_solution("attention.causal-mask")
     assert repr(hidden) == repr(show_solution("attention.causal-mask"))
-    assert "sure=True" in repr(hidden) and "tril" not in repr(hidden) and hidden.output.value == ""
+    assert (
+        "sure=True" in repr(hidden) and "arange" not in repr(hidden) and hidden.output.value == ""
+    )
     assert hidden._repr_mimebundle_()["text/plain"] == repr(hidden)
     hidden.button.click()
-    assert "tril" in hidden.output.value and 'role="status"' in hidden.output.value
+    assert "arange" in hidden.output.value and 'role="status"' in hidden.output.value
 
 
 def test_with_sure_it_is_shown_at_once():
     shown = show_solution("attention.causal-mask", sure=True)
     assert (
-        repr(shown).startswith("# nmt.attention.causal_mask\ndef causal_mask(")
-        and "```python\ndef causal_mask(" in shown._repr_markdown_()
+        repr(shown).startswith("def causal(queries: int, keys: int)")
+        and repr(shown).endswith("# The course's own: nmt.attention.causal_mask.")
+        and "```python\ndef causal(" in shown._repr_markdown_()
     )
 
 

@@ -1,0 +1,128 @@
+"""Which known mistakes does an answer make? It is held against the right answer with slips in it:
+each known mistake alone, then any two together, on the inputs where the answer fails.
+
+A mistake need not agree with the answer everywhere: what counts is where the answer fails. It is
+called by its name only where that is no accident: on all inputs, or on all that fail if their
+results are rich enough that two different mistakes would hardly agree in them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course.checking.compare import Difference, first_difference
+from course.checking.exercise import Case, Exercise, Mistake
+from course.checking.running import Outcome, text_of
+
+RICH = 4  # real numbers that agree by accident hardly ever
+
+
+@dataclass(frozen=True)
+class Tried:
+    """An input, the right result, and what came of the answer."""
+
+    case: Case
+    right: Any
+    outcome: Outcome
+    difference: Difference | None
+
+    @property
+    def wrong(self) -> bool:
+        """Did the answer fail here?"""
+        return self.outcome.error is not None or self.difference is not None
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """One mistake, two at once, or none; or one that some inputs point to."""
+
+    mistakes: tuple[Mistake, ...] = ()
+    suspect: Mistake | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the mistakes."""
+        return [each.name for each in self.mistakes]
+
+
+@dataclass
+class _Replay:
+    """The right answer with slips in it, on the inputs that were tried."""
+
+    exercise: Exercise
+    tried: Sequence[Tried]
+    known: dict[tuple[frozenset[str], int], Outcome] = field(default_factory=dict)
+
+    def agrees(self, slips: frozenset[str], place: int) -> bool:
+        """Does the answer give here what these slips give?"""
+        if (slips, place) not in self.known:
+            arguments = copy.deepcopy(self.tried[place].case.arguments)
+            try:
+                with torch.random.fork_rng(devices=[]):
+                    torch.manual_seed(0)
+                    function = self.exercise.with_slips(slips)
+                    outcome = Outcome(self.exercise.observe(function, arguments))
+            except Exception as error:  # an answer that raises the same makes the same mistake
+                outcome = Outcome(error=error)
+            self.known[slips, place] = outcome
+        mine, theirs = self.known[slips, place], self.tried[place].outcome
+        if mine.error is not None or theirs.error is not None:
+            return type(mine.error) is type(theirs.error) and (
+                text_of(mine.error) == text_of(theirs.error)
+                if mine.error is not None and theirs.error is not None
+                else False
+            )
+        return first_difference(mine.value, theirs.value) is None
+
+
+def recognise(exercise: Exercise, tried: Sequence[Tried]) -> Recognised:
+    """The known mistakes that explain the answer's wrong results."""
+    replay = _Replay(exercise, tried)
+    failed = [place for place, each in enumerate(tried) if each.wrong]
+    rich = all(_rich(tried[place].right) for place in failed) or len(failed) > 2
+    ways = [(each, way) for each in exercise.mistakes for way in each.ways]
+    explain = [
+        (each, way) for each, way in ways if all(replay.agrees(way, place) for place in failed)
+    ]
+    passed = [place for place in range(len(tried)) if place not in failed]
+    for mistake, way in explain:
+        if all(replay.agrees(way, place) for place in passed):
+            return Recognised((mistake,))
+    for mistake in exercise.mistakes:
+        if mistake.shows and all(_shows(mistake, tried[place]) for place in failed):
+            return Recognised((mistake,))
+    if explain and rich:
+        return Recognised((explain[0][0],))
+    for (one, way), (other, more) in combinations(ways, 2):
+        places = failed if rich else [*failed, *passed]
+        if one is not other and all(replay.agrees(way | more, place) for place in places):
+            return Recognised((one, other))
+    for mistake, way in ways:
+        if any(replay.agrees(way, place) and _rich(tried[place].right) for place in failed):
+            return Recognised(suspect=mistake)
+    return Recognised()
+
+
+def _shows(mistake: Mistake, tried: Tried) -> bool:
+    if mistake.shows is None or tried.outcome.error is not None:
+        return False
+    try:
+        return bool(mistake.shows(tried.case.arguments, tried.right, tried.outcome.value))
+    except Exception:  # a result of another form shows nothing
+        return False
+
+
+def _rich(right: Any) -> bool:
+    """Does a result hold so much that nothing agrees with it by accident?"""
+    if isinstance(right, Tensor):
+        return right.is_floating_point() and right.numel() >= RICH
+    if isinstance(right, (tuple, list)):
+        return any(map(_rich, right)) or sum(isinstance(each, float) for each in right) > 1
+    return False

@@ -1,0 +1,194 @@
+"""Exercises of notebook 07, continued: an experiment that ablates a head."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course.checking.compare import kind_of
+from course.checking.exercise import Case, Draw, Exercise, Unfit, pick, seeded, table
+from nmt.data import VOCABULARY
+from nmt.interventions import replace_patterns, switch_off
+from nmt.transformer import Transformer, TransformerConfig
+
+Slips = frozenset[str]
+
+
+def with_and_without(
+    model: Any, source: Tensor, target: Tensor, layer: str, head: int
+) -> tuple[float, float]:
+    """Measure; ablate the head, measure again; the head comes back by itself."""
+
+    def loss() -> float:
+        logits = model(source, target[:, :-1])
+        return F.cross_entropy(logits.flatten(0, 1), target[:, 1:].flatten()).item()
+
+    before = loss()
+    with replace_patterns(model, {layer: switch_off(head)}):
+        return before, loss()
+
+
+def _with_and_without(
+    slips: Slips, model: Any, source: Tensor, target: Tensor, layer: str, head: int
+) -> tuple[float, float]:
+    count = model.config.num_heads
+    others = [each for each in range(count) if each != head]
+    heads = pick(slips, [head], layer=range(count), others=others, from_one=[(head - 1) % count])
+    asked = target if "unshifted" in slips else target[:, 1:]
+
+    def ablate(weights: Tensor) -> Tensor:
+        weights = weights.clone()
+        even = 1 / weights.shape[-1]
+        weights[:, list(heads)] = even if "even" in slips else 0.0
+        return weights
+
+    def loss() -> float:
+        logits = model(source, target if "unshifted" in slips else target[:, :-1])
+        how = "sum" if "total" in slips else "mean"
+        return F.cross_entropy(logits.flatten(0, 1), asked.flatten(), reduction=how).item()
+
+    part = model.attention_layers()[layer]
+    held, before = part.pattern_hook, loss()
+    if "training" in slips:
+        model.train()
+    part.pattern_hook = ablate
+    try:
+        after = loss()
+    except RuntimeError:
+        part.pattern_hook = ablate if {"left", "not_after_error"} & slips else held
+        raise
+    part.pattern_hook = pick(slips, held, left=ablate, none_after=None)
+    if "second_alone" in slips:
+        return after, after
+    return (after, before) if "swapped" in slips else (before, after)
+
+
+def _ablation_cases() -> list[Case]:
+    def make() -> Transformer:
+        config = TransformerConfig(
+            hidden_size=16, num_heads=4, encoder_layers=1, decoder_layers=1, dropout=0.2
+        )
+        model = Transformer(config).eval().requires_grad_(False)
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+        return model
+
+    cases = []
+    places = (
+        ("decoder.0.cross_attention", 1),
+        ("encoder.0.self_attention", 0),
+        ("decoder.0.self_attention", 2),
+        ("decoder.0.cross_attention", 3),
+    )
+    for seed, (layer, head) in enumerate(places):
+        draw, b = Draw(150 + seed), seed + 1
+        source = torch.cat((draw.integers(26, b, 5), torch.full((b, 1), VOCABULARY.eos)), dim=1)
+        first, last = torch.full((b, 1), VOCABULARY.sos), torch.full((b, 1), VOCABULARY.eos)
+        target = torch.cat((first, draw.integers(26, b, 6), last), dim=1)
+        model = seeded(make, 20 + seed)
+        label = f"head {head} of {layer}"
+        if seed == 3:  # a model that somebody watches already
+            model.attention_layers()[layer].pattern_hook = lambda weights: weights
+            label += ", where a hook stands already"
+        cases.append(Case(label, (model, source, target, layer, head)))
+    return cases
+
+
+def _left_as_found(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """The two losses, and how the model is left: in silence, and after an error on the way."""
+    model, source, target, layer, head = arguments
+    part = model.attention_layers()[layer]
+    hook, again = part.pattern_hook, copy.deepcopy(model)
+    weights = copy.deepcopy(model.state_dict())
+    result = function(*arguments)
+    if result is None:
+        return None
+    if isinstance(result, Tensor) and result.numel() == 2:
+        result = result.tolist()
+    if not isinstance(result, (tuple, list)) or len(result) != 2:
+        raise Unfit("a tuple of two losses", kind_of(result))
+    losses = [
+        each.item() if isinstance(each, Tensor) and each.numel() == 1 else each for each in result
+    ]
+    same = all(torch.equal(weights[name], each) for name, each in model.state_dict().items())
+    left = [
+        "in place" if part.pattern_hook is hook else "another than before",
+        "train" if model.training else "eval",
+        "as before" if same else "changed",
+    ]
+    return (*losses, *left, _after_an_error(function, again, source, target, layer, head))
+
+
+def _after_an_error(function: Callable[..., Any], model: Any, *arguments: Any) -> str:
+    """The hook after a measurement with the head ablated has raised."""
+    part = model.attention_layers()[arguments[2]]
+    hook = part.pattern_hook
+
+    def breaks(*_: Any) -> None:
+        if part.pattern_hook is not hook:
+            raise RuntimeError("the second measurement breaks off, to see what is left")
+
+    model.register_forward_pre_hook(breaks)
+    try:
+        function(model, *arguments)
+    except Exception as error:
+        if "breaks off" not in str(error):
+            raise
+    return "in place" if part.pattern_hook is hook else "another than before"
+
+
+ABLATION = Exercise(
+    name="interpretability.ablation",
+    minutes=15,
+    difficulty=2,
+    answer=with_and_without,
+    course=(replace_patterns, switch_off),
+    cases=_ablation_cases,
+    observe=_left_as_found,
+    notice=(
+        "Notice what the difference says, and what it does not: this head is used here. Another may"
+        " still stand in for it elsewhere."
+    ),
+    slipped=_with_and_without,
+    mistakes=table("""
+        left: the model stays broken
+            Ask the model again after your function has returned. Is the head back?
+        none_after: somebody else's hook removed
+            What was in pattern_hook before you came? What is in it now?
+        not_after_error: the model stays broken after an error
+            If the second measurement raises, which of your lines is never reached? What does
+            `finally` do?
+        training: the model left in train mode
+            Who has called train(), and what for?
+        layer: the whole layer off
+            The claim is about one head. How many have you switched off?
+        others: all heads but this one off
+            Which heads still work in your experiment: the named one, or the others?
+        even: spread evenly instead of off
+            A head that looks everywhere alike still says something. What would it say if it were
+            off?
+        from_one: heads counted from 1
+            Is the first head number 0 or number 1?
+        total: a sum, not a mean
+            In which unit is the course's loss: nats for all letters, or nats for each?
+        unshifted: asked for the letter just read
+            The decoder reads target[:, :-1]. Which letters is it asked for?
+        swapped: the two losses exchanged
+            Which of the two does the signature name first?
+        second_alone: measured with the head off twice
+            When is the first loss measured?
+    """),
+    parts=(
+        "the loss",
+        "the loss without the head",
+        "the hook afterwards",
+        "the model's mode afterwards",
+        "the weights afterwards",
+        "the hook after an error in the second measurement",
+    ),
+)
