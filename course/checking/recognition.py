@@ -99,7 +99,8 @@ def recognise(exercise: Exercise, tried: Sequence[Tried]) -> Recognised:
         if mistake.shows and all(_shows(mistake, tried[place]) for place in failed):
             return Recognised((mistake,))
     if explain and rich:
-        return Recognised((explain[0][0],))
+        near = max(explain, key=lambda each: sum(replay.agrees(each[1], place) for place in passed))
+        return Recognised((near[0],))
     for (one, way), (other, more) in combinations(ways, 2):
         places = failed if rich else [*failed, *passed]
         if one is not other and all(replay.agrees(way | more, place) for place in places):

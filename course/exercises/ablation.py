@@ -60,7 +60,8 @@ def _with_and_without(
     try:
         after = loss()
     except RuntimeError:
-        part.pattern_hook = ablate if {"left", "not_after_error"} & slips else held
+        kept = pick(slips, held, left=ablate, not_after_error=ablate, none_after=None)
+        part.pattern_hook = kept
         raise
     part.pattern_hook = pick(slips, held, left=ablate, none_after=None)
     if "second_alone" in slips:

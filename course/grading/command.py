@@ -5,6 +5,8 @@ where they are asked for.
 from __future__ import annotations
 
 import argparse
+import io
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -89,7 +91,7 @@ def find_submissions(paths: Sequence[Path]) -> list[Path]:
             found += [
                 Path(folder) / file
                 for file in sorted(files)
-                if file.endswith(".ipynb") and not file.startswith(".")
+                if file.lower().endswith(".ipynb") and not file.startswith(".")
             ]
     if not found:
         raise ValueError(f"no notebook (.ipynb) in {', '.join(map(str, paths))}")
@@ -103,26 +105,52 @@ def _grade(options: argparse.Namespace) -> int:
     for file in (options.json, options.csv):
         if file is not None and (file.is_dir() or file in submissions):
             raise ValueError(f"{file}: choose another name for the results")
-    from course.grading import Limits, Zygote, grade
-    from course.grading.report import as_csv, as_data, as_table
-    from nmt.checkpoints import write_json, write_whole
+    from course.grading import Graded, Limits, Zygote, grade
+    from course.grading.report import class_line, lines_of
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a name that can't be shown ends nothing
     limits = Limits(
         options.seconds, min(options.answer_seconds, options.seconds), int(options.memory * 2**20)
     )
-    graded = []
+    graded: list[Graded] = []
+    failed = _write(options, graded, "nothing is graded yet")  # the places are tried before
+    if failed:
+        raise ValueError("; ".join(failed))
     with Zygote() as zygote:
-        isolation = zygote.strength.sentence()
-        for number, path in enumerate(submissions, start=1):
-            if sys.stderr.isatty():
-                print(f"\r{number}/{len(submissions)}", end="", file=sys.stderr, flush=True)
-            graded.append(grade(path, zygote, limits))
-    if sys.stderr.isatty():
-        print("\r" + " " * 20 + "\r", end="", file=sys.stderr)
-    print(as_table(graded))
+        isolation, stopped = zygote.strength.sentence(), False
+        try:
+            for path in submissions:
+                graded.append(grade(path, zygote, limits))
+                failed = _write(options, graded, isolation)
+                print("\n".join(lines_of(graded[-1])), flush=True)
+        except KeyboardInterrupt:
+            stopped = True
+    if len(submissions) > 1:
+        print(class_line(graded))
+    if stopped:
+        print(f"Stopped: {len(graded)} of {len(submissions)} submissions were graded.")
     print(isolation)
-    if options.json:
-        write_json(options.json, as_data(graded, isolation))
-    if options.csv:
-        write_whole(options.csv, as_csv(graded).encode())
-    return 0
+    for each in failed:
+        print(f"error: {each}", file=sys.stderr)
+    return 130 if stopped else 2 if failed else 0
+
+
+def _write(options: argparse.Namespace, graded: Sequence[Any], isolation: str) -> list[str]:
+    """Write what is known so far, each file whole; what could not be written, in words."""
+    from course.grading.report import as_csv, as_data
+    from nmt.files import write_whole
+
+    failed = []
+    for file in (options.json, options.csv):
+        if file is None:
+            continue
+        if file is options.json:
+            text = json.dumps(as_data(graded, isolation), indent=2, ensure_ascii=False) + "\n"
+        else:
+            text = as_csv(graded)
+        try:
+            write_whole(file, text.encode("utf-8", "replace"))
+        except OSError as error:
+            failed.append(f"{file}: {error.strerror or error}")
+    return failed

@@ -31,6 +31,21 @@ COURSE = ROOT
 START = 120.0  # seconds for Python to load torch, on a busy machine
 
 
+def remove_all(folder: Path) -> None:
+    """Remove a folder with all that an answer left in it: thousands of nested folders, and such as
+    nobody may open. What can't be removed stays.
+    """
+    for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+        with suppress(OSError):
+            subprocess.run(
+                [*command, "--", str(folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=False,
+            )
+
+
 class Zygote:
     """The grader's handle on it; a context manager.
 
@@ -130,6 +145,7 @@ class Zygote:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        remove_all(Path(self._home.name))
         self._home.cleanup()
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 import signal
 import socket
 import stat
@@ -24,7 +23,7 @@ from course.checking.running import Outcome, text_of
 from course.checking.verdict import Verdict
 from course.exercises.catalogue import find
 from course.grading.channel import Closed, Late, pending, receive, send
-from course.grading.fork_server import Zygote
+from course.grading.fork_server import Zygote, remove_all
 from course.grading.values import Malformed, decode_outcome, pack, unpack
 
 LARGEST_FILE = 48 * 2**20  # bytes
@@ -333,4 +332,4 @@ class _Process:
         except OSError:
             pass
         self._keeper.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        remove_all(self._scratch)

@@ -68,30 +68,27 @@ def as_csv(graded: Sequence[Graded]) -> str:
     return text.getvalue()
 
 
-def as_table(graded: Sequence[Graded]) -> str:
-    """A block of lines for each submission, and one line for the class."""
-    lines = []
-    for each in graded:
-        lines.append(
-            f"{_plain(each.submission)}: {each.correct} of"
-            f" {sum(bool(result.exercise) for result in each.results)} correct"
-        )
-        width = max((len(result.exercise) for result in each.results), default=0)
-        for result in each.results:
-            lines.append(
-                f"  {_SIGN.get(result.status, '✗')} {result.exercise:<{width}}  {_words(result)}"
-            )
-            detail = _first_line(result)
-            lines += [f"      {detail}"] if detail else []
-            lines += [f"      note: {_plain(remark)}" for remark in result.remarks]
-        lines += [f"  note: {_plain(remark)}" for remark in each.remarks]
+def lines_of(each: Graded) -> list[str]:
+    """A submission's block of lines, for eyes."""
+    count = sum(bool(result.exercise) for result in each.results)
+    lines = [f"{_plain(each.submission)}: {each.correct} of {count} correct"]
+    width = max((len(result.exercise) for result in each.results), default=0)
+    for result in each.results:
+        mark = _SIGN.get(result.status, "✗")
+        lines.append(f"  {mark} {result.exercise:<{width}}  {_words(result)}")
+        detail = _first_line(result)
+        lines += [f"      {detail}"] if detail else []
+        lines += [f"      note: {_plain(remark)}" for remark in result.remarks]
+    return lines + [f"  note: {_plain(remark)}" for remark in each.remarks]
+
+
+def class_line(graded: Sequence[Graded]) -> str:
+    """How many submissions are all correct."""
     whole = sum(
         bool(each.results) and all(result.status == "correct" for result in each.results)
         for each in graded
     )
-    if len(graded) > 1:
-        lines.append(f"{len(graded)} submissions, {whole} of them all correct")
-    return "\n".join(lines)
+    return f"{len(graded)} submissions, {whole} of them all correct"
 
 
 def _words(result: Result) -> str:

@@ -27,31 +27,32 @@ IMPORTS = (
     "import math\nimport torch\nfrom einops import rearrange\nfrom course.exercises import check,"
     " exercise, show_solution"
 )
+TODO = "raise NotImplementedError"
 STUBS = {
     MASK: (
         f'@exercise("{MASK}")\ndef causal(queries: int, keys: int) -> torch.Tensor:\n    """True:'
-        ' may attend."""\n    ...'
+        f' may attend."""\n    {TODO}'
     ),
     ATTEND: (
         f'@exercise("{ATTEND}")\ndef attend(query, key, value, mask):\n    """Output and'
-        ' weights."""\n    ...'
+        f' weights."""\n    {TODO}'
     ),
     HEADS: (
         f'@exercise("{HEADS}")\ndef heads(inputs, memory, to_query, to_key, to_value, to_output,'
-        " num_heads):\n    ..."
+        f" num_heads):\n    {TODO}"
     ),
 }
 SOLVED_MASK = STUBS[MASK].replace(
-    "...", "return torch.arange(keys)[None] <= torch.arange(queries)[:, None] + keys - queries"
+    TODO, "return torch.arange(keys)[None] <= torch.arange(queries)[:, None] + keys - queries"
 )
 SOLVED_ATTEND = STUBS[ATTEND].replace(
-    "...",
+    TODO,
     """scores = query @ key.mT / math.sqrt(query.shape[-1])
     weights = (scores if mask is None else scores.masked_fill(~mask, -math.inf)).softmax(-1)
     return weights @ value, weights""",
 )
 SOLVED_HEADS = STUBS[HEADS].replace(
-    "...",
+    TODO,
     """pairs = (inputs, to_query), (memory, to_key), (memory, to_value)
     q, k, v = (rearrange(x @ w.T, "b l (h k) -> b h l k", h=num_heads) for x, w in pairs)
     return rearrange(attend(q, k, v, None)[0], "b h q k -> b q (h k)") @ to_output.T""",
@@ -72,7 +73,7 @@ def mask_with(body, before=""):
     return [
         IMPORTS,
         before,
-        STUBS[MASK].replace("    ...", lines),
+        STUBS[MASK].replace(f"    {TODO}", lines),
         "check(causal)",
         STUBS[ATTEND],
         STUBS[HEADS],
@@ -151,7 +152,7 @@ CLASS = {
         notebook(
             answers(
                 causal_mask=STUBS[MASK].replace(
-                    "...", "return torch.ones(queries, keys).tril().bool()"
+                    TODO, "return torch.ones(queries, keys).tril().bool()"
                 ),
                 scaled_dot_product=SOLVED_ATTEND.replace(
                     "query @ key.mT / math.sqrt(query.shape[-1])", "query @ key.mT"
@@ -160,7 +161,7 @@ CLASS = {
             )
         ),
         {
-            MASK: ("wrong", "cache forgotten"),
+            MASK: ("wrong", "more keys than queries forgotten"),
             ATTEND: ("wrong", "√k forgotten"),
             HEADS: ("wrong", ""),
         },
@@ -300,7 +301,11 @@ CLASS = {
     ),
     "patches and is right": (
         notebook(
-            [IMPORTS, "import course.checking.judging\ncourse.checking.judging.verdict_of = None", *SOLVED.values()]
+            [
+                IMPORTS,
+                "import course.checking.judging\ncourse.checking.judging.verdict_of = None",
+                *SOLVED.values(),
+            ]
         ),
         {MASK: ("tampered", "cell 2 changes course.checking.judging.verdict_of")},
     ),
@@ -390,7 +395,7 @@ def _real_notebooks(folder):
         text = "".join(cell["source"])
         if cell["cell_type"] == "code" and f'@exercise("{MASK}")' in text:
             cell["source"] = text.replace(
-                "raise NotImplementedError",
+                TODO,
                 "return torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)",
             )
     (folder / "02_attention solved.ipynb").write_text(json.dumps(data))
@@ -491,7 +496,7 @@ def test_csv_has_a_row_for_each_and_no_formulas(graded):
         for row in rows
     )
     known = next(row for row in rows if row[0].endswith("known mistakes.ipynb"))
-    assert "wrong: cache forgotten" in known and known[1] == "0"
+    assert "wrong: more keys than queries forgotten" in known and known[1] == "0"
 
 
 def test_the_real_notebook_untouched_and_solved(graded):
@@ -539,9 +544,9 @@ def test_every_exercise_has_results_that_can_travel():
     from course.grading.values import decode_outcome, encode_outcome, pack, unpack
 
     for exercise in exercises().values():
-        attempt = attempts(exercise, exercise.reference)
-        for place in (0, None) if exercise.trains else (0,):
-            outcome = attempt(place, 60.0)
+        attempt = attempts(exercise, exercise.answer)
+        for gradients in (False, True) if exercise.trains else (False,):
+            outcome = attempt(0, gradients, 60.0)
             arrived = decode_outcome(*unpack(pack(*encode_outcome(outcome))[4:]))
             assert (
                 outcome.error is None and first_difference(outcome.value, arrived.value) is None

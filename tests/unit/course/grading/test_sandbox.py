@@ -3,6 +3,7 @@ that nobody can break.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -209,7 +210,7 @@ def test_reading_follows_names_and_leaves_the_rest():
         "def helper(): return used\nused['a'] = 1",
         f"@exercise('{MASK}')\ndef causal(queries, keys):\n    return helper()",
         "torch.set_default_dtype(torch.float64)",
-        "torch.nn.Linear.forward = None",
+        "torch.nn.Linear.forward = None\ntorch.Tensor.__repr__ = torch.Tensor.tolist",
     ]
     about = read_notebook(notebook(cells).encode())
     sources = [each["source"] for each in about["answers"][MASK]["statements"]]
@@ -219,6 +220,53 @@ def test_reading_follows_names_and_leaves_the_rest():
         "used['a'] = 1",
         "\ndef causal(queries, keys):\n    return helper()",
     ]
-    assert about["dtype"] == "float64" and about["remarks"] == [
+    assert about["dtype"] == "float64" and about["changes"] == [
         "cell 6 changes torch.nn.Linear.forward"
     ]
+
+
+def sources(cells, name=MASK):
+    about = read_notebook(notebook(cells).encode())
+    return about, [each["source"].strip() for each in about["answers"][name]["statements"]]
+
+
+MARKED = f"@exercise('{MASK}')\ndef causal(queries, keys):\n    return score(queries)"
+
+
+def test_a_name_means_what_it_meant_at_the_check():
+    cells = ["score = 1", "score = 2", MARKED, "check(causal)", "score = 3"]
+    assert "score = 2" in sources(cells)[1] and "score = 3" not in sources(cells)[1]
+    later = [MARKED, "check(causal)", "score = 4", "score = 5"]
+    assert "score = 4" in sources(later)[1] and "score = 5" not in sources(later)[1]
+
+
+@pytest.mark.parametrize("magic", ["%%time", "%%capture out", "%%prun -q"])
+def test_magics_are_read_through(magic):
+    assert sources([f"{magic}\n{MARKED}", "%time score = 1"])[1][-1] == "score = 1"
+    about = read_notebook(notebook([f"if True:\n    {MARKED}".replace("\n", "\n    ")]).encode())
+    assert MASK in about["answers"]
+
+
+def test_an_exercise_answered_twice_is_said_and_a_star_serves_only_who_needs_it():
+    about, found = sources(["from mine import *", "score = 1", MARKED, MARKED])
+    assert "answered in cells 3 and 4" in about["remarks"][0]
+    assert "from mine import *" not in found
+    assert "from mine import *" in sources(["from mine import *", MARKED])[1]
+
+
+def test_what_cannot_be_opened_or_is_nested_deeply_is_removed(tmp_path):
+    from course.grading.fork_server import remove_all
+
+    inner = tmp_path / "scratch"
+    inner.mkdir()
+    here = Path.cwd()
+    try:
+        os.chdir(inner)
+        for _ in range(3000):
+            os.mkdir("d")
+            os.chdir("d")
+    finally:
+        os.chdir(here)
+    (inner / "shut").mkdir(mode=0)
+    remove_all(inner)
+    assert not inner.exists()
