@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import Any, NoReturn
-from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -47,6 +46,16 @@ class Kept(io.TextIOBase):
         return text.encode("utf-8", "replace").decode()
 
 
+@contextmanager
+def _replaced(place: Any, name: str, value: Any) -> Iterator[None]:
+    before = getattr(place, name)
+    setattr(place, name, value)
+    try:
+        yield
+    finally:
+        setattr(place, name, before)
+
+
 def _no_questions(*_: Any, **__: Any) -> NoReturn:
     raise RuntimeError("a check asks nobody: all that is given stands in the arguments")
 
@@ -62,14 +71,14 @@ def surroundings(kept: Kept) -> Iterator[None]:
         stack.enter_context(_settings())
         stack.enter_context(_figures())
         for name, place in (("input", builtins), ("getpass", getpass)):
-            stack.enter_context(patch.object(place, name, _no_questions))
-        stack.enter_context(patch.object(sys, "stdin", io.StringIO()))
+            stack.enter_context(_replaced(place, name, _no_questions))
+        stack.enter_context(_replaced(sys, "stdin", io.StringIO()))
         shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
         if shell is not None:
-            stack.enter_context(patch.object(shell, "ask_exit", _no_exit))
-            stack.enter_context(patch.object(shell.display_pub, "publish", kept.publish))
+            stack.enter_context(_replaced(shell, "ask_exit", _no_exit))
+            stack.enter_context(_replaced(shell.display_pub, "publish", kept.publish))
             if hasattr(kernel := getattr(shell, "kernel", None), "_allow_stdin"):
-                stack.enter_context(patch.object(kernel, "_allow_stdin", False))
+                stack.enter_context(_replaced(kernel, "_allow_stdin", False))
         stack.enter_context(redirect_stdout(kept))
         stack.enter_context(redirect_stderr(kept))
         yield

@@ -158,6 +158,8 @@ def _one(
         return Result(exercise, "missing", f'no function is marked with @exercise("{exercise}")')
     if answer["error"]:
         return Result(exercise, "error", answer["error"])
+    if answer["untouched"]:
+        return Result(exercise, "not attempted")
     seconds = min(limits.answer, left)
     if seconds <= 0:
         return Result(

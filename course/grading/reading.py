@@ -280,6 +280,7 @@ def _answer(sheet: Sheet, place: int) -> dict[str, Any]:
         "error": "",
         "function": marked.function,
         "cell": marked.cell,
+        "untouched": _untouched(marked.tree),
         "flags": flags,
         "statements": [
             {"cell": s.cell, "line": s.line, "source": s.source, "marked": s is marked}
@@ -291,6 +292,16 @@ def _answer(sheet: Sheet, place: int) -> dict[str, Any]:
             if name in known and origin.startswith("nmt.")
         ),
     }
+
+
+def _untouched(node: ast.stmt) -> bool:
+    """Is it the stub still, with nothing but a docstring and `raise NotImplementedError`? Then no
+    process is needed to find that out.
+    """
+    if not isinstance(node, ast.FunctionDef):
+        return False
+    last = ast.unparse(node.body[-1]) == "raise NotImplementedError"
+    return last and len(node.body) - (ast.get_docstring(node) is not None) == 1
 
 
 def _checked(sheet: Sheet, place: int) -> int:

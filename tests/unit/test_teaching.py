@@ -82,7 +82,7 @@ def test_the_measurement_is_of_these_notebooks_and_plausible():
 
 @pytest.mark.parametrize(("exercise", "mistake"), NAMED)
 def test_every_mistake_that_the_page_names_is_found_by_its_exercise(exercise, mistake):
-    assert mistake in find(exercise).mutants
+    assert mistake in {each.name for each in find(exercise).mistakes}
 
 
 def test_the_page_names_mistakes():
