@@ -10,6 +10,7 @@ from einops import einsum, rearrange
 from torch import Tensor
 
 from course.checking.exercise import Case, Draw, Exercise, pick, table
+from course.exercises.sinusoids import POSITIONS
 from nmt.attention import MultiHeadAttention, causal_mask, scaled_dot_product_attention
 
 Slips = frozenset[str]
@@ -264,4 +265,4 @@ HEADS = Exercise(
     trains=True,
 )
 
-EXERCISES = {each.name: each for each in (ATTENTION, MASK, HEADS)}
+EXERCISES = {each.name: each for each in (ATTENTION, MASK, POSITIONS, HEADS)}

@@ -22,4 +22,4 @@ def mine_or_course(function: Callable[..., Any]) -> Callable[..., Any]:
         print(f"{function.__name__}: yours goes on")
         return function
     print(f"{function.__name__}: the course's own goes on ({verdict.status})")
-    return find(getattr(function, MARK)).reference
+    return find(getattr(function, MARK)).answer

@@ -181,7 +181,7 @@ def by_view_and_transpose(inputs, memory, to_query, to_key, to_value, to_output,
 # --------------------------------------------------------------------------------------------------
 
 
-@answers("transformer.sinusoidal-positions")
+@answers("attention.sinusoidal-positions")
 def number_by_number(length, hidden_size, base):
     table = torch.zeros(length, hidden_size, dtype=torch.float64)
     for p, i in itertools.product(range(length), range(hidden_size // 2)):
@@ -192,7 +192,7 @@ def number_by_number(length, hidden_size, base):
     return table
 
 
-@answers("transformer.sinusoidal-positions")
+@answers("attention.sinusoidal-positions")
 def by_numpy_powers(length, hidden_size, base):
     angle = np.outer(
         np.arange(length), np.exp(-np.log(base) * np.arange(0, hidden_size, 2) / hidden_size)
@@ -537,7 +537,7 @@ def by_the_output_map(model, source, target, layer, head):
 for name, function in (
     ("attention.scaled-dot-product", scaled_dot_product_attention),
     ("attention.causal-mask", causal_mask),
-    ("transformer.sinusoidal-positions", sinusoidal_table),
+    ("attention.sinusoidal-positions", sinusoidal_table),
     ("discretization.zoh-stable", phi1),
     ("scans.join", affine),
     ("mamba.selective-scan", selective_scan),
