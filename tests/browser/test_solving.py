@@ -15,9 +15,12 @@ HEADS = """b, q, d = inputs.shape
     query, key, value = heads(inputs @ to_query), heads(memory @ to_key), heads(memory @ to_value)
     weights = (query @ key.transpose(-2, -1) / (d // num_heads) ** 0.5).softmax(dim=-1)
     return (weights @ value).transpose(1, 2).reshape(b, q, d) @ to_output"""
-ANSWERS = {  # exercise: what is typed in place of the dots, and what the check says to it
+ANSWERS = {  # exercise: what is typed in place of the raise, and what the check says to it
     "attention.causal-mask": [
-        ("return torch.ones(queries, keys, dtype=torch.bool).tril()", "(more keys than queries forgotten)"),
+        (
+            "return torch.ones(queries, keys, dtype=torch.bool).tril()",
+            "(more keys than queries forgotten)",
+        ),
         ("return torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)", "✓"),
     ],
     "attention.scaled-dot-product": [
