@@ -70,55 +70,20 @@ screenshots: browser ## photograph explorers for the README; ARGS="02_attention 
 data: $(READY_DEV) ## remake the word pairs in data/ and check every count and checksum
 	$(PY) data/build.py $(ARGS)
 
-BEST := $(foreach data,small large,$(foreach kind,transformer mamba,$(foreach seed,0 1 2 3 4,$(kind)-$(data)-seed$(seed))))
+train: $(READY) ## remake the shipped checkpoints and the best models' run records, five seeds each (three and a half hours on two cores)
+	OMP_NUM_THREADS=1 $(PY) -m course experiments run best learned-a --again --jobs $(JOBS) && $(PY) -m course experiments ship
 
-train: $(READY) ## remake the shipped checkpoints and the best models' run records, five seeds each, in runs/ and assets/ (three and a half hours on two cores)
-	@printf '%s\n' $(BEST) | xargs -P $(JOBS) -I{} sh -ec 'run={}; model=$${run%-seed*}; \
-		$(PY) -m nmt train "$${model#*-}-$${model%-*}" --seed "$${run##*seed}" --threads 1 --out "runs/$$run" && cp "runs/$$run/record.json" "assets/results/runs/$$run.json"'
-	@$(PY) -m nmt train small-mamba --num-layers 4 --gate --epochs 40 --a-start s4d-real --a-learned --seed 0 --threads 1 --out runs/mamba-small-learned-a
-	@set -e; ship() { for ending in safetensors json; do cp "runs/$$1/model.$$ending" "assets/checkpoints/$$2.$$ending"; done; }; \
-	for data in small large; do for kind in transformer mamba; do ship $$kind-$$data-seed0 $$kind-$$data; done; done; \
-	for seed in 1 2; do ship transformer-small-seed$$seed transformer-small-seed$$seed; done; \
-	ship mamba-small-learned-a mamba-small-learned-a
+positions: $(READY) ## remake the run records of notebook 03: five position schemes, five seeds each (half an hour on two cores)
+	OMP_NUM_THREADS=1 $(PY) -m course experiments run positions --again --jobs $(JOBS)
 
-ABLATED := "full" "no-gate --no-gate" "no-convolution --kernel-size 1" "constant-delta --delta constant" "constant-b-and-c --b-and-c constant"
+embeddings: $(READY) ## remake the tables of notebook 07: embeddings at four widths, positions of three schemes, three seeds each (a quarter of an hour on two cores)
+	OMP_NUM_THREADS=1 $(PY) -m course experiments run embeddings --jobs $(JOBS) --out runs/embeddings --records runs/embeddings && $(PY) -m course.interpretability.stored_embeddings runs/embeddings/embeddings-*/
 
-positions: $(READY) ## remake the run records of notebook 03: five position schemes, five seeds each (three quarters of an hour)
-	@set -e; for seed in 0 1 2 3 4; do for scheme in none sinusoidal learned learned-from-sinusoidal rotary; do \
-		name=positions-$$scheme-seed$$seed; \
-		$(PY) -m nmt train small-transformer --positions $$scheme --epochs 20 --batch-size 32 --accumulate 2 --seed $$seed --threads 1 --out runs/$$name; \
-		cp runs/$$name/record.json assets/results/runs/$$name.json; \
-	done; done
-
-# Narrow transformers need more and larger steps to learn at all; "longer" gives width 64 the same, to tell width from training.
-GENTLE := --dropout 0 --weight-decay 0.01 --accumulate 1
-MANY_STEPS := --epochs 30 --batch-size 8 --learning-rate 0.005
-FEW_STEPS := --epochs 20 --batch-size 32
-
-embeddings: $(READY) ## remake the tables of notebook 07: embeddings at four widths, positions of three schemes, three seeds each (half an hour)
-	@set -e; runs=; train() { \
-		run=runs/$$1; shift; $(PY) -m nmt train small-transformer --threads 1 --out $$run "$$@"; runs="$$runs $$run"; \
-	}; \
-	for seed in 0 1 2; do \
-		for width in 8 16; do train width-$$width-seed$$seed --hidden-size $$width $(GENTLE) $(MANY_STEPS) --seed $$seed; done; \
-		for width in 32 64; do train width-$$width-seed$$seed --hidden-size $$width $(GENTLE) $(FEW_STEPS) --seed $$seed; done; \
-		for scheme in rotary learned learned-from-sinusoidal; do \
-			train positions-$$scheme-seed$$seed --positions $$scheme $(FEW_STEPS) --accumulate 2 --seed $$seed; \
-		done; \
-	done; \
-	train width-64-longer-seed0 --hidden-size 64 $(GENTLE) $(MANY_STEPS) --seed 0; \
-	$(PY) -m course.interpretability.stored_embeddings $$runs
-
-ablations: $(READY) ## remake the run records of notebook 06: one part of Mamba switched off, three seeds each (half an hour)
-	@set -e; for seed in 0 1 2; do for ablated in $(ABLATED); do \
-		set -- $$ablated; run=runs/mamba-ablation-$$1-seed$$seed; record=assets/results/runs/mamba-ablation-$$1-seed$$seed.json; shift; \
-		$(PY) -m nmt train small-mamba --num-layers 4 --gate --state-size 16 --epochs 15 --batch-size 16 --accumulate 2 --seed $$seed --threads 1 --out $$run $$@; \
-		cp $$run/record.json $$record; \
-	done; done
+ablations: $(READY) ## remake the run records of notebook 06: one part of Mamba switched off, three seeds each (a quarter of an hour on two cores)
+	OMP_NUM_THREADS=1 $(PY) -m course experiments run mamba-ablation --again --jobs $(JOBS)
 
 experiments: $(READY) ## train what of the lab report has no record yet, then write its tables and figures; ARGS="--dry-run" only estimates
-	OMP_NUM_THREADS=1 $(PY) -m course experiments run all $(ARGS)
-	$(PY) -m course experiments report
+	OMP_NUM_THREADS=1 $(PY) -m course experiments run all $(ARGS) && $(PY) -m course experiments report
 
 beyond: $(READY) ## ask the best models invented, long and one-letter words, and sort their mistakes, for assets/results/beyond.json
 	$(PY) -m course experiments beyond $(ARGS)

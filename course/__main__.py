@@ -4,9 +4,10 @@ one line, and exit status 2.
 
 import argparse
 import os
+import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,16 @@ import torch
 from tqdm import tqdm
 
 from course.grading.command import add_command
-from course.lab.catalogue import EXPERIMENTS, choose
-from course.lab.cluster import sweep_on_cluster
+from course.lab.catalogue import CATALOGUE, choose
 from course.lab.cost import in_words, seconds_of
 from course.lab.grid import Run, runs_of
-from course.lab.records import RECORDS, compact_json, find_records
-from course.lab.speedrun import RECIPES, machine, speed_run
+from course.lab.records import RECORDS, find_records
+from course.lab.speedrun import RECIPES, speed_runs
 from course.lab.speedrun import RECORD as SPEEDRUN
 from course.lab.sweep import FOLDER, sweep
 from nmt.__main__ import OneLineParser, run_command
-from nmt.checkpoints import SHIPPED, fingerprint, load_checkpoint, write_whole
+from nmt.checkpoints import SHIPPED
 
-BEST = ("transformer-small", "transformer-large", "mamba-small", "mamba-large")
 BEYOND = RECORDS.parent / "beyond.json"
 
 
@@ -36,133 +35,89 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="The lab report's experiments, the speed run, and grading.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=OneLineParser)
-    add_commands(commands)
+    _add_experiments(commands)
+    _add_speedrun(commands)
     add_command(commands)
     return run_command(parser, arguments)
 
 
-def add_commands(commands: Any) -> None:
-    """Hang the commands of this file into the parser of `python -m course`."""
+def _add_experiments(commands: Any) -> None:
     experiments = commands.add_parser(
         "experiments",
         help="the lab report's experiments",
-        description="The experiments of the lab report.",
+        description="The experiments of the lab report, and those that other notebooks rest on.",
     )
-    kinds = experiments.add_subparsers(required=True, metavar="list | run | report | beyond")
+    kinds = experiments.add_subparsers(required=True, metavar="list | run | report | ship | beyond")
 
-    listing = kinds.add_parser(
-        "list", help="every experiment: its question, its runs, which of them are done"
-    )
-    listing.set_defaults(command=_list)
+    def kind(name: str, command: Callable[[argparse.Namespace], int], help: str) -> OneLineParser:
+        parser = kinds.add_parser(name, help=help, description=f"{help[:1].upper()}{help[1:]}.")
+        parser.set_defaults(command=command)
+        return parser
 
-    running = kinds.add_parser(
-        "run",
-        help="train what is not trained yet",
-        description="Train the runs that have no record yet.",
-    )
-    running.set_defaults(command=_run)
+    kind("list", _list, "every experiment: its question, its runs, which of them are done")
+
+    running = kind("run", _run, "train the runs that have no record yet")
     running.add_argument("names", nargs="+", metavar="NAME", help="experiments by name, or all")
+    cores = os.cpu_count() or 1
+    _option(running, "--jobs", "N", _at_least_one, cores, "runs side by side (default: one a core)")
+    seeds = "these seeds only (default: those of each experiment)"
+    _option(running, "--seeds", "SEED", int, None, seeds, nargs="+")
+    _option(running, "--out", "DIR", Path, FOLDER, f"where runs keep their weights ({FOLDER})")
+    _option(running, "--records", "DIR", Path, RECORDS, "where records go (assets/results/runs)")
+    scheduler = "train on a Dask cluster instead, such as tcp://10.0.0.1:8786"
+    _option(running, "--scheduler", "ADDRESS", str, None, scheduler)
     running.add_argument(
-        "--jobs",
-        type=_at_least_one,
-        metavar="N",
-        default=os.cpu_count() or 1,
-        help="runs side by side (default: one a core)",
-    )
-    running.add_argument(
-        "--seeds",
-        type=int,
-        nargs="+",
-        metavar="SEED",
-        help="these seeds only (default: those of each experiment)",
-    )
-    running.add_argument(
-        "--out",
-        type=Path,
-        default=FOLDER,
-        metavar="DIR",
-        help=f"where runs keep their weights (default {FOLDER})",
-    )
-    running.add_argument(
-        "--records",
-        type=Path,
-        default=RECORDS,
-        metavar="DIR",
-        help="where records go (default assets/results/runs)",
-    )
-    running.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="train on a Dask cluster instead, such as tcp://10.0.0.1:8786",
+        "--again",
+        action="store_true",
+        help="also what has a record, unless its folder in --out is finished",
     )
     running.add_argument(
         "--dry-run", action="store_true", help="print the estimate, and train nothing"
     )
 
-    reporting = kinds.add_parser(
-        "report", help="make assets/results/tables and figures from the records"
-    )
-    reporting.set_defaults(command=_report)
-    reporting.add_argument(
-        "--records",
-        type=Path,
-        default=RECORDS,
-        metavar="DIR",
-        help="where the records are (default assets/results/runs)",
-    )
-    reporting.add_argument(
-        "--out",
-        type=Path,
-        default=RECORDS.parent,
-        metavar="DIR",
-        help="where to write (default assets/results)",
-    )
+    reporting = kind("report", _report, "make the tables and figures of the report from records")
+    where = "where the records are (assets/results/runs)"
+    _option(reporting, "--records", "DIR", Path, RECORDS, where)
+    _option(reporting, "--out", "DIR", Path, RECORDS.parent, "where to write (assets/results)")
 
-    beyond = kinds.add_parser(
-        "beyond", help="what the best models do beyond their data, to assets/results/beyond.json"
-    )
-    beyond.set_defaults(command=_beyond)
+    shipping = kind("ship", _ship, "copy the trained models that the course ships to their place")
+    _option(shipping, "--out", "DIR", Path, FOLDER, f"where runs keep their weights ({FOLDER})")
+    _option(shipping, "--to", "DIR", Path, SHIPPED, "where to (assets/checkpoints)")
+
+    beyond = kind("beyond", _beyond, "what the best models do beyond their data")
     beyond.add_argument(
         "checkpoints",
         nargs="*",
         metavar="CHECKPOINT",
         help="files or names (default: those of the best models that are there)",
     )
-    beyond.add_argument(
-        "--out",
-        type=Path,
-        default=BEYOND,
-        metavar="FILE",
-        help="the record (default assets/results/beyond.json)",
-    )
+    _option(beyond, "--out", "FILE", Path, BEYOND, "the record (assets/results/beyond.json)")
 
+
+def _add_speedrun(commands: Any) -> None:
     speed = commands.add_parser(
         "speedrun",
         help="the Pig Latin speed run",
         description="Seconds of training to 97 % and to 99 % of small's words.",
     )
     speed.set_defaults(command=_speedrun)
-    speed.add_argument(
-        "--goals",
-        type=float,
-        nargs="+",
-        default=list(RECIPES),
-        metavar="SHARE",
-        help="of 0.97 and 0.99 (default: both)",
-    )
-    speed.add_argument(
-        "--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED", help="default: 0 1 2"
-    )
-    speed.add_argument(
-        "--threads", type=_at_least_one, metavar="N", help="CPU threads (default: all cores)"
-    )
-    speed.add_argument(
-        "--out",
-        type=Path,
-        default=SPEEDRUN,
-        metavar="FILE",
-        help="the record (default assets/results/speedrun.json)",
-    )
+    known = list(RECIPES)
+    _option(speed, "--goals", "SHARE", float, known, "of 0.97 and 0.99 (default: both)", nargs="+")
+    _option(speed, "--seeds", "SEED", int, [0, 1, 2], "default: 0 1 2", nargs="+")
+    _option(speed, "--threads", "N", _at_least_one, None, "CPU threads (default: all cores)")
+    _option(speed, "--out", "FILE", Path, SPEEDRUN, "the record (assets/results/speedrun.json)")
+
+
+def _option(
+    parser: argparse.ArgumentParser,
+    flag: str,
+    metavar: str,
+    type: Callable[[str], Any],
+    default: Any,
+    help: str,
+    **more: Any,
+) -> None:
+    parser.add_argument(flag, metavar=metavar, type=type, default=default, help=help, **more)
 
 
 def _at_least_one(text: str) -> int:
@@ -174,19 +129,23 @@ def _at_least_one(text: str) -> int:
 
 def _list(_options: argparse.Namespace) -> int:
     records = find_records()
-    for experiment in EXPERIMENTS.values():
+    for experiment in CATALOGUE.values():
         runs = runs_of([experiment])
-        seconds = seconds_of(runs, records)
-        done = sum(run.key in records for run in runs)
-        left = sum(seconds[run.key] for run in runs if run.key not in records)
-        state = (
-            "all done" if done == len(runs) else f"{done} done, {in_words(left)} of one core to go"
-        )
+        left = [run for run in runs if run.key not in records]
+        state = f"{len(runs) - len(left)} done, {_time(left)} to go" if left else "all done"
         print(
             f"{experiment.name:<16} {experiment.question}\n{'':<16} {len(experiment.rows)} rows,"
             f" {len(runs)} runs: {state}"
         )
     return 0
+
+
+def _time(runs: Sequence[Run], jobs: int = 1) -> str:
+    """How long the runs will take, from the records that came with the course."""
+    known = [seconds for seconds in seconds_of(runs, find_records()).values() if seconds]
+    if len(known) < len(runs):
+        return "nobody knows how long"
+    return in_words(sum(known) / min(jobs, len(runs))) + (" of one core" if jobs == 1 else "")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -195,40 +154,31 @@ def _run(options: argparse.Namespace) -> int:
         for run in runs_of(choose(options.names))
         if options.seeds is None or run.seed in options.seeds
     ]
-    records = find_records(options.records)
-    seconds = seconds_of(runs, records)
+    if not runs:
+        raise ValueError(f"no run of {', '.join(options.names)} has a seed of {options.seeds}")
+    records = {} if options.again else find_records(options.records)
     left = [run for run in runs if run.key not in records]
     if not left:
         print(f"{len(runs)} runs, all done.")
         return 0
-    total = sum(seconds[run.key] for run in left)
-    print(
-        f"{len(runs)} runs, {len(runs) - len(left)} of them done. The rest: about {total / 60:.0f}"
-        " minutes of one core, ",
-        end="",
+    shared = (
+        "to be shared by the cluster's workers."
+        if options.scheduler
+        else f"{_time(left, options.jobs)} with {options.jobs} side by side."
     )
-    if options.scheduler:
-        print("to be shared by the cluster's workers.", flush=True)
-    else:
-        print(
-            f"{in_words(total / min(options.jobs, len(left)))} with {options.jobs} side by side.",
-            flush=True,
-        )
+    print(
+        f"{len(runs)} runs, {len(runs) - len(left)} of them done. The rest: about {_time(left)},"
+        f" {shared}",
+        flush=True,
+    )
     if options.dry_run:
         return 0
-    with _Display(left, seconds) as display:
-        if options.scheduler:
-            sweep_on_cluster(
-                left,
-                options.scheduler,
-                folder=options.out,
-                records=options.records,
-                on_record=display.record,
-            )
-            return 0
+    with _Display(left) as display:
         sweep(
             left,
             jobs=options.jobs,
+            scheduler=options.scheduler,
+            again=options.again,
             folder=options.out,
             records=options.records,
             on_epoch=display.epoch,
@@ -238,9 +188,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from course.plots.report_files import (
-        write_report,  # here, so that training does not load matplotlib
-    )
+    # Here, so that training does not load matplotlib.
+    from course.plots.report_files import write_report
 
     changed = write_report(options.records, options.out)
     for path in changed:
@@ -253,63 +202,60 @@ def _report(options: argparse.Namespace) -> int:
     return 0
 
 
-def _beyond(options: argparse.Namespace) -> int:
-    from course.lab.generalization import look_beyond
-
-    names = options.checkpoints or [
-        name for name in BEST if (SHIPPED / f"{name}.safetensors").exists()
+def _ship(options: argparse.Namespace) -> int:
+    """Copy whole sets or nothing: all models must be there first."""
+    copies = [
+        (options.out / run.folder, name)
+        for experiment in CATALOGUE.values()
+        for row in experiment.rows
+        for name, run in zip(row.ships, experiment.runs(row), strict=False)
     ]
-    results = {}
-    for name in names:
-        checkpoint = load_checkpoint(name)
-        training = checkpoint.record["training"]
-        found = look_beyond(checkpoint.model, training["data"], training.get("words", 0))
-        results[Path(name).stem] = {
-            "weights": fingerprint(name),
-            "seed": checkpoint.record["seed"],
-            **found,
-        }
-        wrong, asked = (
-            sum(group["wrong"][place] for group in found["wugs"].values()) for place in (0, 1)
-        )
-        print(
-            f"{name}: {found['validation']['wrong'][0]} validation words wrong, {wrong} of {asked}"
-            " invented words",
-            flush=True,
-        )
-    write_whole(options.out, compact_json(results, levels=3).encode())
+    for folder, name in copies:
+        if not (folder / "model.safetensors").is_file():
+            raise FileNotFoundError(f"{folder}: no trained model for {name}; `make train` makes it")
+    for folder, name in copies:
+        for file in sorted(folder.glob("model.*")):
+            shutil.copyfile(file, options.to / f"{name}{file.suffix}")
+            print(options.to / f"{name}{file.suffix}")
+    return 0
+
+
+def _beyond(options: argparse.Namespace) -> int:
+    from course.lab.generalization import look_at_all
+
+    best = [row.ships[0] for row in CATALOGUE["best"].rows]
+    names = options.checkpoints or [
+        name for name in best if (SHIPPED / f"{name}.safetensors").exists()
+    ]
+    look_at_all(names, options.out, print)
     return 0
 
 
 def _speedrun(options: argparse.Namespace) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
-    runs = []
-    for goal in options.goals:
-        for seed in options.seeds:
-            run = speed_run(goal, seed)
-            told = f"{run['seconds']:.1f} s, {run['epochs']} epochs"
-            print(
-                (
-                    f"{goal:.0%}, seed {seed}: {told}"
-                    if run["reached"]
-                    else f"{goal:.0%}, seed {seed}: not reached, {told}"
-                ),
-                flush=True,
-            )
-            runs.append(run)
-    rows = {f"{run['goal']:g}, seed {run['seed']}": run for run in runs}
-    write_whole(options.out, compact_json({"machine": machine(), "runs": rows}, levels=2).encode())
+
+    def tell(run: dict[str, Any]) -> None:
+        reached = "" if run["reached"] else "not reached, "
+        print(
+            f"{run['goal']:.0%}, seed {run['seed']}: {reached}{run['seconds']:.1f} s,"
+            f" {run['epochs']} epochs",
+            flush=True,
+        )
+
+    speed_runs(options.goals, options.seeds, options.out, tell)
     return 0
 
 
 class _Display:
     """A bar that counts estimated seconds of work, and a line for each finished run."""
 
-    def __init__(self, runs: list[Run], seconds: dict[tuple[str, int], float]) -> None:
-        self.seconds, self.number, self.done, self.began = seconds, len(runs), 0, time.monotonic()
+    def __init__(self, runs: list[Run]) -> None:
+        guessed = seconds_of(runs, find_records())
+        self.seconds = {key: seconds or 1.0 for key, seconds in guessed.items()}
+        self.number, self.done, self.began = len(runs), 0, time.monotonic()
         self.shown: dict[tuple[str, int], float] = {}
-        total = sum(seconds[run.key] for run in runs)
+        total = sum(self.seconds.values())
         form = "{percentage:3.0f}% |{bar}| {elapsed} gone, {remaining} to go"
         self.bar = tqdm(total=max(1, round(total)), disable=None, bar_format=form, smoothing=0)
 

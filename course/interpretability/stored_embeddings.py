@@ -69,7 +69,7 @@ def collect_tables(runs: Sequence[Path], out: Path = TABLES) -> None:
     The tables before training are made again from the seed, as `nmt.runs.run` makes them.
 
     Args:
-        runs: folders NAME-seedK in which `python -m nmt train` has left a model.
+        runs: folders NAME-seedK or embeddings-NAME-seedK in which a run has left its model.
         out: the file of tables.
 
     Raises:
@@ -78,15 +78,16 @@ def collect_tables(runs: Sequence[Path], out: Path = TABLES) -> None:
     tensors: dict[str, Tensor] = {}
     records = {}
     for folder in runs:
+        name = folder.name.removeprefix("embeddings-")
         checkpoint = load_checkpoint(folder / "model")
         record = checkpoint.record
         torch.manual_seed(record["seed"])
         for when, model in (("before", build_model(record["model"])), ("after", checkpoint.model)):
             tensors |= {
-                f"{folder.name}/{when}/{name}": tensor.contiguous()
-                for name, tensor in tables_of(model).items()
+                f"{name}/{when}/{table}": tensor.contiguous()
+                for table, tensor in tables_of(model).items()
             }
-        records[folder.name] = {
+        records[name] = {
             key: record[key]
             for key in ("model", "training", "seed", "parameters", "versions", "seconds", "best")
         }

@@ -1,162 +1,67 @@
-"""The lab report's experiments, in the order of their worth: what is trained first answers most.
+"""Reads `catalogue.toml`: every experiment as data."""
 
-`student` in a row is what the student's report says of the same row; those runs were longer, one
-each, on splits that changed with every start, so they compare with ours only roughly.
-"""
+import tomllib
+from pathlib import Path
+from typing import Any
 
-from course.lab.bases import (
-    FIVE,
-    SHORT_LARGE_MAMBA,
-    SHORT_LARGE_TRANSFORMER,
-    SHORT_MAMBA,
-    SHORT_TRANSFORMER,
-)
 from course.lab.grid import Experiment, Reported, Row
-from course.lab.mamba_rows import (
-    A_AND_DELTA,
-    DELTA_SCALE,
-    DISCRETIZATION,
-    KERNEL,
-    LEARNING_RATE,
-    MAMBA_LAYERS,
-    STATE_SIZE,
-)
-from course.lab.transformer_rows import (
-    ACCUMULATION,
-    BATCHING,
-    HEADS,
-    LAYERS,
-    POSITIONS,
-    SCHEDULE,
-    WEIGHT_DECAY,
-    WIDTH,
-)
-from nmt.runs import PRESETS
+from nmt.runs import PRESETS, Preset
 
-EIGHT_RUNS = Experiment(
-    "eight-runs",
-    1,
-    "What do model size and data size do to both models?",
-    SHORT_TRANSFORMER,
-    tuple(
-        Row(
-            f"{kind}, width {width}, {data}",
-            {"hidden_size": width},
-            base=base,
-            line=f"{kind}, {data}",
-            x=width,
-        )
-        for kind, data, base in (
-            ("transformer", "small", SHORT_TRANSFORMER),
-            ("Mamba", "small", SHORT_MAMBA),
-            ("transformer", "large", SHORT_LARGE_TRANSFORMER),
-            ("Mamba", "large", SHORT_LARGE_MAMBA),
-        )
-        for width in (32, 64)
-    ),
-    axis="width (numbers a letter)",
-)
+FILE = Path(__file__).with_name("catalogue.toml")
 
-# Every number of words gets about the same number of batches, so that none stops for want of steps.
-# All are measured on all validation words of large, which stay the same.
-ALL_WORDS = 17_824
-_PASSES = {
-    100: (10, 20),
-    300: (10, 10),
-    1_000: (10, 7),
-    3_000: (10, 3),
-    9_000: (12, 1),
-}  # words: (epochs, passes an epoch)
-DATA_SIZE = Experiment(
-    "data-size",
-    8,
-    "How many words does each model need, and where do the curves cross?",
-    SHORT_LARGE_TRANSFORMER,
-    tuple(
-        Row(
-            f"{kind}, {words:,} words",
-            {},
-            {"words": words, "epochs": epochs, "passes": passes},
-            base=base,
-            line=kind,
-            x=words,
-        )
-        for kind, base in (("transformer", SHORT_LARGE_TRANSFORMER), ("Mamba", SHORT_LARGE_MAMBA))
-        for words, (epochs, passes) in _PASSES.items()
-    )
-    + (
-        Row(
-            "transformer, all words", base=SHORT_LARGE_TRANSFORMER, line="transformer", x=ALL_WORDS
-        ),
-        Row("Mamba, all words", base=SHORT_LARGE_MAMBA, line="Mamba", x=ALL_WORDS),
-    ),
-    axis="training words",
-    log=True,
-)
 
-BEST = Experiment(
-    "best",
-    7,
-    "What do the best models reach, and where do they still fail?",
-    PRESETS["small-transformer"],
-    (
-        Row("transformer, small", student=Reported(0.025, 0.004, 0.970, 1.000)),
-        Row(
-            "transformer, large",
-            base=PRESETS["large-transformer"],
-            student=Reported(0.036, 0.006, 0.964, 1.000),
-        ),
-        Row(
-            "Mamba, small",
-            base=PRESETS["small-mamba"],
-            student=Reported(0.144, 0.002, 0.870, 0.998),
-        ),
-        Row(
-            "Mamba, large",
-            base=PRESETS["large-mamba"],
-            student=Reported(0.015, 0.000, 0.983, 0.998),
-        ),
-    ),
-    FIVE,
-    axis="model and data",
-    on_request=True,
-)
+def read_catalogue(text: str) -> dict[str, Experiment]:
+    """The experiments of a catalogue, by name, in its order.
 
-EXPERIMENTS = {
-    experiment.name: experiment
-    for experiment in (
-        POSITIONS,
-        DISCRETIZATION,
-        A_AND_DELTA,
-        HEADS,
-        WIDTH,
-        LAYERS,
-        SCHEDULE,
-        ACCUMULATION,
-        BATCHING,
-        WEIGHT_DECAY,
-        MAMBA_LAYERS,
-        EIGHT_RUNS,
-        DATA_SIZE,
-        DELTA_SCALE,
-        LEARNING_RATE,
-        KERNEL,
-        STATE_SIZE,
-        BEST,
-    )
-}
+    Raises:
+        ValueError: if it is not TOML, or has a key or a base that is not known.
+    """
+    data = tomllib.loads(text)
+    bases = dict(PRESETS)
+    for name, own in data.pop("bases").items():
+        start = bases[own["from"]] if "from" in own else Preset({})
+        bases[name] = start.but(own.get("model"), own.get("training"))
+    found = {}
+    for name, own in data.items():
+        try:
+            rows = tuple(_row(row, bases) for row in own["rows"])
+            found[name] = Experiment(
+                name, **{**own, "base": bases[own["base"]], "rows": rows, "seeds": _seeds(own)}
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"catalogue, experiment {name}: {error}") from None
+    return found
+
+
+def _row(own: dict[str, Any], bases: dict[str, Preset]) -> Row:
+    changed: dict[str, Any] = {"seeds": _seeds(own, ()), "ships": tuple(own.get("ships", ()))}
+    if "base" in own:
+        changed["base"] = bases[own["base"]]
+    if "student" in own:
+        changed["student"] = Reported(*own["student"])
+    return Row(**{**own, **changed})
+
+
+def _seeds(own: dict[str, Any], default: tuple[int, ...] = (0, 1, 2)) -> tuple[int, ...]:
+    return tuple(own.get("seeds", default))
+
+
+CATALOGUE = read_catalogue(FILE.read_text(encoding="utf-8"))
+EXPERIMENTS = {name: one for name, one in CATALOGUE.items() if not one.aside}  # of the report
 
 
 def choose(names: list[str]) -> list[Experiment]:
-    """The experiments of these names, in the order of their worth; "all" stands for those that are
-    not run on request only.
+    """The experiments of these names, in the order of their worth; "all" stands for those of the
+    report that are not run on request only.
 
     Raises:
         ValueError: for an unknown name.
     """
     for name in names:
-        if name != "all" and name not in EXPERIMENTS:
-            raise ValueError(f"no experiment {name!r}; there are all, {', '.join(EXPERIMENTS)}")
+        if name != "all" and name not in CATALOGUE:
+            raise ValueError(f"no experiment {name!r}; there are all, {', '.join(CATALOGUE)}")
     return [
-        e for e in EXPERIMENTS.values() if e.name in names or ("all" in names and not e.on_request)
+        one
+        for one in CATALOGUE.values()
+        if one.name in names or ("all" in names and not one.on_request and not one.aside)
     ]

@@ -1,94 +1,75 @@
-"""The same runs on an existing Dask cluster: each finished once, wherever there is a free worker,
-its record brought home.
-"""
+"""The workers of a Dask cluster as a place for a sweep's runs. Needs the extra "cluster"."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from course.lab.grid import Run
-from course.lab.records import RECORDS, find_records, write_record
-from course.lab.sweep import FOLDER, Failures, Record, train_run
+from course.lab.sweep import Event, Record, told, train_run
 
 PATIENCE = 15  # seconds until an address counts as silent
+LOOK = 2  # seconds between two looks at whether any worker is left
 _MISSING = (
     "a cluster needs Dask: install it with `pip install 'nmt[cluster]'` (or `pip install"
     " distributed`), or leave --scheduler out"
 )
 
 
-def sweep_on_cluster(
-    runs: Sequence[Run],
-    address: str,
-    *,
-    folder: Path = FOLDER,
-    records: Path = RECORDS,
-    on_record: Callable[[Run, Record], None] | None = None,
-) -> None:
-    """Train all runs that have no record yet on the workers of a Dask cluster, and write each one's
-    record here as soon as it ends.
+def train_there(runs: Sequence[Run], address: str, folder: Path) -> Generator[Event, None, None]:
+    """Train on the workers of a Dask cluster, and bring each record home as soon as it ends.
 
     A worker keeps weights and states below its own `folder`. When it dies its run is given to
     another one; where the workers share a disk, that one goes on after the last whole epoch and
-    repeats nothing that is finished, otherwise it begins that run again. Records come back one by
-    one and are written at once, so that stopping this process or losing the scheduler loses none of
-    them.
+    repeats nothing that is finished, otherwise it begins that run again. While no worker is left
+    the sweep says so once, and goes on when one comes. When this generator is closed, its client
+    is closed, and with it the runs are withdrawn.
 
     Args:
         runs: in the order in which to start them.
         address: of the scheduler, such as tcp://10.0.0.1:8786. Workers need this package and best
             `--nthreads 1`: one trains one run.
         folder: where workers keep weights and states.
-        records: where records go, on this machine.
-        on_record: called after a record is written.
 
     Raises:
-        RuntimeError: if Dask is not installed, or runs failed; all others are finished first. The
-            message names them.
+        RuntimeError: if Dask is not installed.
         ConnectionError: if no scheduler answers at the address, it has no worker, or it is lost on
             the way.
     """
-    client = _connect(address)
-    known = find_records(records)
-    waiting = {run.folder: run for run in runs if run.key not in known}
-    failures = Failures()
+    start = f"Start one with `dask worker {address} --nthreads 1`"
+    client = _connect(address, start)
     try:
-        from distributed import as_completed
+        from distributed import CancelledError, wait
 
-        priority = {name: -place for place, name in enumerate(waiting)}
-        futures = [
+        going = {
             client.submit(
-                _train,
-                run,
-                folder,
-                key=f"nmt-{name}",
-                pure=True,
-                retries=0,
-                priority=priority[name],
-            )
-            for name, run in waiting.items()
-        ]
-        for future in as_completed(futures):
-            run = waiting[future.key.removeprefix("nmt-")]
-            if future.status == "finished":
-                record = future.result(timeout=PATIENCE)
-                write_record(record, records)
-                if on_record:
-                    on_record(run, record)
-            elif future.status == "error":
-                error = future.exception(timeout=PATIENCE)
-                failures.failed(run, " ".join(str(error).split()) or type(error).__name__)
-            else:
-                raise ConnectionError(
-                    f"{address}: the scheduler was lost; records so far are written, and the same"
-                    " command goes on"
-                )
-            future.release()
+                _train, run, folder, key=f"nmt-{run.folder}", retries=0, priority=-place
+            ): run
+            for place, run in enumerate(runs)
+        }
+        said = False
+        while going:
+            try:
+                done = wait(list(going), timeout=LOOK, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                done = set()
+            except CancelledError:
+                raise _lost(address) from None
+            for future in done:
+                run = going.pop(future)
+                if future.status == "finished":
+                    yield "record", run, future.result(timeout=PATIENCE)
+                else:
+                    yield "error", run, told(future.exception(timeout=PATIENCE))
+                future.release()
+            alone = bool(going) and not _workers(client, address)
+            if alone and not said:
+                yield "note", None, f"{address}: no worker is left, so the sweep waits. {start}"
+            said = alone
     finally:
-        client.close(timeout=PATIENCE)
-    failures.report()
+        _close(client)
 
 
 def _train(run: Run, folder: Path) -> Record:
@@ -99,30 +80,58 @@ def _train(run: Run, folder: Path) -> Record:
     return record
 
 
-def _connect(address: str) -> Any:
-    """A client of the scheduler at `address`, which has at least one worker."""
+def _lost(address: str) -> ConnectionError:
+    return ConnectionError(
+        f"{address}: the scheduler was lost; records so far are written, and the same command"
+        " goes on"
+    )
+
+
+def _workers(client: Any, address: str) -> int:
+    """How many workers the scheduler has now."""
+    try:
+        return len(client.scheduler_info()["workers"])
+    except (OSError, KeyError, AttributeError):  # it does not answer any more
+        raise _lost(address) from None
+
+
+def _connect(address: str, start: str) -> Any:
+    """A client of the scheduler at `address`, which has at least one worker. Whatever fails, no
+    client is left open: a forgotten one is closed by the garbage collector, which waits for a lock
+    that the next client may hold, for ever.
+    """
     try:
         from distributed import Client
     except ImportError:
         raise RuntimeError(_MISSING) from None
+    client = Client.__new__(Client)  # by hand, to have it where its own __init__ fails
     try:
-        client = Client(address, timeout=PATIENCE)
-    except ValueError as error:
-        raise ValueError(
-            f"{address!r} is no address of a scheduler ({error}); one looks like"
-            " tcp://10.0.0.1:8786"
-        ) from None
-    except (OSError, TimeoutError):
-        raise ConnectionError(
-            f"{address}: no Dask scheduler answers there within {PATIENCE} seconds; start one with"
-            " `dask scheduler`"
-        ) from None
-    try:
+        Client.__init__(client, address, timeout=PATIENCE)
         client.wait_for_workers(1, timeout=PATIENCE)
-    except (OSError, TimeoutError):
-        client.close(timeout=PATIENCE)
+    except BaseException as error:
+        connected = client.status == "running"
+        _close(client)
+        if isinstance(error, ValueError):
+            raise ValueError(
+                f"{address!r} is no address of a scheduler ({told(error)}); one looks like"
+                " tcp://10.0.0.1:8786"
+            ) from None
+        if not isinstance(error, OSError):
+            raise
         raise ConnectionError(
-            f"{address}: the scheduler has no worker; start some with `dask worker {address}"
-            " --nthreads 1`"
+            f"{address}: the scheduler has no worker. {start}"
+            if connected
+            else f"{address}: no Dask scheduler answers there within {PATIENCE} seconds; start one"
+            " with `dask scheduler`"
         ) from None
     return client
+
+
+def _close(client: Any) -> None:
+    """Close a client, however far it came, and end its loop's thread: one that failed to connect
+    counts itself as closed, and leaves the thread.
+    """
+    with suppress(OSError, AttributeError):
+        client.close(timeout=PATIENCE)
+    with suppress(AttributeError):
+        client._loop_runner.stop()

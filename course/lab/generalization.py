@@ -4,12 +4,15 @@ and words unlike all of training.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from course.lab.invented_words import WUG_CLASSES, make_long_wugs, make_wugs
 from course.lab.mistakes import count_kinds, rates
 from course.lab.nearest_words import look_alikes
+from course.lab.records import compact_json
+from nmt.checkpoints import fingerprint, load_checkpoint, write_whole
 from nmt.data import WordPair, load_pairs, training_words
 from nmt.decoding import MAX_WORD, Seq2Seq, greedy_decode
 from nmt.pig_latin import LETTERS, to_pig_latin
@@ -20,6 +23,30 @@ LONGER_BY = (0, 2, 4, 6, 8, 12, 16)  # letters more than the longest training wo
 REPEATS = range(1, 13)
 SHOWN = 8  # mistakes that are kept as examples
 FARTHEST = 4  # words at least so many letters from any training word are counted together
+
+
+def look_at_all(names: Sequence[str], out: Path, tell: Callable[[str], None]) -> None:
+    """Ask several checkpoints, and write the record `out`; `tell` gets a line for each.
+
+    Raises:
+        CheckpointError: before the first is asked, for a name that is no checkpoint.
+    """
+    checkpoints = {name: load_checkpoint(name) for name in names}
+    results = {}
+    for name, checkpoint in checkpoints.items():
+        training = checkpoint.record["training"]
+        found = look_beyond(checkpoint.model, training["data"], training.get("words", 0))
+        results[Path(name).stem] = {
+            "weights": fingerprint(name),
+            "seed": checkpoint.record["seed"],
+            **found,
+        }
+        wrong, asked = map(sum, zip(*(group["wrong"] for group in found["wugs"].values())))
+        tell(
+            f"{name}: {found['validation']['wrong'][0]} validation words wrong, {wrong} of {asked}"
+            " invented words"
+        )
+    write_whole(out, compact_json(results, levels=3).encode())
 
 
 def look_beyond(model: Seq2Seq, data: str, words: int = 0) -> dict[str, Any]:

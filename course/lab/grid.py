@@ -34,7 +34,9 @@ class Row:
 
     `base` stands in for the experiment's, `seeds` for its seeds, where a row needs its own. `x` is
     the row's place on the axis of the figure where what varies is a number; `line` names the curve
-    that it belongs to. `student` is the same row in the student's report.
+    that it belongs to. `student` is the same row in the student's report. `name` is that of its
+    runs, where it is not made from the label; `ships` names the checkpoints that its first seeds
+    leave in assets/checkpoints/.
     """
 
     label: str
@@ -45,6 +47,8 @@ class Row:
     x: float | None = None
     line: str = ""
     student: Reported | None = None
+    name: str = ""
+    ships: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,18 +86,19 @@ class Experiment:
     `axis` says what varies, with its unit.
 
     `log` puts the axis on a logarithmic scale. `on_request` leaves the experiment out of `run all`:
-    its runs are long.
+    its runs are long. `aside` leaves it out of the report.
     """
 
     name: str
-    number: int
     question: str
     base: Preset
     rows: tuple[Row, ...]
+    number: int = 0
     seeds: tuple[int, ...] = (0, 1, 2)
     axis: str = ""
     log: bool = False
     on_request: bool = False
+    aside: bool = False
 
     def runs(self, row: Row) -> list[Run]:
         """The runs of one row, in the order of their seeds.
@@ -109,7 +114,7 @@ class Experiment:
         model = {"kind": kind, **asdict(config)}
         seeds = row.seeds or self.seeds
         label = slug(row.label)
-        name = label if self.name in label else f"{self.name}-{label}"
+        name = row.name or (label if self.name in label else f"{self.name}-{label}")
         return [
             Run(name, model, read_config(TrainingConfig, {**settings.training, "seed": seed}))
             for seed in seeds

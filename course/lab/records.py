@@ -49,7 +49,7 @@ def pack_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """The record as it is kept in the repository: curves as columns of five digits, at most 100
     wrong answers in full.
 
-    Where there are more, every so-maniest is kept, evenly over the alphabet, and "also_wrong" names
+    Where there are more, every n-th is kept, evenly over the alphabet, and "also_wrong" names
     the other words.
     """
     rows, mistakes = record["epochs"], record["mistakes"]
@@ -69,11 +69,13 @@ def _short(value: Any) -> Any:
     return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
 
 
-def write_record(record: Mapping[str, Any], folder: Path = RECORDS) -> Path:
-    """Write a record, packed, as NAME-seedK.json, whole or not at all: one line for each of its
-    keys.
+def write_record(
+    record: Mapping[str, Any], folder: Path = RECORDS, path: Path | None = None
+) -> Path:
+    """Write a record, packed, as NAME-seedK.json (or to `path`), whole or not at all: one line for
+    each of its keys.
     """
-    path = folder / f"{record['name']}-seed{record['seed']}.json"
+    path = path or folder / f"{record['name']}-seed{record['seed']}.json"
     write_whole(path, compact_json(pack_record(record)).encode())
     return path
 
@@ -142,11 +144,16 @@ def find_records(folder: Path = RECORDS) -> dict[tuple[str, int], dict[str, Any]
 
     A record whose settings this version does not know is left out.
     """
-    found: dict[tuple[str, int], dict[str, Any]] = {}
+    return {key: record for key, (_, record) in find_files(folder).items()}
+
+
+def find_files(folder: Path = RECORDS) -> dict[tuple[str, int], tuple[Path, dict[str, Any]]]:
+    """The same, each with its file."""
+    found: dict[tuple[str, int], tuple[Path, dict[str, Any]]] = {}
     for path in sorted(folder.glob("*-seed[0-9]*.json")):
         record = read_record(path)
         try:
-            found.setdefault(record_key(record), record)
+            found.setdefault(record_key(record), (path, record))
         except (KeyError, ValueError):
             continue
     return found

@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from course.lab.catalogue import EXPERIMENTS
-from course.lab.cost import piles_of
 from course.lab.grid import Run
 from course.lab.records import RECORDS, find_records
 from course.lab.sweep import train_run
 from course.lab.tables import NOT_RUN
+from nmt.data import load_pairs, training_words
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def rerun(
         f"{name}: {label}",
         small,
         record,
-        sum(piles_of(full.data, full.words)[0]),
+        len(training_words(load_pairs(full.data, "train"), full.words)),
         full.epochs * full.passes,
         found,
     )

@@ -4,18 +4,19 @@ validation words are right?
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 
 import nmt
-from course.lab.records import RECORDS
-from nmt.checkpoints import build_model, read_config
+from course.lab.records import RECORDS, compact_json
+from nmt.checkpoints import build_model, read_config, write_whole
 from nmt.runs import Preset
 from nmt.training import TrainingConfig, TrainingState, train
 
@@ -50,38 +51,87 @@ def speed_run(
 
     Raises:
         ValueError: if there is no recipe for the goal.
+        KeyboardInterrupt: if the training was interrupted.
     """
-    if goal not in RECIPES:
-        raise ValueError(
-            f"no recipe for {goal:g}; there are recipes for"
-            f" {', '.join(f'{known:g}' for known in RECIPES)}"
-        )
+    check_goals([goal])
     recipe = RECIPES[goal]
     config = read_config(TrainingConfig, {**recipe.training, "seed": seed})
     began = time.perf_counter()
     torch.manual_seed(seed)
     model = build_model(recipe.model)
+    reached = False
 
     def check(state: TrainingState) -> None:
+        nonlocal reached
         if on_epoch:
             on_epoch(state)
-        if state.progress.best["val_accuracy"] >= goal:
+        reached = state.progress.best["val_accuracy"] >= goal
+        if reached:
             raise KeyboardInterrupt  # ends the training quietly
 
     state = train(model, config, on_epoch=check)
     seconds = time.perf_counter() - began
-    accuracy = state.progress.best["val_accuracy"]
+    if not reached and len(state.progress.epochs) < config.epochs:
+        raise KeyboardInterrupt  # the user's own
     return {
         "goal": goal,
         "seed": seed,
-        "reached": accuracy >= goal,
+        "reached": reached,
         "seconds": round(seconds, 1),
         "epochs": len(state.progress.epochs),
-        "val_accuracy": round(accuracy, 6),
+        "val_accuracy": round(state.progress.best["val_accuracy"], 6),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "model": dict(recipe.model),
         "training": dict(recipe.training),
     }
+
+
+def check_goals(goals: Iterable[float]) -> None:
+    """Refuse goals without a recipe, with a `ValueError`."""
+    for goal in goals:
+        if goal not in RECIPES:
+            known = ", ".join(f"{one:g}" for one in RECIPES)
+            raise ValueError(f"no recipe for {goal:g}; there are recipes for {known}")
+
+
+def speed_runs(
+    goals: Iterable[float], seeds: Iterable[int], out: Path, tell: Callable[[dict[str, Any]], None]
+) -> None:
+    """Every goal with every seed, and their record in `out`.
+
+    Until all are done, finished runs are kept beside it, in NAME.part.json, and `out` stays as it
+    was. An interrupted record goes on with the next run, on the same machine.
+
+    Args:
+        goals, seeds: what to run.
+        out: the record.
+        tell: called with each finished run.
+
+    Raises:
+        ValueError: before the first run, if there is no recipe for a goal.
+        KeyboardInterrupt: if a run was interrupted.
+    """
+    goals, here, part = list(goals), machine(), out.with_suffix(".part.json")
+    check_goals(goals)
+    if out.is_dir():
+        raise IsADirectoryError(f"{out}: a folder, but the record is a file")
+    kept = json.loads(part.read_text(encoding="utf-8")) if part.exists() else {}
+    runs = kept["runs"] if kept.get("machine") == here else {}
+    _keep(part, here, runs)  # a folder that can't be written is said before the first run
+    wanted = {f"{goal:g}, seed {seed}": (goal, seed) for goal in goals for seed in seeds}
+    for name, (goal, seed) in wanted.items():
+        settings = {"model": RECIPES[goal].model, "training": RECIPES[goal].training}
+        if settings.items() <= runs.get(name, {}).items():
+            continue
+        runs[name] = speed_run(goal, seed)
+        tell(runs[name])
+        _keep(part, here, runs)
+    _keep(out, here, {name: runs[name] for name in wanted})
+    part.unlink(missing_ok=True)
+
+
+def _keep(path: Path, where: dict[str, Any], runs: dict[str, Any]) -> None:
+    write_whole(path, compact_json({"machine": where, "runs": runs}, levels=2).encode())
 
 
 def machine() -> dict[str, Any]:

@@ -2,12 +2,13 @@ from collections import Counter
 
 import pytest
 
-from course.lab.bases import SHORT_MAMBA, SHORT_TRANSFORMER
-from course.lab.catalogue import ALL_WORDS, DATA_SIZE, EXPERIMENTS, choose
-from course.lab.cost import estimate, in_words, piles_of, seconds_of
+from course.interpretability.stored_embeddings import load_tables
+from course.lab.catalogue import CATALOGUE, EXPERIMENTS, choose, read_catalogue
+from course.lab.cost import in_words, seconds_of, words_seen
 from course.lab.grid import FIRST_SEEDS, Experiment, Row, runs_of, slug
-from course.lab.records import find_records
-from nmt.checkpoints import build_model
+from course.lab.records import find_records, settings_key
+from nmt.batches import LengthBuckets
+from nmt.checkpoints import SHIPPED, build_model, load_checkpoint
 from nmt.data import load_pairs, training_words
 
 ALL = runs_of(EXPERIMENTS.values())
@@ -47,8 +48,8 @@ def test_seeds():
 
 
 def test_a_base_that_experiments_share_is_trained_once():
-    for base in (SHORT_TRANSFORMER, SHORT_MAMBA):
-        run = Experiment("base", 0, "?", base, (Row("base"),)).runs(Row("base"))[0]
+    for base in (EXPERIMENTS["positions"].base, EXPERIMENTS["kernel"].base):
+        run = Experiment("base", "?", base, (Row("base"),)).runs(Row("base"))[0]
         users = {
             e.name
             for e in EXPERIMENTS.values()
@@ -75,14 +76,12 @@ def test_records_from_before_this_catalogue_serve_it():
 
 def test_sizes_of_data_get_about_the_same_number_of_batches_and_every_smaller_choice_is_part_of_the_larger():
     words = load_pairs("large", "train")
-    assert len(words) == ALL_WORDS
+    assert len(words) == max(row.x for row in EXPERIMENTS["data-size"].rows)
     batches = {}
-    for row in DATA_SIZE.rows:
-        config = DATA_SIZE.runs(row)[0].training
-        piles, _ = piles_of("large", config.words)
-        batches[row.label] = (
-            config.epochs * config.passes * sum(-(-pile // config.batch_size) for pile in piles)
-        )
+    for row in EXPERIMENTS["data-size"].rows:
+        config = EXPERIMENTS["data-size"].runs(row)[0].training
+        buckets = LengthBuckets(training_words(words, config.words), config.batch_size)
+        batches[row.label] = config.epochs * config.passes * len(buckets)
     assert max(batches.values()) < 1.35 * min(batches.values()), batches
     sizes = [training_words(words, number) for number in (0, 9_000, 300, 100)]
     assert (
@@ -98,17 +97,37 @@ def test_sizes_of_data_get_about_the_same_number_of_batches_and_every_smaller_ch
 
 
 def test_everything_fits_in_a_night_on_two_cores():
-    assert sum(estimate(run) for run in ALL) < 2 * 8 * HOUR
-    eight = runs_of([EXPERIMENTS["eight-runs"]])
-    assert sum(estimate(run) for run in eight if run.seed == 0) < 2 * 40 * 60
+    known = find_records()
+    assert sum(seconds_of(runs_of(choose(["all"])), known).values()) < 2 * 8 * HOUR
+    first = [run for run in runs_of([EXPERIMENTS["eight-runs"]]) if run.seed == 0]
+    assert sum(seconds_of(first, known).values()) < 2 * 40 * 60
 
 
-def test_estimates_follow_finished_runs():
-    runs = ALL[:6]
-    plain = seconds_of(runs, {})
-    doubled = seconds_of(runs, {runs[0].key: {"seconds": 9, "cpu_seconds": 2 * plain[runs[0].key]}})
-    assert doubled[runs[0].key] == pytest.approx(2 * plain[runs[0].key])
-    assert doubled[runs[5].key] == pytest.approx(2 * plain[runs[5].key])
+def test_estimates_are_the_seconds_of_finished_runs():
+    runs = [run for run in ALL if run.model["kind"] == "transformer"]
+    first, same = (run for run in runs if run.settings == runs[0].settings and run.seed < 2)
+    other = next(run for run in runs if words_seen(vars(run.training)) != words_seen_by(first))
+    record = {"model": first.model, "training": vars(first.training), "cpu_seconds": 30}
+    found = seconds_of(ALL, {first.key: record})
+    assert found[first.key] == found[same.key] == 30
+    assert found[other.key] == pytest.approx(30 * words_seen_by(other) / words_seen_by(first))
+    assert {found[run.key] for run in ALL if run.model["kind"] == "mamba"} == {None}
+
+
+def words_seen_by(run):
+    return words_seen(vars(run.training))
+
+
+def test_the_estimate_is_right_within_a_factor_of_three_for_settings_that_were_never_run():
+    known = find_records()
+    for run in ALL[::25]:
+        measured = known[run.key].get("cpu_seconds")
+        others = {key: one for key, one in known.items() if key[0] != run.settings}
+        if measured:
+            assert 1 / 3 < seconds_of([run], others)[run.key] / measured < 3, run.name
+
+
+def test_times_in_words():
     assert [in_words(s) for s in (0.2, 61, 3600, 3720, 7500)] == [
         "1 second",
         "1 minute",
@@ -118,11 +137,45 @@ def test_estimates_follow_finished_runs():
     ]
 
 
+def test_what_other_notebooks_rest_on_is_in_the_catalogue():
+    known = find_records()
+    assert all(run.key in known for run in runs_of([CATALOGUE["mamba-ablation"]]))
+    tables = {
+        (name, table.record["seed"]): settings_key(table.record["model"], table.record["training"])
+        for name, tables in load_tables().items()
+        for table in tables
+    }
+    runs = runs_of([CATALOGUE["embeddings"]])
+    assert tables == {
+        (run.name.removeprefix("embeddings-"), run.seed): run.settings for run in runs
+    }
+    ships = {
+        name: run
+        for one in CATALOGUE.values()
+        for row in one.rows
+        for name, run in zip(row.ships, one.runs(row), strict=False)
+    }
+    assert ships.keys() == {path.stem for path in SHIPPED.glob("*.safetensors")}
+    for name, run in ships.items():
+        record = load_checkpoint(name).record
+        assert (settings_key(record["model"], record["training"]), record["seed"]) == run.key, name
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [('{ label = "a", colour = "red" }', "colour"), ('{ label = "a", base = "b" }', "'b'")],
+)
+def test_a_slip_in_the_catalogue_is_named(row, message):
+    text = f'[bases]\n[mine]\nquestion = "?"\nbase = "small-mamba"\nrows = [{row}]'
+    with pytest.raises(ValueError, match=f"experiment mine: .*{message}"):
+        read_catalogue(text)
+
+
 def test_choose_and_slug():
     assert [e.name for e in choose(["kernel", "positions"])] == ["positions", "kernel"]
     assert "best" not in {e.name for e in choose(["all"])} and {
         e.name for e in choose(["all", "best"])
-    } == set(EXPERIMENTS)
+    } == set(EXPERIMENTS) == set(CATALOGUE) - {"learned-a", "mamba-ablation", "embeddings"}
     with pytest.raises(ValueError, match="no experiment 'magic'; there are all, positions"):
         choose(["magic"])
     assert (

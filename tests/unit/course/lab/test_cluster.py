@@ -1,15 +1,16 @@
+import gc
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 import tiny_lab
 
 from course.__main__ import main
-from course.lab.cluster import sweep_on_cluster
 from course.lab.records import find_records
-from course.lab.sweep import train_run
+from course.lab.sweep import sweep, train_run
 
 
 @pytest.fixture
@@ -80,9 +81,9 @@ def test_a_killed_worker_loses_nothing_and_nothing_runs_twice(tmp_path, cluster,
     workers = [worker(kill="process 2") for _ in range(2)]
     (tmp_path / "records").mkdir()
     done = []
-    sweep_on_cluster(
+    sweep(
         tiny_lab.RUNS,
-        address,
+        scheduler=address,
         records=tmp_path / "records",
         on_record=lambda run, record: done.append(run.folder),
     )
@@ -97,28 +98,66 @@ def test_a_killed_worker_loses_nothing_and_nothing_runs_twice(tmp_path, cluster,
     assert tiny_lab.timeless(found[tiny_lab.RUNS[0].key])["rows"][0] == pytest.approx(
         tiny_lab.timeless(here)["rows"][0], abs=1e-6
     )
-    sweep_on_cluster(tiny_lab.RUNS, address, records=tmp_path / "records")
+    sweep(tiny_lab.RUNS, scheduler=address, records=tmp_path / "records")
     assert tiny_lab.saved(tmp_path) == tiny_lab.EVERY_EPOCH_ONCE
+
+
+def test_the_only_worker_dies_and_another_one_comes(tmp_path, cluster, monkeypatch, capsys):
+    address, worker = cluster
+    monkeypatch.setattr("course.lab.cluster.LOOK", 0.2)
+    wait_for(address)
+    worker(kill="process 2")
+    said = threading.Event()
+
+    def printed(text, **_):
+        if "no worker is left" in text:
+            assert f"dask worker {address}" in text and not said.is_set(), "one line, once"
+            said.set()
+            worker()
+
+    monkeypatch.setattr("builtins.print", printed)
+    sweep(tiny_lab.RUNS[:1], scheduler=address, records=tmp_path / "records")
+    assert said.is_set() and len(find_records(tmp_path / "records")) == 1
 
 
 def one_line_error(capsys, *arguments):
     assert main(["experiments", "run", "kernel", *arguments]) == 2
     errors = capsys.readouterr().err
     assert errors.count("\n") == 1 and "Traceback" not in errors
+    gc.collect()
+    assert not [one for one in open_clients() if one.status != "closed"]
+    assert "IO loop" not in {thread.name for thread in threading.enumerate()}
     return errors
 
 
+def open_clients():
+    return [one for one in gc.get_objects() if type(one).__name__ == "Client"]
+
+
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tcp://no-such-host.invalid:8786"])
-def test_a_silent_address_is_one_line(capsys, monkeypatch, tmp_path, address):
+def test_a_silent_address_is_one_line_and_leaves_nothing_open(
+    capsys, monkeypatch, tmp_path, address
+):
     monkeypatch.setattr("course.lab.cluster.PATIENCE", 1)
-    errors = one_line_error(capsys, "--scheduler", address, "--records", str(tmp_path))
-    assert f"{address}: no Dask scheduler answers" in errors
+    for _ in range(2):  # a user corrects an address, and runs the cell again
+        errors = one_line_error(capsys, "--scheduler", address, "--records", str(tmp_path))
+        assert f"{address}: no Dask scheduler answers" in errors
 
 
-def test_no_address_at_all_is_one_line(capsys, monkeypatch, tmp_path):
+def test_someone_else_behind_the_address_is_one_line(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("course.lab.cluster.PATIENCE", 1)
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # accepts, and never says a word
+        address = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
+        assert "no Dask scheduler answers" in one_line_error(
+            capsys, "--scheduler", address, "--records", str(tmp_path)
+        )
+
+
+@pytest.mark.parametrize("address", ["carrier-pigeon://8786", "tcp://", "tcp://127.0.0.1:port"])
+def test_no_address_at_all_is_one_line(capsys, monkeypatch, tmp_path, address):
     monkeypatch.setattr("course.lab.cluster.PATIENCE", 1)
     assert "no address of a scheduler" in one_line_error(
-        capsys, "--scheduler", "carrier-pigeon://8786", "--records", str(tmp_path)
+        capsys, "--scheduler", address, "--records", str(tmp_path)
     )
 
 

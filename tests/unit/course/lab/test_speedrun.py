@@ -2,6 +2,8 @@ import json
 
 import pytest
 
+import nmt.training
+
 from course.__main__ import main
 from course.lab.speedrun import RECIPES, machine, speed_run
 from nmt.runs import Preset
@@ -63,8 +65,46 @@ def test_the_command_writes_its_record(tiny, tmp_path, capsys):
         "0.97, seed 0",
         "0.97, seed 1",
     ]
-    assert main(["speedrun", "--goals", "0.5", "--out", str(out)]) == 2
-    assert "no recipe for 0.5" in capsys.readouterr().err
+    assert not out.with_suffix(".part.json").exists()
+
+
+def test_a_goal_without_recipe_is_refused_before_the_first_run(tiny, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("course.lab.speedrun.speed_run", None)
+    out = tmp_path / "speed.json"
+    assert main(["speedrun", "--goals", "0.97", "0.5", "--out", str(out)]) == 2
+    assert "no recipe for 0.5" in capsys.readouterr().err and not list(tmp_path.iterdir())
+    assert main(["speedrun", "--out", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_an_interrupt_keeps_finished_runs_and_the_record_that_was_there(
+    tiny, tmp_path, capsys, monkeypatch, epoch
+):
+    out = tmp_path / "speed.json"
+    out.write_text("what was there")
+    command = ["speedrun", "--goals", "0", "0.97", "--seeds", "0", "--threads", "1"]
+    command += ["--out", str(out)]
+    real, measured = nmt.training.token_loss, []
+
+    def interrupted(model, *arguments):
+        if model.training:
+            measured.append(1)
+            in_epoch = 5  # the first run is one epoch of five batches
+            if len(measured) == in_epoch * (1 + epoch) + 2:
+                raise KeyboardInterrupt
+        return real(model, *arguments)
+
+    monkeypatch.setattr("nmt.training.token_loss", interrupted)
+    assert main(command) == 130
+    assert out.read_text() == "what was there" and "not reached" not in capsys.readouterr().out
+    kept = json.loads(out.with_suffix(".part.json").read_text())["runs"]
+    assert list(kept) == ["0, seed 0"]
+    monkeypatch.undo()
+    monkeypatch.setitem(RECIPES, 0.97, TINY)
+    monkeypatch.setitem(RECIPES, 0.0, TINY)
+    assert main(command) == 0
+    runs = json.loads(out.read_text())["runs"]
+    assert runs["0, seed 0"] == kept["0, seed 0"] and list(runs) == ["0, seed 0", "0.97, seed 0"]
 
 
 def test_recipes_are_trained_on_smalls_training_words_alone():

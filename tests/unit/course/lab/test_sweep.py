@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import time
 import pytest
 import tiny_lab
 
-from course.lab.records import find_records
+from course.lab.records import find_records, read_record, write_record
 from course.lab.sweep import sweep, train_run
 
 
@@ -93,5 +94,32 @@ def test_a_damaged_state_is_trained_anew(tmp_path):
 
 def test_nothing_to_do_starts_no_process(tmp_path, undisturbed, monkeypatch):
     monkeypatch.setattr("course.lab.sweep._Worker", None)
-    monkeypatch.setattr("course.lab.sweep.find_records", lambda folder: undisturbed)
+    monkeypatch.setattr("course.lab.sweep.find_files", lambda folder: undisturbed)
     sweep(tiny_lab.RUNS, folder=tmp_path, records=tmp_path)
+
+
+def test_a_process_that_cannot_start_leaves_nothing_open(tmp_path, monkeypatch):
+    started = []
+    real = multiprocessing.get_context("spawn").Process.start
+
+    def second_fails(process):
+        if started:
+            raise OSError("no more processes")
+        started.append(process)
+        real(process)
+
+    monkeypatch.setattr("multiprocessing.context.SpawnProcess.start", second_fails)
+    before = set(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="no more processes"):
+        sweep(tiny_lab.RUNS, jobs=2, folder=tmp_path, records=tmp_path)
+    assert not started[0].is_alive() and len(set(os.listdir("/proc/self/fd")) - before) <= 2
+
+
+def test_again_trains_what_has_a_record_and_writes_it_in_its_place(tmp_path):
+    run = tiny_lab.RUNS[0]
+    record = train_run(run, tmp_path / "first")
+    elsewhere = write_record({**record, "name": "other", "seconds": -1}, tmp_path)
+    sweep([run], jobs=1, folder=tmp_path / "runs", records=tmp_path)
+    assert not (tmp_path / "runs").exists()
+    sweep([run], jobs=1, again=True, folder=tmp_path / "runs", records=tmp_path)
+    assert read_record(elsewhere)["seconds"] >= 0 and len(list(tmp_path.glob("*.json"))) == 1

@@ -10,7 +10,6 @@ from nmt.training import TrainingConfig
 BASE = Preset({"kind": "transformer"}, {"epochs": 2})
 EXPERIMENT = Experiment(
     "tiny",
-    0,
     "?",
     BASE,
     (

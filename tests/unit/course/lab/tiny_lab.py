@@ -25,7 +25,6 @@ TINY = Preset(
 )
 EXPERIMENT = Experiment(
     "tiny",
-    0,
     "Does it work?",
     TINY,
     (
