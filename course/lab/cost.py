@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import cache
 from statistics import mean, median
 from typing import Any
 
 from course.lab.grid import Run
-from nmt.data import load_pairs, training_words
+from nmt.data import load_pairs
 
 Records = Mapping[tuple[str, int], Mapping[str, Any]]
 
@@ -36,8 +37,13 @@ def seconds_of(runs: Iterable[Run], records: Records) -> dict[tuple[str, int], f
 
 def words_seen(training: Mapping[str, Any]) -> int:
     """How many training words a run goes through in all its epochs."""
-    words = training_words(load_pairs(training["data"], "train"), training.get("words", 0))
-    return len(words) * training["epochs"] * training.get("passes", 1)
+    words = training.get("words", 0) or _all_words(training["data"])
+    return words * training["epochs"] * training.get("passes", 1)
+
+
+@cache
+def _all_words(data: str) -> int:
+    return len(load_pairs(data, "train"))
 
 
 def in_words(seconds: float) -> str:

@@ -31,7 +31,8 @@ Group = TypeVar("Group", bound=Hashable)
 def kind_of_mistake(source: str, answer: str) -> str:
     """The name of a mistake: the first of these that fits, with t the right answer.
 
-        wrong onset      the rule with another number of letters moved, in one part of the word or several: school → choolsay
+        wrong onset      the rule with another number of letters moved, in one part of the word or
+                         several: school → choolsay
         lost ending      t up to some letter, then nothing: across → acrossw
         dropped letter   t without one letter: across → acrosway
         dropped stretch  t without several letters in a row

@@ -32,33 +32,24 @@ class Rerun:
 
     def __repr__(self) -> str:
         best, training = self.record["best"], self.run.training
-        told = NOT_RUN
+        found = NOT_RUN
         if self.full:
             reached = mean(record["best"]["val_accuracy"] for record in self.full)
             loss = mean(record["best"]["val_loss"] for record in self.full)
-            told = (
+            found = (
                 f"{reached:.1%} of the same words, loss {loss:.2f}, mean of {len(self.full)} seeds"
             )
-        return "\n".join(
-            [
-                f"{self.title}, seed {self.run.seed}",
-                (
-                    f"  now:  {training.words:>6,} words, {training.epochs:>3} epochs:"
-                    f" {best['val_accuracy']:.1%} of the validation words, loss"
-                    f" {best['val_loss']:.2f}, after {self.record['seconds']:.0f} s"
-                ),
-                f"  full: {self.full_words:>6,} words, {self.full_epochs:>3} epochs: {told}",
-                (
-                    f"  Why they differ: the full row had {self.full_words / training.words:.1f}"
-                    " times as many words to learn from,"
-                ),
-                (
-                    "  and went through"
-                    f" {self.full_words * self.full_epochs / (training.words * training.epochs):.0f}"
-                    " times as many in all. Hold a rerun against a rerun of another row, not"
-                    " against the full one."
-                ),
-            ]
+        words = self.full_words / training.words
+        passes = words * self.full_epochs / training.epochs
+        return (
+            f"{self.title}, seed {self.run.seed}\n"
+            f"  now:  {training.words:>6,} words, {training.epochs:>3} epochs:"
+            f" {best['val_accuracy']:.1%} of the validation words, loss {best['val_loss']:.2f},"
+            f" after {self.record['seconds']:.0f} s\n"
+            f"  full: {self.full_words:>6,} words, {self.full_epochs:>3} epochs: {found}\n"
+            f"  Why they differ: the full row had {words:.1f} times as many words to learn from,\n"
+            f"  and went through {passes:.0f} times as many in all. Hold a rerun against a rerun of"
+            " another row, not against the full one."
         )
 
 

@@ -13,19 +13,20 @@ from course.plots.style import INK, MAMBA, MODEL, NEUTRAL, TRANSFORMER, Picture,
 
 Counts = Mapping[str, Sequence[int]]  # a group of words → [wrong, asked]
 COSTS = (
-    ("val_loss", "validation loss\n(nats per character)", "{:.2g}", "lowest loss"),
-    ("parameters", "parameters", "{:,.0f}", "fewest parameters"),
-    ("milliseconds_a_word", "decoding\n(milliseconds a word)", "{:.2g}", "quickest to decode"),
+    ("val_loss", "validation loss\n(nats per character)", "{:.2g}"),
+    ("parameters", "parameters", "{:,.0f}"),
+    ("milliseconds_a_word", "decoding\n(milliseconds a word)", "{:.2g}"),
 )
 
 
-def plot_costs(rows: Sequence[Mapping[str, str]]) -> Picture:
+def plot_costs(rows: Sequence[Mapping[str, str]], reading: str) -> Picture:
     """What each run costs beside what it reaches: validation loss, parameters, and the time to
     spell one word, a panel each.
 
     Args:
         rows: of the experiment's table (`course.lab.tables.table`); empty cells are runs that are
             missing.
+        reading: one sentence that says what to see.
 
     Raises:
         ValueError: if there is no row.
@@ -34,11 +35,11 @@ def plot_costs(rows: Sequence[Mapping[str, str]]) -> Picture:
         raise ValueError("a figure needs at least one row")
     names = [row["row"] for row in rows]
     figure, axes = new_figure(9.5, 1.1 + 0.34 * len(rows), columns=3, sharey=True)
-    told, low = [], []
-    for axis, (key, label, form, least_of) in zip(axes, COSTS):
+    told = []
+    for axis, (key, label, form) in zip(axes, COSTS):
         values = [float(row[key]) if row[key] else None for row in rows]
         for place, (name, value) in enumerate(zip(names, values)):
-            shown = "not run yet" if value is None else form.format(value)
+            shown = "not measured" if value is None else form.format(value)
             axis.barh(place, value or 0, color=model_colour(name), height=0.7)
             axis.annotate(
                 f" {shown}",
@@ -56,23 +57,12 @@ def plot_costs(rows: Sequence[Mapping[str, str]]) -> Picture:
         told.append(
             f"{what}: "
             + "; ".join(
-                f"{name} {form.format(known[name])}" if name in known else f"{name} not run yet"
+                f"{name} {form.format(known[name])}" if name in known else f"{name} not measured"
                 for name in names
             )
         )
-        if known:
-            least = min(known, key=known.__getitem__)
-            low.append(f"{least_of}: {least}, {form.format(known[least])}")
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.5, -0.5)
-    missing = sum(not row["val_loss"] for row in rows)
-    reading = (
-        f"Of {len(rows) - missing} runs the {'; the '.join(low)}."
-        if low
-        else "No run is there yet."
-    )
-    if missing and low:
-        reading += f" {missing} of {len(rows)} are not run yet."
     return finish(figure, alt=f"Three panels of bars. {'. '.join(told)}.", reading=reading)
 
 
@@ -88,7 +78,7 @@ def model_colour(name: str) -> str:
 
 
 def plot_wrong_groups(
-    panels: Mapping[str, Mapping[str, Counts]], what: str = "spelled wrong"
+    panels: Mapping[str, Mapping[str, Counts]], reading: str, what: str = "spelled wrong"
 ) -> Picture:
     """The share of wrong words by group of words, for several models: a panel for each way to
     group.
@@ -99,6 +89,7 @@ def plot_wrong_groups(
     Args:
         panels: for each panel's axis label the models, for each model its groups, for each group
             [wrong, asked].
+        reading: one sentence that says what to see.
         what: the label of the shares.
 
     Raises:
@@ -108,7 +99,7 @@ def plot_wrong_groups(
         raise ValueError("each panel needs the counts of at least one model")
     models = list(dict.fromkeys(name for found in panels.values() for name in found))
     figure, axes = new_figure(max(6.5, 4.4 * len(panels)), 4.0, columns=len(panels), squeeze=False)
-    told, worst = [], []
+    told = []
     for axis, (label, found) in zip(axes.flat, panels.items()):
         groups = list(dict.fromkeys(group for counts in found.values() for group in counts))
         numeric = _numeric(found)
@@ -137,14 +128,6 @@ def plot_wrong_groups(
                     hatch=_hatch(name),
                     edgecolor="white",
                 )
-            if shares:
-                top = max(shares, key=shares.__getitem__)
-                if shares[top]:
-                    wrong, asked = found[name][top]
-                    worst.append(
-                        f"{name} fails most where {label.split(' (')[0]} is {top} ({wrong} of"
-                        f" {asked})"
-                    )
             told.append(
                 f"{label}, {name}: "
                 + ", ".join(f"{group} {w} of {n}" for group, (w, n) in found.get(name, {}).items())
@@ -153,11 +136,10 @@ def plot_wrong_groups(
     curves = all(_numeric(found) for found in panels.values())
     handles = [_handle(name, curves) for name in models]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(models), fontsize=9)
-    reading = "; ".join(worst) or "No word of any group is wrong"
     return finish(
         figure,
         alt=f"Shares of words {what}. {'. '.join(told)}.",
-        reading=f"{reading[:1].upper()}{reading[1:]}.",
+        reading=reading,
     )
 
 

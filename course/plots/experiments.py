@@ -41,13 +41,14 @@ class Measured:
     line: str = ""
 
 
-def plot_rows(rows: Sequence[Measured], what: str) -> Picture:
+def plot_rows(rows: Sequence[Measured], what: str, reading: str) -> Picture:
     """Rows from top to bottom in their own order: each seed a dot, their mean a line, the student's
     one run a hollow diamond.
 
     Args:
         rows: at least one.
         what: what varies between the rows.
+        reading: one sentence that says what to see.
 
     Raises:
         ValueError: if there is no row.
@@ -85,16 +86,16 @@ def plot_rows(rows: Sequence[Measured], what: str) -> Picture:
     axis.grid(axis="x", color="#dddddd", lw=0.6)
     axis.set_axisbelow(True)
     _legend(axis, any(row.student is not None for row in rows))
-    return finish(figure, alt=_alt(rows, what), reading=_reading(rows))
+    return finish(figure, alt=_alt(rows, what), reading=reading)
 
 
 def plot_lines(
     rows: Sequence[Measured],
     what: str,
+    reading: str,
     *,
     log: bool = False,
     marks: Sequence[float] = (),
-    note: str = "",
 ) -> Picture:
     """Accuracy over a number: each seed a dot, the means joined by a curve for each `line`, the
     student's runs hollow diamonds.
@@ -102,9 +103,9 @@ def plot_lines(
     Args:
         rows: at least one; each has an `x`.
         what: the label of the horizontal axis, with its unit.
+        reading: one sentence that says what to see.
         log: whether that axis is logarithmic.
         marks: places on that axis to mark with a dotted line, such as where two curves cross.
-        note: a sentence about them, for the reading.
 
     Raises:
         ValueError: if there is no row, or one has no `x`.
@@ -160,17 +161,19 @@ def plot_lines(
         if handle.get_label() and not str(handle.get_label()).startswith("_")
     ]
     _legend(axis, any(row.student is not None for row in rows), handles)
-    words = f" {note}" if note else ""
-    return finish(figure, alt=_alt(rows, what) + words, reading=_reading(rows) + words)
+    return finish(figure, alt=_alt(rows, what), reading=reading)
 
 
-def plot_loss_curves(runs: Mapping[str, Sequence[Sequence[Mapping[str, float]]]]) -> Picture:
+def plot_loss_curves(
+    runs: Mapping[str, Sequence[Sequence[Mapping[str, float]]]], reading: str
+) -> Picture:
     """The losses of several runs, one panel each: training words dashed, validation words solid,
     one curve a seed.
 
     Args:
         runs: for each panel, the epochs' rows of each seed ("epoch", "train_loss", "val_loss", in
             nats per character).
+        reading: one sentence that says what to see.
 
     Raises:
         ValueError: if there is no run.
@@ -205,12 +208,6 @@ def plot_loss_curves(runs: Mapping[str, Sequence[Sequence[Mapping[str, float]]]]
         name: mean(rows[-1]["val_loss"] - rows[-1]["train_loss"] for rows in seeds)
         for name, seeds in runs.items()
     }
-    best, widest = min(ends, key=ends.__getitem__), max(gaps, key=gaps.__getitem__)
-    reading = (
-        f"{best} ends with the smallest loss on validation words, {ends[best]:.2g} nats per"
-        f" character; the widest gap between validation and training words, {gaps[widest]:.2g}, is"
-        f" that of {widest}."
-    )
     told = "; ".join(
         f"{name}: {ends[name]:.2g}, {gaps[name]:+.2g} from the training words" for name in runs
     )
@@ -257,25 +254,6 @@ def _legend(axis: Axes, student: bool, lines: Sequence[Line2D] = ()) -> None:
             Line2D([], [], marker="D", ls="", mfc="none", color=NEUTRAL, label="the student's run")
         )
     axis.legend(handles=handles, loc="best", fontsize=8)
-
-
-def _reading(rows: Sequence[Measured]) -> str:
-    done = [row for row in rows if row.values]
-    missing = (
-        f" {len(rows) - len(done)} of {len(rows)} rows are not run yet."
-        if len(done) < len(rows)
-        else ""
-    )
-    if not done:
-        return f"No row is run yet, of {len(rows)}."
-    best, last = (
-        max(done, key=lambda row: mean(row.values)),
-        min(done, key=lambda row: mean(row.values)),
-    )
-    told = f"Best is {best.label} with {mean(best.values):.1%} of the validation words on average"
-    if best is not last:
-        told += f", last {last.label} with {mean(last.values):.1%}"
-    return f"{told}.{missing}"
 
 
 def _alt(rows: Sequence[Measured], what: str) -> str:

@@ -29,7 +29,6 @@ def mistake_table(runs: Mapping[str, Mapping[str, Any]]) -> Table:
         ValueError: if there is no run.
     """
     rows: list[tuple[str, ...]] = []
-    told = []
     for name, record in runs.items():
         mistakes = record["mistakes"]
         training = training_words(
@@ -51,10 +50,6 @@ def mistake_table(runs: Mapping[str, Mapping[str, Any]]) -> Table:
                     name,
                 )
             )
-        told.append(
-            f"{name}: {len(mistakes)} of {len(load_pairs(record['training']['data'], 'val')):,}"
-            " words wrong"
-        )
         if not mistakes:
             rows.append(("none", "", "", "", "", "", name))
         if len(mistakes) > MOST:
@@ -72,7 +67,6 @@ def mistake_table(runs: Mapping[str, Mapping[str, Any]]) -> Table:
         "Wrong validation words, all of them up to a dozen a run.",
         columns,
         tuple(rows),
-        reading="; ".join(told) + ".",
     )
 
 
@@ -112,21 +106,11 @@ def shipped_table(shipped: Mapping[str, Mapping[str, Any]], best: Mapping[str, O
         "its seed",
         "the student: validation",
     )
-    done = [
-        f"{best[name].row.label} {own['test']['wrong'][0]} of {own['test']['wrong'][1]:,}"
-        for name, own in shipped.items()
-    ]
-    reading = (
-        f"Wrong test words of the shipped models: {'; '.join(done)}."
-        if done
-        else "No model is shipped yet."
-    )
     return Table(
         "The best models, and the only look at the test words.",
         columns,
         tuple(rows),
         frozenset(range(1, 8)),
-        reading=reading,
     )
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from course.lab.catalogue import EXPERIMENTS
 from course.lab.grid import Experiment
 from course.lab.records import RECORDS, find_records
-from course.lab.tables import Records, as_csv, outcomes, table
-from course.lab.verdicts.readings import crossing_of
+from course.lab.tables import Records, as_csv, found_rows, table
+from course.lab.verdicts import crossings_of
 from course.plots.experiments import Measured, plot_lines, plot_loss_curves, plot_rows
 from course.plots.style import Picture
 from nmt.checkpoints import write_whole
@@ -21,8 +21,14 @@ from nmt.checkpoints import write_whole
 RESULTS = RECORDS.parent
 
 
-def picture(experiment: Experiment, records: Records) -> Picture:
-    """The experiment's figure: curves where what varies is a number, else rows side by side."""
+def picture(experiment: Experiment, records: Records, reading: str = "") -> Picture:
+    """The experiment's figure: curves where what varies is a number, else rows side by side.
+
+    Args:
+        experiment, records: what to draw.
+        reading: one sentence that says what to see; without it, the experiment's question.
+    """
+    reading = reading or experiment.question
     rows = [
         Measured(
             outcome.row.label,
@@ -31,23 +37,23 @@ def picture(experiment: Experiment, records: Records) -> Picture:
             outcome.row.x,
             outcome.row.line,
         )
-        for outcome in outcomes(experiment, records)
+        for outcome in found_rows(experiment, records)
     ]
     if all(row.x is not None for row in rows) and experiment.name != "eight-runs":
-        crossing = crossing_of(experiment, records) if experiment.name == "data-size" else None
-        marks, note = crossing if crossing else ((), "")
-        return plot_lines(rows, experiment.axis, log=experiment.log, marks=marks, note=note)
-    return plot_rows(rows, experiment.axis)
+        marks = crossings_of(experiment, records) or [] if experiment.name == "data-size" else []
+        return plot_lines(rows, experiment.axis, reading, log=experiment.log, marks=marks)
+    return plot_rows(rows, experiment.axis, reading)
 
 
-def loss_curves(experiment: Experiment, records: Records) -> Picture | None:
+def loss_curves(experiment: Experiment, records: Records, reading: str = "") -> Picture | None:
     """The losses over the epochs of each row that is run, one panel a row; None if none is."""
     runs: dict[str, list[list[Mapping[str, Any]]]] = {
         outcome.row.label: [record["epochs"] for record in outcome.records if record["epochs"]]
-        for outcome in outcomes(experiment, records)
+        for outcome in found_rows(experiment, records)
     }
     runs = {label: seeds for label, seeds in runs.items() if seeds}
-    return plot_loss_curves(runs) if runs else None
+    reading = reading or f"Losses over the epochs. {experiment.question}"
+    return plot_loss_curves(runs, reading) if runs else None
 
 
 def files(records: Records) -> Iterator[tuple[str, str]]:

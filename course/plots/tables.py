@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 from course.lab.grid import Experiment
 from course.lab.tables import NOT_RUN, Records, table
-from course.lab.verdicts import FAILS, HOLDS, IN_PART, OPEN, Verdict
-from course.lab.verdicts.readings import read_rows
+from course.lab.verdicts import FAILS, HOLDS, IN_PART, NOT_SHOWN, OPEN, Difference, Verdict
 
-SIGNS = {HOLDS: "✓", IN_PART: "◐", FAILS: "✗", OPEN: "…"}
+MARKS = {HOLDS: "✓", IN_PART: "◐", NOT_SHOWN: "○", FAILS: "✗", OPEN: "…"}
 
 
 @dataclass(frozen=True)
@@ -123,9 +122,7 @@ def experiment_table(experiment: Experiment, records: Records) -> Table:
     rows = tuple(_row(cells) for cells in found)
     strong = frozenset(place for place, cells in enumerate(found) if cells["against_the_best"])
     caption = f"{experiment.question} Bold: the highest mean on its set of validation words."
-    return Table(
-        caption, COLUMNS, rows, frozenset(range(1, 8)), strong, read_rows(experiment, records)
-    )
+    return Table(caption, COLUMNS, rows, frozenset(range(1, 8)), strong)
 
 
 def _row(cells: Mapping[str, str]) -> tuple[str, ...]:
@@ -167,7 +164,7 @@ def verdict_table(
     *numbers: str,
     caption: str = "What the student claimed, and what our runs say.",
 ) -> Table:
-    """Claims and their verdicts, each with its reason and where the course looks at it.
+    """Claims and their verdicts, each with its numbers and where the course looks at it.
 
     Args:
         verdicts: of which to choose.
@@ -193,10 +190,22 @@ def verdict_table(
         (
             one.number,
             one.claim,
-            f"{SIGNS[one.verdict]} {one.verdict}",
-            one.reason,
+            f"{MARKS[one.verdict]} {one.verdict}",
+            "; ".join([*map(_difference, one.finding.differences), *_numbers(one)]),
             (one.place, f"{one.place.split(',')[0]}.ipynb"),
         )
         for one in (chosen if numbers else verdicts)
     )
-    return Table(caption, ("claim", "what it says", "verdict", "because", "where"), rows)
+    return Table(caption, ("claim", "what it says", "verdict", "numbers", "where"), rows)
+
+
+def _difference(one: Difference) -> str:
+    p = "p < 0.0001" if one.p < 1e-4 else f"p {one.p:.2g}"
+    return (
+        f"{one.first} − {one.second}: {100 * one.value:+z.1f} points, spread"
+        f" {100 * one.spread:.1f}, {p}, {one.seeds} seeds"
+    )
+
+
+def _numbers(one: Verdict) -> list[str]:
+    return [f"{name} {value:.3g}" for name, value in one.finding.numbers.items()]

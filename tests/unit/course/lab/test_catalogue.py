@@ -74,7 +74,7 @@ def test_records_from_before_this_catalogue_serve_it():
         assert sum(run.key in known for run in EXPERIMENTS["positions"].runs(row)) >= 3
 
 
-def test_sizes_of_data_get_about_the_same_number_of_batches_and_every_smaller_choice_is_part_of_the_larger():
+def test_sizes_of_data_get_about_as_many_batches_and_a_smaller_choice_is_part_of_a_larger():
     words = load_pairs("large", "train")
     assert len(words) == max(row.x for row in EXPERIMENTS["data-size"].rows)
     batches = {}

@@ -43,7 +43,7 @@ def test_with_one_seed_it_is_mcnemars_exact_test(ours, theirs):
 
 
 def test_seeds_are_pooled_word_by_word():
-    """A word that one row gets wrong with three seeds counts three times, and not as three words."""
+    """A word that one row gets wrong with three seeds counts three times, not as three words."""
     always, never = (
         [record(seed, ["a"]) for seed in range(3)],
         [record(seed, []) for seed in range(4)],

@@ -3,7 +3,6 @@ import json
 import pytest
 
 import nmt.training
-
 from course.__main__ import main
 from course.lab.speedrun import RECIPES, machine, speed_run
 from nmt.runs import Preset

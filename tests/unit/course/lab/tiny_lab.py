@@ -56,7 +56,8 @@ if os.environ.get("TINY_LOG") and not sys.flags.no_site:
                 Path(os.environ["TINY_LOG"] + ".killed").open("x").close()
             except FileExistsError:
                 return
-            (os.killpg if how == "group" else os.kill)(os.getpgrp() if how == "group" else os.getpid(), signal.SIGKILL)
+            whom = os.getpgrp() if how == "group" else os.getpid()
+            (os.killpg if how == "group" else os.kill)(whom, signal.SIGKILL)
 
     one_run.save_state = watched
 """.replace("\\\\n", "\\n")

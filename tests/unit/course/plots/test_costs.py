@@ -12,11 +12,10 @@ import pytest
 from course.lab.catalogue import EXPERIMENTS
 from course.lab.records import find_records
 from course.lab.tables import as_csv, found_rows, outcomes, table
-from course.lab.verdicts import FAILS, HOLDS, OPEN, VERDICTS, Verdict, crossing_of
+from course.lab.verdicts import FAILS, HOLDS, OPEN, VERDICTS, Difference, Finding, Verdict
 from course.plots.costs import plot_costs, plot_wrong_groups
-from course.plots.experiments import Measured, plot_lines
 from course.plots.mistakes import MOST, mistake_table, shipped_table
-from course.plots.tables import COLUMNS, SIGNS, Table, experiment_table, verdict_table
+from course.plots.tables import COLUMNS, MARKS, Table, experiment_table, verdict_table
 from course.plots.two_runs import plot_two_runs
 from nmt.pig_latin import to_pig_latin
 
@@ -58,7 +57,6 @@ def test_a_table_without_records_says_so_everywhere():
         all(row[1] == "not run yet" and row[-1] == "none" for row in shown.rows)
         and not shown.strong
     )
-    assert shown.reading.startswith("Not run yet: none (0 of 5 seeds); sinusoidal")
     assert shown.rows[0][7] == "57.6%, 0.232", "the student's figure is there all the same"
 
 
@@ -96,11 +94,16 @@ def test_a_table_is_told_to_every_reader():
 
 
 def test_verdicts_are_chosen_by_number_or_by_their_first_words():
+    two = Difference("8 heads", "4 heads", (0.9, 0.85), 0.05, 0.01, 0.003, 5)
     found = [
-        Verdict("4a", "8 heads of 8", OPEN, "Missing.", "08_lab_report, section 3"),
-        Verdict("8", "Mamba is better", HOLDS, "It is.", "08_lab_report, section 9"),
-        Verdict("table", "Words fail", FAILS, "No.", "07_interpretability, section 1"),
+        Verdict("4a", "8 heads of 8", Finding(OPEN), "08_lab_report, section 3"),
+        Verdict("8", "Mamba is better", Finding(HOLDS, (two,)), "08_lab_report, section 9"),
+        Verdict("table", "Words fail", Finding(FAILS, (), {"wrong": 0.25}), "07_interpretability"),
     ]
+    assert verdict_table(found, "8").rows[0][3] == (
+        "8 heads − 4 heads: +5.0 points, spread 1.0, p 0.003, 5 seeds"
+    )
+    assert verdict_table(found, "Words").rows[0][3] == "wrong 0.25"
     assert [row[0] for row in verdict_table(found, "8").rows] == ["8"]
     assert [row[1] for row in verdict_table(found, "Words", "4a").rows] == [
         "Words fail",
@@ -108,8 +111,8 @@ def test_verdicts_are_chosen_by_number_or_by_their_first_words():
     ]
     whole = verdict_table(found)
     assert [row[2] for row in whole.rows] == [
-        f"{SIGNS[one.verdict]} {one.verdict}" for one in found
-    ] and set(SIGNS) == set(VERDICTS)
+        f"{MARKS[one.verdict]} {one.verdict}" for one in found
+    ] and set(MARKS) == set(VERDICTS)
     assert 'href="07_interpretability.ipynb"' in whole.to_html()
     with pytest.raises(ValueError, match="no claim '5'; there are 4a, 8, table"):
         verdict_table(found, "5")
@@ -125,16 +128,10 @@ def test_costs_stand_side_by_side():
         costs("Mamba", "0.07", "60000", "2.5"),
         costs("later"),
     ]
-    picture = plot_costs(rows)
-    assert (
-        picture.reading
-        == "Of 2 runs the lowest loss: transformer, 0.05; the fewest parameters: Mamba, 60,000; the"
-        " quickest to decode: transformer, 1.5. 1 of 3 are not run yet."
-    )
-    assert "later not run yet" in picture.alt and "Mamba 60,000" in picture.alt
-    assert plot_costs(rows[2:]).reading == "No run is there yet."
+    picture = plot_costs(rows, "Mamba is smaller.")
+    assert "later not measured" in picture.alt and "Mamba 60,000" in picture.alt
     with pytest.raises(ValueError, match="at least one row"):
-        plot_costs([])
+        plot_costs([], "?")
 
 
 def test_groups_of_words_are_curves_or_bars():
@@ -143,19 +140,13 @@ def test_groups_of_words_are_curves_or_bars():
         "Mamba, large": {"3": [1, 10], "4": [0, 10]},
     }
     classes = {"transformer, small": {"vowel": [2, 4]}, "Mamba, large": {"vowel": [0, 4]}}
-    picture = plot_wrong_groups({"the number of letters": lengths, "the class": classes})
-    assert (
-        picture.reading
-        == "Transformer, small fails most where the number of letters is 4 (5 of 10); "
-        "Mamba, large fails most where the number of letters is 3 (1 of 10); "
-        "transformer, small fails most where the class is vowel (2 of 4)."
+    picture = plot_wrong_groups(
+        {"the number of letters": lengths, "the class": classes}, "Long words fail."
     )
     assert "Mamba, large: vowel 0 of 4" in picture.alt
     assert "<!-- vowel -->" in picture.svg and "<!-- 3 -->" in picture.svg
-    only = plot_wrong_groups({"the class": {"Mamba, small": {"vowel": [0, 3]}}})
-    assert only.reading == "No word of any group is wrong."
     with pytest.raises(ValueError, match="at least one model"):
-        plot_wrong_groups({"the class": {}})
+        plot_wrong_groups({"the class": {}}, "?")
 
 
 def run(losses, mistakes, accuracy, **more):
@@ -205,9 +196,7 @@ def test_mistakes_with_kind_class_and_look_alike():
     assert shown.rows[0][2:5] == ("acrosssway", "doubled letter", "vowel") and shown.rows[1][
         3:5
     ] == ("wrong onset", "cluster")
-    assert re.fullmatch(r"[a-z-]+, \d+", shown.rows[0][5]) and shown.reading.startswith(
-        "a: 2 of 323 words wrong; b: 0 of 323"
-    )
+    assert re.fullmatch(r"[a-z-]+, \d+", shown.rows[0][5])
     many = mistake_table({"a": {"mistakes": mistakes * MOST, "training": {"data": "small"}}})
     assert len(many.rows) == MOST + 1 and many.rows[-1][0] == f"{MOST} more"
 
@@ -228,58 +217,8 @@ def test_best_models_that_are_missing_are_named():
         "87.0%",
     )
     assert shown["Mamba, large"][3] == "not shipped yet"
-    assert (
-        shipped_table(found, rows).reading
-        == "Wrong test words of the shipped models: Mamba, small 2 of 200."
-    )
-    assert shipped_table({}, rows).reading == "No model is shipped yet."
     ours = {one.row.label: one for one in outcomes(EXPERIMENTS["best"], RECORDS)}
     assert re.fullmatch(
         r"\d\d\.\d\d% ± \d\.\d\d%",
         {row[0]: row for row in shipped_table({}, ours).rows}["transformer, small"][2],
     )
-
-
-def test_a_crossing_is_marked_and_told():
-    rows = [
-        Measured(f"{line} {x}", (0.1 * x if line == "a" else 0.5,), None, float(x), line)
-        for line in "ab"
-        for x in (1, 9)
-    ]
-    plain, marked = (
-        plot_lines(rows, "words", log=True),
-        plot_lines(rows, "words", log=True, marks=(5.0,), note="They cross."),
-    )
-    assert marked.reading == f"{plain.reading} They cross." and marked.alt.endswith("They cross.")
-    assert marked.svg.count("stroke-dasharray") > plain.svg.count("stroke-dasharray")
-    assert plot_lines([Measured("a", (), None, 1.0)], "words").reading == "No row is run yet, of 1."
-
-
-def test_where_curves_cross_is_computed_from_the_records():
-    experiment = EXPERIMENTS["data-size"]
-    assert crossing_of(experiment, {}) == ((), "")
-
-    def made_up(better):
-        records = {}
-        for row in experiment.rows:
-            for one in experiment.runs(row):
-                accuracy = better(row.line, row.x)
-                records[one.key] = {
-                    "seed": one.seed,
-                    "training": {"data": "large"},
-                    "words": 10,
-                    "best": {"val_accuracy": accuracy},
-                }
-        return records
-
-    places, told = crossing_of(
-        experiment, made_up(lambda line, x: 0.9 if (line == "Mamba") == (x < 2_000) else 0.1)
-    )
-    assert [1_000 < place < 3_000 for place in places] == [True]
-    assert told.startswith("The curves cross at about 1,73") and told.endswith(
-        "at 100 Mamba is ahead, at 17,824 transformer."
-    )
-    places, told = crossing_of(experiment, made_up(lambda line, x: 0.9 if line == "Mamba" else 0.1))
-    assert places == () and told == "The curves do not cross: Mamba is ahead from 100 to 17,824."
-    with pytest.raises(ValueError, match="needs two"):
-        crossing_of(replace(experiment, rows=experiment.rows[:5]), made_up(lambda line, x: 0.5))

@@ -12,26 +12,19 @@ ROWS = [
 
 
 @pytest.mark.parametrize("plot", [plot_rows, plot_lines])
-def test_reading_and_alt_are_computed_from_the_numbers(plot):
-    picture = plot(ROWS, "heads")
-    assert (
-        picture.reading
-        == "Best is 2 heads with 85.0% of the validation words on average, last 1 head with 60.0%."
-        " 1 of 3 rows are not run yet."
-    )
+def test_the_reading_is_the_authors_and_alt_is_computed_from_the_numbers(plot):
+    picture = plot(ROWS, "heads", "Two heads are better.")
+    assert picture.reading == "Two heads are better."
     assert (
         "1 head: 60.0% (seeds from 50.0% to 70.0%), the student 90.0%" in picture.alt
         and "4 heads: not run yet, the student" in picture.alt
     )
-    assert plot([ROWS[2]], "heads").reading == "No row is run yet, of 1."
-    assert (
-        plot([ROWS[0]], "heads").reading
-        == "Best is 1 head with 60.0% of the validation words on average."
-    )
+    with pytest.raises(ValueError, match="one-sentence reading"):
+        plot(ROWS, "heads", "")
 
 
 def test_rows_keep_their_order_and_each_seed_is_a_dot():
-    svg = plot_rows(ROWS, "heads").svg
+    svg = plot_rows(ROWS, "heads", "Heads.").svg
     places = [svg.index(f"<!-- {row.label} -->") for row in ROWS]
     assert places == sorted(places) and "not run yet" in svg
     dots = re.findall(r"<use [^>]*fill: #cc79a7", svg)
@@ -44,7 +37,7 @@ def test_lines_are_told_apart():
         for kind in ("transformer", "Mamba")
         for x in (1, 2, 3)
     ]
-    svg = plot_lines(rows, "words", log=True).svg
+    svg = plot_lines(rows, "words", "Words.", log=True).svg
     assert (
         "<!-- transformer -->" in svg
         and "<!-- Mamba -->" in svg
@@ -53,7 +46,7 @@ def test_lines_are_told_apart():
     )
 
 
-def test_loss_curves_say_who_ends_lowest_and_where_the_gap_is():
+def test_loss_curves_say_where_each_ends():
     curves = {
         "transformer": [
             [
@@ -71,19 +64,27 @@ def test_loss_curves_say_who_ends_lowest_and_where_the_gap_is():
             * 2
         ),
     }
-    picture = plot_loss_curves(curves)
-    assert (
-        picture.reading
-        == "transformer ends with the smallest loss on validation words, 0.6 nats per character;"
-        " the widest gap between validation and training words, 0.8, is that of Mamba."
-    )
+    picture = plot_loss_curves(curves, "They fall.")
     assert "transformer: 0.6, +0.1 from the training words" in picture.alt
 
 
 def test_nothing_to_draw_is_refused():
     with pytest.raises(ValueError, match="at least one row"):
-        plot_rows([], "heads")
+        plot_rows([], "heads", "?")
     with pytest.raises(ValueError, match="where on its axis"):
-        plot_lines([Measured("a", (0.5,))], "heads")
+        plot_lines([Measured("a", (0.5,))], "heads", "?")
     with pytest.raises(ValueError, match="at least one run"):
-        plot_loss_curves({"a": []})
+        plot_loss_curves({"a": []}, "?")
+
+
+def test_a_crossing_is_marked():
+    rows = [
+        Measured(f"{line} {x}", (0.1 * x if line == "a" else 0.5,), None, float(x), line)
+        for line in "ab"
+        for x in (1, 9)
+    ]
+    plain, marked = (
+        plot_lines(rows, "words", "They cross.", log=True, marks=marks) for marks in ((), (5.0,))
+    )
+    assert marked.svg.count("stroke-dasharray") > plain.svg.count("stroke-dasharray")
+    assert "not run yet" in plot_lines([Measured("a", (), None, 1.0)], "words", "Nothing.").alt

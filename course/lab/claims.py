@@ -1,0 +1,281 @@
+"""The claims of the student's report that runs can judge, and the few rules by which they do. Each
+rule takes the rows that it needs from an experiment and returns a `Finding`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from statistics import mean, stdev
+
+from course.lab.mistakes import kind_of_mistake
+from course.lab.records import wrong_words
+from course.lab.tables import Records
+from course.lab.verdicts import (
+    BY_SIGN,
+    FAILS,
+    HOLDS,
+    IN_PART,
+    LEVEL,
+    NOT_SHOWN,
+    OPEN,
+    Finding,
+    Rows,
+    Rule,
+    Verdict,
+    accuracy,
+    best_of,
+    better,
+    better_by,
+    both_ends_fall,
+    difference,
+    lacking,
+    rows_of,
+)
+from nmt.data import load_pairs
+from nmt.pig_latin import rule_class
+
+SLIGHTLY = 0.05  # a difference of more than five points of a hundred is not slight
+RULES = ("mixed", "zero-order hold", "bilinear", "backward Euler")
+WRONG = "bilinear, factors taken for logarithms"
+
+
+def overfits(rows: Rows, smaller: str, larger: str) -> Finding:
+    """Does the larger model get training words better and validation words worse? In part if only
+    the latter.
+    """
+    found = difference(rows, larger, smaller)
+    more, less = (
+        [record["best"]["train_accuracy"] for record in rows[label]] for label in (larger, smaller)
+    )
+    gain, spread = mean(more) - mean(less), max(stdev(more), stdev(less))
+    verdict = BY_SIGN[-found.sign] if gain > spread or found.sign >= 0 else IN_PART
+    return Finding(verdict, (found,), {"gain on training words": gain, "its spread": spread})
+
+
+def makes_up(rows: Rows) -> Finding:
+    """Batches of one length against padded random ones, with 1 and with 5 batches added up: is
+    there a loss, and does it go away?
+
+    In part if it only shrinks, or goes away at a price: batches of one length are better off with
+    one batch than with five.
+    """
+    padded, same = ([f"{kind}, {n} added up" for n in (1, 5)] for kind in _KINDS)
+    alone, added = (difference(rows, *pair) for pair in zip(padded, same))
+    price = difference(rows, *same)
+    if alone.sign <= 0:
+        verdict = FAILS if alone.sign else NOT_SHOWN
+    elif added.sign <= 0:
+        verdict = IN_PART if price.sign > 0 else HOLDS
+    else:
+        verdict = IN_PART if added.value < alone.value else FAILS
+    return Finding(verdict, (alone, added, price))
+
+
+_KINDS = ("random lengths, padded", "one length")
+
+
+def needs_scaling(rows: Rows, plain: str, scaled: str) -> Finding:
+    """Does training diverge without the division, and not with it? In part if it only reaches less
+    without it.
+    """
+    found = difference(rows, scaled, plain)
+    lost = [sum("diverged" in record for record in rows[label]) for label in (plain, scaled)]
+    verdict = HOLDS if lost[0] > lost[1] else IN_PART if found.sign > 0 else FAILS
+    return Finding(verdict, (found,), {"diverged without": lost[0], "diverged with": lost[1]})
+
+
+def right_rate(rows: Rows, small: str, good: str) -> Finding:
+    """Is the small rate worse than the good one, and is no rate better than the good one?"""
+    top = max(rows, key=lambda label: accuracy(rows[label]))
+    found = [
+        difference(rows, good, small),
+        *(difference(rows, good, top) for _ in range(top != good)),
+    ]
+    verdict = BY_SIGN[found[0].sign]
+    return Finding(IN_PART if verdict == HOLDS and found[-1].sign < 0 else verdict, tuple(found))
+
+
+def longer_fail(rows: Rows, label: str) -> Finding:
+    """Are the longer half of the words wrong more often than the shorter half? By the exact test of
+    Fisher, words wrong in most seeds.
+
+    Source: Fisher 1935, "The Design of Experiments", §11 (the lady tasting tea).
+    """
+    from scipy.stats import fisher_exact
+
+    words = [pair.source for pair in load_pairs(rows[label][0]["training"]["data"], "val")]
+    sets = [wrong_words(record) for record in rows[label]]
+    missed = {word for word in words if 2 * sum(word in wrong for wrong in sets) > len(sets)}
+    middle = sorted(map(len, words))[len(words) // 2]
+    long, short = ([w for w in words if (len(w) > middle) == longer] for longer in (True, False))
+    counts = [[len(missed & set(group)), len(set(group) - missed)] for group in (long, short)]
+    p = float(fisher_exact(counts).pvalue)
+    shares = [wrong / (wrong + right) for wrong, right in counts]
+    verdict = NOT_SHOWN if p >= LEVEL else HOLDS if shares[0] > shares[1] else FAILS
+    numbers = {"letters of a long word, more than": middle, "long, wrong": shares[0]}
+    return Finding(verdict, (), {**numbers, "others, wrong": shares[1], "p": p})
+
+
+def repeats_the_end(rows: Rows, label: str) -> Finding:
+    """Which share of the mistakes is on words with a vowel in front, and which repeats letters? It
+    holds if both are more than half.
+    """
+    mistakes = [mistake for record in rows[label] for mistake in record["mistakes"]]
+    twice = ("doubled letter", "copied twice")
+    shares = {
+        "on words with a vowel in front": [rule_class(word) == "vowel" for word, _, _ in mistakes],
+        "that repeat letters": [kind_of_mistake(word, own) in twice for word, _, own in mistakes],
+    }
+    numbers = {name: mean(found) if found else 0.0 for name, found in shares.items()}
+    verdict = (FAILS, IN_PART, HOLDS)[sum(share > 0.5 for share in numbers.values())]
+    return Finding(verdict, (), {"mistakes": len(mistakes), **numbers})
+
+
+def slightly(rows: Rows, first: str, second: str) -> Finding:
+    """Is the first better, by at most five points?"""
+    found = better(rows, first, second)
+    much = found.verdict == HOLDS and found.differences[0].value > SLIGHTLY
+    return Finding(IN_PART, found.differences) if much else found
+
+
+def all_rules(rows: Rows) -> Finding:
+    """A at −1 against −1 … −n by each rule: it holds if it is better by all, in part if by some."""
+    found = tuple(difference(rows, f"{rule}, A = −1", rule) for rule in RULES[:3])
+    signs = {one.sign for one in found}
+    verdict = BY_SIGN[min(signs)] if len(signs) == 1 else IN_PART if 1 in signs else FAILS
+    return Finding(verdict, found)
+
+
+# Number, claim, section of notebook 08, experiment, the rows that must be there (none: all), rule.
+_OTHERS = [rule for rule in RULES if rule != "bilinear"]
+_AT_ONE = [f"{rule}, A = −1" for rule in _OTHERS]
+_RATES = ("learning rate 0.0003", "learning rate 0.003")
+CLAIMS: tuple[tuple[str, str, int, str, Sequence[str], Rule], ...] = (
+    (
+        "3b",
+        "Training the positions helps, by 5.3 points",
+        2,
+        "positions",
+        ("learned-from-sinusoidal", "sinusoidal"),
+        partial(better_by, first="learned-from-sinusoidal", second="sinusoidal", points=0.053),
+    ),
+    (
+        "3c",
+        "Removing the positions costs a third of the words",
+        2,
+        "positions",
+        ("sinusoidal", "none"),
+        partial(better_by, first="sinusoidal", second="none", points=1 / 3),
+    ),
+    (
+        "4a",
+        "8 heads of 8 are best",
+        3,
+        "heads",
+        (),
+        partial(best_of, label="8 heads", rivals=("1 head", "2 heads", "4 heads", "16 heads")),
+    ),
+    (
+        "4b",
+        "Heads and their size must balance: few heads are worse, and so are many",
+        3,
+        "heads",
+        (),
+        lambda rows: both_ends_fall(rows, list(rows)),
+    ),
+    (
+        "4c",
+        "More layers overfit: training up, validation down",
+        3,
+        "layers",
+        (),
+        partial(overfits, smaller="2 + 2 layers", larger="4 + 4 layers"),
+    ),
+    (
+        "5a",
+        "Cosine beats reduce-on-plateau",
+        4,
+        "schedule",
+        (),
+        partial(better, first="cosine", second="plateau"),
+    ),
+    ("5b", "Adding up gradients makes up for batches of one length", 4, "batching", (), makes_up),
+    (
+        "6a",
+        "Bilinear is the best discretisation, A from −1 … −n",
+        5,
+        "discretization",
+        RULES,
+        partial(best_of, label="bilinear", rivals=_OTHERS),
+    ),
+    (
+        "6b",
+        "Bilinear is the best discretisation, A from −1",
+        5,
+        "discretization",
+        ("bilinear, A = −1", *_AT_ONE),
+        partial(best_of, label="bilinear, A = −1", rivals=_AT_ONE),
+    ),
+    ("6c", "A at −1 beats S4D-real (A from −1 … −n)", 5, "discretization", (), all_rules),
+    (
+        "table",
+        "What was run as “bilinear” beats Mamba's mixed rule",
+        5,
+        "discretization",
+        (WRONG, "mixed"),
+        partial(better, first=WRONG, second="mixed"),
+    ),
+    (
+        "table",
+        "Δ must be divided by the root of the width to be stable",
+        6,
+        "delta-scale",
+        (),
+        partial(needs_scaling, plain="Δ as it is", scaled="Δ / √128"),
+    ),
+    (
+        "table",
+        "A learning rate of 3e-4 is too small, 3e-3 is good",
+        6,
+        "learning-rate",
+        (),
+        partial(right_rate, small=_RATES[0], good=_RATES[1]),
+    ),
+    (
+        "table",
+        "Longer words fail more (the transformer with sinusoids)",
+        7,
+        "positions",
+        ("sinusoidal",),
+        partial(longer_fail, label="sinusoidal"),
+    ),
+    (
+        "table",
+        "Mistakes of the base: words with a vowel in front, their last letter repeated",
+        7,
+        "positions",
+        ("sinusoidal",),
+        partial(repeats_the_end, label="sinusoidal"),
+    ),
+    (
+        "8",
+        "A well-tuned Mamba is slightly better than a well-tuned transformer, on large",
+        9,
+        "best",
+        ("Mamba, large", "transformer, large"),
+        partial(slightly, first="Mamba, large", second="transformer, large"),
+    ),
+)
+
+
+def judge_records(records: Records) -> list[Verdict]:
+    """The verdict on each claim that rows of runs can judge, from the records at hand; "open" where
+    runs are missing.
+    """
+    found = []
+    for number, claim, section, experiment, needed, rule in CLAIMS:
+        rows = rows_of(experiment, records)
+        finding = Finding(OPEN) if lacking(rows, needed or list(rows)) else rule(rows)
+        found.append(Verdict(number, claim, finding, f"08_lab_report, section {section}"))
+    return found

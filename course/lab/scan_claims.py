@@ -1,0 +1,103 @@
+"""What the student's report says of scans, held against the measurements of notebook 05."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from course.lab.scan_trials import RECORD
+from course.lab.verdicts import FAILS, HOLDS, IN_PART, Finding, Verdict
+
+MUCH = 2.0  # times as quick: "much faster"
+REPORTED = {2: 2e-5, 128: 1e-3}  # length → the student's largest difference between the scans
+
+
+def judge_scans(path: Path = RECORD) -> list[Verdict]:
+    """Claim 9 and what the report says of the scans' difference, from the measured times and
+    errors.
+    """
+    record = json.loads(path.read_text(encoding="utf-8"))
+    errors = record["errors"]["student"]
+    return [
+        Verdict(number, claim, finding, f"05_scans, section {section}")
+        for number, claim, finding, section in (
+            ("9", "The parallel scan, compiled, is much faster", quicker(record["compiled"]), 8),
+            (
+                "table",
+                "The two scans differ by 2e-5 at length 2, and by 1e-3 at length 128",
+                as_large(errors),
+                9,
+            ),
+            ("table", "They differ because log 0 is set to −12", by_the_clamp(errors), 9),
+        )
+    ]
+
+
+def as_large(rows: Sequence[Mapping[str, Any]]) -> Finding:
+    """Are the differences of the log-space scan within a factor of two of the reported ones? In
+    part if some are.
+
+    Args:
+        rows: one length each, with the difference as it is ("heinsen").
+    """
+    ours = {row["length"]: row["heinsen"] for row in rows}
+    near = [0.5 <= ours[length] / theirs <= 2 for length, theirs in REPORTED.items()]
+    return Finding(_share(near), (), {f"at length {length}": ours[length] for length in REPORTED})
+
+
+def by_the_clamp(rows: Sequence[Mapping[str, Any]]) -> Finding:
+    """Does the clamp alone make most of the difference at every length? In part if at some.
+
+    Args:
+        rows: one length each, with the difference as it is ("heinsen") and with the clamp alone, in
+            double precision ("clamp").
+    """
+    most = [row["clamp"] > 0.5 * row["heinsen"] for row in rows]
+    last = max(rows, key=lambda row: row["length"])
+    numbers = {
+        "longest": last["length"],
+        "difference": last["heinsen"],
+        "by the clamp": last["clamp"],
+    }
+    return Finding(_share(most), (), numbers)
+
+
+def quicker(rows: Sequence[Mapping[str, Any]]) -> Finding:
+    """Is the quickest compiled tree twice as quick as the quickest loop? It holds if so at every
+    length, in part at some.
+
+    Args:
+        rows: one measurement each: "method", "length", and seconds "plain" and "compiled", forward
+            and backward ("both").
+
+    Raises:
+        ValueError: if no length has both a loop and a tree.
+    """
+    wins = {}
+    for length in sorted({row["length"] for row in rows}):
+        here = {row["method"]: row for row in rows if row["length"] == length}
+        loops = [
+            here[name][how]["both"]["median"]
+            for name in ("sequential", "fast")
+            if name in here
+            for how in ("plain", "compiled")
+        ]
+        trees = [
+            here[name]["compiled"]["both"]["median"]
+            for name in ("hillis_steele", "blelloch", "heinsen")
+            if name in here
+        ]
+        if loops and trees:
+            wins[length] = min(loops) / min(trees)
+    if not wins:
+        raise ValueError(
+            "to compare a parallel scan with a loop, both must be measured at one length"
+        )
+    verdict = _share([win >= MUCH for win in wins.values()])
+    return Finding(verdict, (), {f"times as quick, length {n}": win for n, win in wins.items()})
+
+
+def _share(found: Sequence[bool]) -> str:
+    return HOLDS if all(found) else IN_PART if any(found) else FAILS
