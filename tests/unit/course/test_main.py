@@ -12,7 +12,7 @@ from nmt.checkpoints import build_model, save_checkpoint
 
 @pytest.fixture
 def tiny(monkeypatch):
-    monkeypatch.setattr(catalogue, "EXPERIMENTS", {"tiny": tiny_lab.EXPERIMENT})
+    monkeypatch.setattr(catalogue, "CATALOGUE", {"tiny": tiny_lab.EXPERIMENT})
     return runs_of([tiny_lab.EXPERIMENT])
 
 
@@ -53,7 +53,7 @@ def test_run_prints_its_estimate_trains_writes_records_and_does_nothing_twice(
 def test_list_names_every_experiment_with_its_question(capsys):
     assert main(["experiments", "list"]) == 0
     out = capsys.readouterr().out
-    for experiment in catalogue.EXPERIMENTS.values():
+    for experiment in catalogue.CATALOGUE.values():
         assert f"{experiment.name} " in out and experiment.question in out
 
 
