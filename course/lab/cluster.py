@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from course.lab.grid import Run
 from course.lab.sweep import Event, Record, told, train_run
 
 PATIENCE = 15  # seconds until an address counts as silent
+MOST_FRAMES = 1000  # of a greeting
 LOOK = 2  # seconds between two looks at whether any worker is left
 _MISSING = (
     "a cluster needs Dask: install it with `pip install 'nmt[cluster]'` (or `pip install"
@@ -104,12 +107,18 @@ def _connect(address: str, start: str) -> Any:
         from distributed import Client
     except ImportError:
         raise RuntimeError(_MISSING) from None
+    silent = (
+        f"{address}: no Dask scheduler answers there within {PATIENCE} seconds; start one with"
+        " `dask scheduler`"
+    )
     client = Client.__new__(Client)  # by hand, to have it where its own __init__ fails
+    connected = False
     try:
+        _greet(address)
         Client.__init__(client, address, timeout=PATIENCE)
+        connected = True
         client.wait_for_workers(1, timeout=PATIENCE)
     except BaseException as error:
-        connected = client.status == "running"
         _close(client)
         if isinstance(error, ValueError):
             raise ValueError(
@@ -118,13 +127,28 @@ def _connect(address: str, start: str) -> Any:
             ) from None
         if not isinstance(error, OSError):
             raise
-        raise ConnectionError(
-            f"{address}: the scheduler has no worker. {start}"
-            if connected
-            else f"{address}: no Dask scheduler answers there within {PATIENCE} seconds; start one"
-            " with `dask scheduler`"
-        ) from None
+        lonely = f"{address}: the scheduler has no worker. {start}"
+        raise ConnectionError(lonely if connected else silent) from None
     return client
+
+
+def _greet(address: str) -> None:
+    """Does a Dask scheduler speak at a plain address? It begins with the number of its frames, in
+    eight bytes. Dask's own client waits for ever for one who accepts and never says a word.
+
+    Raises:
+        ValueError: if this is no address.
+        OSError: if nobody answers in time, or someone else.
+    """
+    parts = urlsplit(address if "://" in address else f"tcp://{address}")
+    if parts.scheme != "tcp":
+        return  # the client knows other ways, and which of them there are
+    if not parts.hostname or not parts.port:
+        raise ValueError("a host and a port are needed")
+    with socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE) as line:
+        frames = line.recv(8, socket.MSG_WAITALL)
+    if len(frames) < 8 or int.from_bytes(frames, "little") > MOST_FRAMES:
+        raise ConnectionError("someone else answers")
 
 
 def _close(client: Any) -> None:

@@ -14,7 +14,7 @@ from course.lab.nearest_words import look_alikes
 from course.lab.records import compact_json
 from nmt.checkpoints import fingerprint, load_checkpoint, write_whole
 from nmt.data import WordPair, load_pairs, training_words
-from nmt.decoding import MAX_WORD, Seq2Seq, greedy_decode
+from nmt.decoding import Seq2Seq, greedy_decode
 from nmt.pig_latin import LETTERS, to_pig_latin
 
 WUGS = 100  # invented words a class
@@ -76,7 +76,7 @@ def look_beyond(model: Seq2Seq, data: str, words: int = 0) -> dict[str, Any]:
         )
     )
     longest = max(len(pair.source) for pair in training)
-    most = getattr(model, "longest_word", MAX_WORD)
+    most = model.longest_word
     return {
         "data": data,
         "validation": {

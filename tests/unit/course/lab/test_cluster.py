@@ -144,10 +144,14 @@ def test_a_silent_address_is_one_line_and_leaves_nothing_open(
         assert f"{address}: no Dask scheduler answers" in errors
 
 
-def test_someone_else_behind_the_address_is_one_line(capsys, monkeypatch, tmp_path):
+@pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.6"])
+def test_someone_else_behind_the_address_is_one_line(capsys, monkeypatch, tmp_path, greeting):
+    """One who accepts and never says a word, and one who says something else."""
     monkeypatch.setattr("course.lab.cluster.PATIENCE", 1)
-    with socket.create_server(("127.0.0.1", 0)) as mute:  # accepts, and never says a word
-        address = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"tcp://127.0.0.1:{other.getsockname()[1]}"
+        if greeting:
+            threading.Thread(target=lambda: other.accept()[0].sendall(greeting)).start()
         assert "no Dask scheduler answers" in one_line_error(
             capsys, "--scheduler", address, "--records", str(tmp_path)
         )

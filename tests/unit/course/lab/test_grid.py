@@ -43,9 +43,10 @@ SCHEDULE = [
 
 STOPS_ITSELF = """
 import os, signal as signals, sys
-signals.signal(signals.SIGINT, signals.default_int_handler)  # a test run in the background may have it ignored
+# A test run in the background may have it ignored.
+signals.signal(signals.SIGINT, signals.default_int_handler)
 import nmt.training
-from course.__main__ import main
+from nmt.__main__ import main
 
 signal, batches_left, real = int(sys.argv[1]), int(sys.argv[2]), nmt.training.token_loss
 
