@@ -31,9 +31,9 @@ def draw_transformer() -> Drawing:
         "The encoder–decoder transformer",
         "Left, the encoder: source letters are embedded and pass two layers of self-attention and"
         " an MLP, each with a norm before it and its result added to the stream; a last norm gives"
-        " one annotation for each source letter. Right, the decoder: the letters written so far are"
+        " one vector for each source letter. Right, the decoder: the letters written so far are"
         " embedded and pass two layers of causal self-attention, cross-attention to the"
-        " annotations, and an MLP; a last norm and a linear layer give the scores of the next"
+        " encoder output, and an MLP; a last norm and a linear layer give the scores of the next"
         " letter at every position.",
     )
     encoder, decoder, memory, ground = 320, 800, 462, 640
@@ -78,7 +78,7 @@ def draw_transformer() -> Drawing:
         width=2.4,
     )
     drawing.text(
-        memory - 6, 250, "annotations: one vector a letter", size=13, colour=SOURCE, anchor="end"
+        memory - 6, 250, "encoder output: one vector a letter", size=13, colour=SOURCE, anchor="end"
     )
     drawing.text(508, 448, "keys,", size=12, colour=SOURCE)
     drawing.text(508, 478, "values", size=12, colour=SOURCE)

@@ -51,14 +51,7 @@ def plot_learned_attention(
     Raises:
         ValueError: if there is no map, or labels, weights and truth do not fit together.
     """
-    if not maps:
-        raise ValueError("there is no map to draw; give at least one")
-    for title, weights in maps.items():
-        if tuple(weights.shape) != (len(queries), len(keys)):
-            raise ValueError(
-                f"{len(queries)} queries and {len(keys)} keys need a map of that shape, but"
-                f" {title!r} has {tuple(weights.shape)}"
-            )
+    _check_maps(maps, len(queries), len(keys))
     width = max(2.0, 0.62 + 0.27 * len(keys))
     figure, axes = new_figure(
         min(8.5, 0.5 + width * len(maps)),
@@ -78,8 +71,8 @@ def plot_learned_attention(
             label.set_rotation(90 if len(label.get_text()) > 1 else 0)  # <EOS> beside a letter
     told = ", ".join(f"{title} {share:.0%}" for title, share in inside.items())
     alt = (
-        f"{len(maps)} heat maps of attention weights, {len(queries)} queries by {len(keys)} keys,"
-        f" with green frames around the letters that the rule copies. Weight in them: {told}."
+        f"{len(maps)} heat maps of attention weights, {len(queries)} queries by {len(keys)} keys;"
+        f" green frames around the letters that the rule copies. Weight in them: {told}."
     )
     first, *_, last = [*inside.values(), *inside.values()]
     return finish(
@@ -87,6 +80,17 @@ def plot_learned_attention(
         alt=alt,
         reading=reading or f"The weight on the right letters goes from {first:.0%} to {last:.0%}.",
     )
+
+
+def _check_maps(maps: Mapping[str, Tensor], queries: int, keys: int) -> None:
+    if not maps:
+        raise ValueError("there is no map to draw; give at least one")
+    for title, weights in maps.items():
+        if tuple(weights.shape) != (queries, keys):
+            raise ValueError(
+                f"{queries} queries and {keys} keys need a map of that shape, but {title!r} has"
+                f" {tuple(weights.shape)}"
+            )
 
 
 def plot_projections(
@@ -120,23 +124,8 @@ def plot_projections(
         size = f"{matrix.shape[0]} × {matrix.shape[1]}"
         headed = (f"x of “{letter}” ({len(vector)})", f"· W for the {name} ({size})", f"= {name}")
         for axis, table, title in zip(row, (vector[None], matrix, results[name][None]), headed):
-            axis.imshow(
-                table.detach().numpy(), cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto"
-            )
+            _draw_numbers(axis, table.detach().numpy(), limit)
             axis.set_title(title)
-            axis.set_xticks([])
-            axis.set_yticks([])
-            for (place, column), number in np.ndenumerate(table.detach().numpy()):
-                dark = abs(number) > 0.6 * limit
-                axis.text(
-                    column,
-                    place,
-                    f"{number:.1f}",
-                    ha="center",
-                    va="center",
-                    fontsize=8,
-                    color="white" if dark else INK,
-                )
     reading = (
         f"One vector of {len(vector)} numbers, {len(maps)} maps, {len(maps)} results:"
         f" {', '.join(maps)}."
@@ -150,6 +139,16 @@ def plot_projections(
         alt=f"Rows of heat maps: the vector of {letter!r} times a map gives a result. {told}.",
         reading=reading,
     )
+
+
+def _draw_numbers(axis: Axes, table: Any, limit: float) -> None:
+    """A small heat map of signed numbers, each written into its cell."""
+    axis.imshow(table, cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto")
+    axis.set_xticks([])
+    axis.set_yticks([])
+    for (row, column), number in np.ndenumerate(table):
+        colour = "white" if abs(number) > 0.6 * limit else INK
+        axis.text(column, row, f"{number:.1f}", ha="center", va="center", fontsize=8, color=colour)
 
 
 def plot_gradient_sums(cosines: Mapping[str, Mapping[int, Sequence[float]]]) -> Picture:
@@ -169,16 +168,8 @@ def plot_gradient_sums(cosines: Mapping[str, Mapping[int, Sequence[float]]]) -> 
     for (kind, sums), colour, marker in zip(cosines.items(), SERIES, _MARKERS):
         numbers = sorted(sums)
         means = [sum(sums[number]) / len(sums[number]) for number in numbers]
-        for number in numbers:
-            axis.plot(
-                [number] * len(sums[number]),
-                sums[number],
-                marker,
-                color=colour,
-                alpha=0.25,
-                ms=4,
-                mew=0,
-            )
+        dots = [(number, cosine) for number in numbers for cosine in sums[number]]
+        axis.plot(*zip(*dots), marker, color=colour, alpha=0.25, ms=4, mew=0)
         axis.plot(numbers, means, color=colour, marker=marker, lw=2, label=kind)
         told.append(
             f"{kind}: "
@@ -216,14 +207,15 @@ def plot_over_each_other(runs: Mapping[str, Rows], epochs: int = 0) -> Picture:
         raise ValueError("no epoch is finished yet, so there is no curve to draw")
     figure, axes = new_figure(8.5, 3.4, 1, 2)
     for axis, (what, label) in zip(axes, SEEN):
+        colours = [MODEL, *_OTHERS]
         for place, (name, rows) in enumerate(runs.items()):
             axis.plot(
                 [row["epoch"] for row in rows],
                 [row[what] for row in rows],
-                color=MODEL if place == 0 else _OTHERS[(place - 1) % len(_OTHERS)],
+                color=colours[place % len(colours)],
                 marker=_MARKERS[place % len(_MARKERS)],
                 ms=5,
-                lw=3 if place == 0 else 1.6,
+                lw=1.6 if place else 3,
                 label=name,
             )
         _epoch_axis(axis, max([epochs, *(row["epoch"] for rows in runs.values() for row in rows)]))
