@@ -1,5 +1,4 @@
-"""Sequence-to-sequence learning on one small task: spelling English words in Pig Latin, letter by
-letter.
+"""One small task for sequence-to-sequence learning: English words in Pig Latin, letter by letter.
 
 Which file belongs to which notebook:
 

@@ -1,6 +1,4 @@
-"""The command line: `python -m nmt train | evaluate | translate`. Every error is one line, and exit
-status 2.
-"""
+"""The command line: `python -m nmt train | evaluate | translate`. Errors are one line, status 2."""
 
 import argparse
 import io
@@ -39,9 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_command(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> int:
-    """Run what the arguments ask for; the exit status is 0, 2 for a mistake in what was asked, 130
-    for an interrupt.
-    """
+    """Run what is asked; exit status 0, 2 for a mistake in what was asked, 130 for an interrupt."""
     for stream in (sys.stdout, sys.stderr):  # a terminal or file may not know "→": then "?"
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -65,52 +61,35 @@ def _parser() -> OneLineParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=OneLineParser)
 
-    training = commands.add_parser(
-        "train",
-        help="train a model",
-        description="Train a model; run again, it goes on where it stopped.",
-    )
+    about = "Train a model; run again, it goes on where it stopped."
+    training = commands.add_parser("train", help="train a model", description=about)
     training.set_defaults(command=_train)
-    kinds = training.add_subparsers(
+    names = training.add_subparsers(
         required=True, metavar="NAME", dest="name", parser_class=OneLineParser
     )
     for name, preset in PRESETS.items():
-        _train_options(
-            kinds.add_parser(
-                name, help=f"a {preset.model['kind']} on the {preset.training['data']} data"
-            ),
-            name,
-        )
+        about = f"a {preset.model['kind']} on the {preset.training['data']} data"
+        _train_options(names.add_parser(name, help=about), name)
 
-    evaluation = commands.add_parser(
-        "evaluate", help="measure a trained model", description="Loss and word accuracy of a model."
-    )
+    about = "Loss and word accuracy of a model."
+    evaluation = commands.add_parser("evaluate", help="measure a model", description=about)
     evaluation.set_defaults(command=_evaluate)
     _checkpoint_option(evaluation)
     evaluation.add_argument("--data", choices=("small", "large"), default="small")
     evaluation.add_argument("--split", choices=("train", "val", "test"), default="val")
     evaluation.add_argument("--json", action="store_true", help="print JSON")
 
-    translation = commands.add_parser(
-        "translate",
-        help="translate text",
-        description="Translate a text word by word. A word is letters a to z and dashes; an"
-        " apostrophe separates words.",
-    )
+    about = "Translate a text word by word: letters a to z and dashes. An apostrophe separates."
+    translation = commands.add_parser("translate", help="translate text", description=about)
     translation.set_defaults(command=_translate)
     _checkpoint_option(translation)
-    translation.add_argument(
-        "text", metavar="TEXT", help="a text, or - to read lines from standard input"
-    )
+    translation.add_argument("text", metavar="TEXT", help="a text, or - for standard input's lines")
     return parser
 
 
 def _checkpoint_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "checkpoint",
-        metavar="CHECKPOINT",
-        help="a .safetensors file, or a name such as transformer-small",
-    )
+    what = "a .safetensors file, or a name such as transformer-small"
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=what)
 
 
 def _train_options(parser: argparse.ArgumentParser, name: str) -> None:
@@ -119,50 +98,31 @@ def _train_options(parser: argparse.ArgumentParser, name: str) -> None:
     for part, config in defaults.items():
         group = parser.add_argument_group(f"{part} (defaults are those of {name})")
         for item in fields(config):
-            flag, default = (
-                "--" + item.name.replace("_", "-"),
-                getattr(preset, part).get(item.name, item.default),
-            )
-            kind: dict[str, Any] = {
-                "type": type(item.default),
-                "metavar": type(item.default).__name__.upper(),
-            }
-            if isinstance(item.default, bool):
-                kind = {"action": argparse.BooleanOptionalAction}
+            flag, kind = "--" + item.name.replace("_", "-"), type(item.default)
+            default = getattr(preset, part).get(item.name, item.default)
+            how: dict[str, Any] = {"type": kind, "metavar": kind.__name__.upper()}
+            if kind is bool:
+                how = {"action": argparse.BooleanOptionalAction}
             group.add_argument(
-                flag, dest=f"{part}.{item.name}", default=None, help=f"default {default}", **kind
+                flag, dest=f"{part}.{item.name}", default=None, help=f"default {default}", **how
             )
-    parser.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="TOML with tables [model] and [training]; flags go before it",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        metavar="DIR",
-        help=f"folder of the run, by default runs/{name}-seedSEED",
-    )
-    parser.add_argument(
-        "--threads", type=int, metavar="INT", help="CPU threads, by default all cores"
-    )
+    settings = "TOML with tables [model] and [training]; flags go before it"
+    parser.add_argument("--config", type=Path, metavar="FILE", help=settings)
+    folder = f"folder of the run, by default runs/{name}-seedSEED"
+    parser.add_argument("--out", type=Path, metavar="DIR", help=folder)
+    cores = "CPU threads, by default all cores"
+    parser.add_argument("--threads", type=int, metavar="INT", help=cores)
 
 
 def _settings(options: argparse.Namespace) -> tuple[dict[str, Any], TrainingConfig]:
     """Preset, then file, then flags: what comes later wins."""
     preset = PRESETS[options.name]
-    parts: dict[str, dict[str, Any]] = {
-        "model": dict(preset.model),
-        "training": dict(preset.training),
-    }
+    parts = {"model": dict(preset.model), "training": dict(preset.training)}
     if options.config:
         for part, values in _read_toml(options.config).items():
             if part not in parts or not isinstance(values, dict):
-                raise ValueError(
-                    f"{options.config}: unknown key {part!r}; a config has the tables [model] and"
-                    " [training]"
-                )
+                known = "a config has the tables [model] and [training]"
+                raise ValueError(f"{options.config}: unknown key {part!r}; {known}")
             parts[part] |= values
     for flag, value in vars(options).items():
         part, _, key = flag.partition(".")
@@ -170,10 +130,8 @@ def _settings(options: argparse.Namespace) -> tuple[dict[str, Any], TrainingConf
             parts[part][key] = value
     kind = parts["model"].pop("kind")
     if kind != preset.model["kind"]:
-        raise ValueError(
-            f"{options.config}: a model of kind {kind!r}, but {options.name} is a"
-            f" {preset.model['kind']}"
-        )
+        named = f"{options.name} is a {preset.model['kind']}"
+        raise ValueError(f"{options.config}: a model of kind {kind!r}, but {named}")
     model = asdict(read_config(KINDS[kind][1], parts["model"]))
     return {"kind": kind, **model}, read_config(TrainingConfig, parts["training"])
 
@@ -202,7 +160,7 @@ def _train(options: argparse.Namespace) -> int:
     print(
         f"{out / 'model.safetensors'}: {record['parameters']:,} parameters, best epoch"
         f" {best['epoch']} of {config.epochs}, validation loss {best['val_loss']:.4f} nats per"
-        f" character, word accuracy {best['val_accuracy']:.2%}"
+        f" token, word accuracy {best['val_accuracy']:.2%}"
     )
     return 0
 
@@ -211,37 +169,26 @@ def _progress(bar: tqdm) -> Callable[[TrainingState], None]:
     def after_epoch(state: TrainingState) -> None:
         row = state.progress.epochs[-1]
         bar.update(row["epoch"] - bar.n)
-        bar.set_postfix(
-            loss=f"{row['val_loss']:.3f}", words=f"{row['val_accuracy']:.1%}", refresh=False
-        )
+        loss, words = f"{row['val_loss']:.3f}", f"{row['val_accuracy']:.1%}"
+        bar.set_postfix(loss=loss, words=words, refresh=False)
 
     return after_epoch
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    result = evaluate(
-        load_checkpoint(options.checkpoint).model, load_pairs(options.data, options.split)
-    )
+    model = load_checkpoint(options.checkpoint).model
+    result = evaluate(model, load_pairs(options.data, options.split))
     if options.json:
-        print(
-            json.dumps(
-                {
-                    "loss": round(result.loss, 6),
-                    "word_accuracy": round(result.word_accuracy, 6),
-                    "words": result.words,
-                }
-            )
-        )
+        rounded = {name: round(getattr(result, name), 6) for name in ("loss", "word_accuracy")}
+        print(json.dumps({**rounded, "words": result.words}))
         return 0
     print(f"{options.data}, {options.split}: {result.words:,} words")
     print(
-        f"loss {result.loss:.4f} nats per character, word accuracy {result.word_accuracy:.2%},"
+        f"loss {result.loss:.4f} nats per token, word accuracy {result.word_accuracy:.2%},"
         f" {len(result.mistakes)} wrong"
     )
-    for mistake in result.mistakes:
-        print(
-            f"  {mistake.source} → {mistake.answer}, right: {mistake.target} ({mistake.rule_class})"
-        )
+    for wrong in result.mistakes:
+        print(f"  {wrong.source} → {wrong.answer}, right: {wrong.target} ({wrong.rule_class})")
     return 0
 
 

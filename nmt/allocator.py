@@ -1,5 +1,4 @@
-"""One switch for the memory allocator: keep freed memory, so that it can be used again without
-asking the kernel.
+"""One switch for the memory allocator: keep freed memory for reuse, without asking the kernel.
 
 By default glibc hands every freed block larger than 128 KiB back to the kernel. The next tensor of
 the same size is then made of fresh pages, and each page costs a fault on its first write. On a CPU

@@ -1,6 +1,4 @@
-"""Attention: each query asks every key "how well do you match?", and takes the average of the
-values by the answers.
-"""
+"""Attention: each query asks every key how well it matches, and averages the values by that."""
 
 import math
 from collections.abc import Callable
@@ -148,8 +146,7 @@ class MultiHeadAttention(nn.Module):
         *,
         return_weights: bool = False,
     ) -> Float[Tensor, "b q d"] | tuple[Float[Tensor, "b q d"], Float[Tensor, "b h q s"]]:
-        """Attend from `inputs` to `memory` (to `inputs` themselves if None); with `return_weights`,
-        give the weights too.
+        """Attend from `inputs` to `memory` (None: to `inputs`); the weights too, if asked for.
 
         Raises:
             ValueError: for a mask that `attention_weights` would refuse.

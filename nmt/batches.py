@@ -35,15 +35,8 @@ class Batch:
         """
         lengths = {_lengths(pair) for pair in pairs}
         if len(lengths) != 1:
-            raise ValueError(
-                "a batch holds words of one source and one target length, at least one word; got"
-                f" lengths {sorted(lengths)}"
-            )
-        source = [[*VOCABULARY.encode(pair.source), VOCABULARY.eos] for pair in pairs]
-        target = [
-            [VOCABULARY.sos, *VOCABULARY.encode(pair.target), VOCABULARY.eos] for pair in pairs
-        ]
-        return cls(torch.tensor(source), torch.tensor(target))
+            raise ValueError(f"a batch holds words of one source and target length, not {lengths}")
+        return cls(*(torch.stack(words) for words in _token_numbers(pairs)))
 
     def __len__(self) -> int:
         return self.source.shape[0]
@@ -54,7 +47,7 @@ class Batch:
 
     @property
     def characters(self) -> int:
-        """The number of characters that are asked for, `<EOS>` counted."""
+        """The number of tokens that are asked for, `<EOS>` counted."""
         return self.target[:, 1:].numel()
 
     def masks(self) -> dict[str, Tensor]:
@@ -63,21 +56,16 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
-        return Batch(self.source.to(device), self.target.to(device))
+        return type(self)(*(tensor.to(device) for tensor in vars(self).values()))
 
 
 class LengthBuckets:
-    """Mini-batches of words that share source and target length, so that nothing has to be padded
-    or masked away.
+    """Mini-batches of words of one source and one target length: nothing to pad or to mask.
 
     Every pair comes exactly once an epoch. A bucket larger than `batch_size` is cut into batches;
     what remains makes a smaller batch. With `shuffle`, words move within their bucket and the
     batches of all buckets are mixed, both decided by `seed` and the epoch's number alone; without
     it, batches go from short to long words in the given order.
-
-    Args:
-        pairs: at least one word pair.
-        batch_size: the largest number of words in a batch.
 
     Raises:
         ValueError: no pairs, or a batch size below 1.
@@ -123,17 +111,22 @@ def _lengths(pair: WordPair) -> tuple[int, int]:
     return len(pair.source), len(pair.target)
 
 
+def _token_numbers(pairs: Sequence[WordPair]) -> tuple[list[Tensor], list[Tensor]]:
+    """Each pair's source, letters and `<EOS>`, and its target, `<SOS>`, letters and `<EOS>`."""
+    sos, eos, encode = VOCABULARY.sos, VOCABULARY.eos, VOCABULARY.encode
+    return (
+        [torch.tensor([*encode(pair.source), eos]) for pair in pairs],
+        [torch.tensor([sos, *encode(pair.target), eos]) for pair in pairs],
+    )
+
+
 NOT_ASKED = -100  # the label that torch's cross-entropy leaves out
 
 
 @dataclass(frozen=True)
-class PaddedBatch:
-    """Words of any lengths, filled up at their ends with `<EOS>`. The masks are True at what
-    belongs to a word.
-    """
+class PaddedBatch(Batch):
+    """Words of any lengths, filled up at their ends with `<EOS>`; masks are True inside a word."""
 
-    source: Int[Tensor, "b s"]
-    target: Int[Tensor, "b t"]
     source_mask: Bool[Tensor, "b s"]
     target_mask: Bool[Tensor, "b t"]
 
@@ -146,28 +139,21 @@ class PaddedBatch:
         """
         if not pairs:
             raise ValueError("a batch holds at least one word; got none")
-        sources = [
-            torch.tensor([*VOCABULARY.encode(pair.source), VOCABULARY.eos]) for pair in pairs
-        ]
-        targets = [
-            torch.tensor([VOCABULARY.sos, *VOCABULARY.encode(pair.target), VOCABULARY.eos])
-            for pair in pairs
-        ]
-        (source, source_mask), (target, target_mask) = _pad(sources), _pad(targets)
-        return cls(source, target, source_mask, target_mask)
-
-    def __len__(self) -> int:
-        return self.source.shape[0]
+        words = _token_numbers(pairs)
+        source, target = (pad_sequence(part, True, VOCABULARY.eos) for part in words)
+        masks = (
+            pad_sequence([torch.ones_like(word, dtype=torch.bool) for word in part], True, False)
+            for part in words
+        )
+        return cls(source, target, *masks)
 
     def labels(self) -> Int[Tensor, "b t1"]:
-        """What a decoder that reads `target[:, :-1]` is asked for; `NOT_ASKED` where a word was
-        filled up.
-        """
+        """What is asked of a decoder that reads `target[:, :-1]`; `NOT_ASKED` beyond a word."""
         return self.target[:, 1:].masked_fill(~self.target_mask[:, 1:], NOT_ASKED)
 
     @property
     def characters(self) -> int:
-        """The number of characters that are asked for, `<EOS>` counted, padding not."""
+        """The number of tokens that are asked for, `<EOS>` counted, padding not."""
         return int(self.target_mask[:, 1:].sum())
 
     def masks(self) -> dict[str, Tensor]:
@@ -178,42 +164,20 @@ class PaddedBatch:
         """Some of its words, as long as the longest of these."""
         chosen = PaddedBatch(*(tensor[rows] for tensor in vars(self).values()))
         s, t = (int(mask.sum(dim=1).max()) for mask in (chosen.source_mask, chosen.target_mask))
-        return PaddedBatch(
-            chosen.source[:, :s],
-            chosen.target[:, :t],
-            chosen.source_mask[:, :s],
-            chosen.target_mask[:, :t],
-        )
-
-    def to(self, device: torch.device | str) -> PaddedBatch:
-        """The same batch on another device."""
-        return PaddedBatch(*(tensor.to(device) for tensor in vars(self).values()))
-
-
-def _pad(words: list[Tensor]) -> tuple[Tensor, Tensor]:
-    mask = pad_sequence(
-        [torch.ones(len(word), dtype=torch.bool) for word in words],
-        batch_first=True,
-        padding_value=False,
-    )
-    return pad_sequence(words, batch_first=True, padding_value=VOCABULARY.eos), mask
+        lengths = zip(vars(chosen).values(), (s, t, s, t))
+        return PaddedBatch(*(tensor[:, :length] for tensor, length in lengths))
 
 
 class RandomBatches:
-    """Mini-batches of words drawn from all lengths, each pair exactly once an epoch, in an order
-    decided by `seed` and the epoch alone.
+    """Mini-batches of words of any lengths, padded; each pair exactly once an epoch.
 
-    Args:
-        pairs: at least one word pair.
-        batch_size: words in a batch; the last one may be smaller.
+    The order is decided by `seed` and the epoch's number alone; the last batch may be smaller.
 
     Raises:
         ValueError: no pairs, or a batch size below 1.
     """
 
     def __init__(self, pairs: Sequence[WordPair], batch_size: int, seed: int = 0) -> None:
-        if not pairs:
-            raise ValueError("no word pairs to make batches of")
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; a batch needs at least one word")
         self.whole, self.batch_size, self.seed = PaddedBatch.of(pairs), batch_size, seed

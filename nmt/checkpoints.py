@@ -1,6 +1,4 @@
-"""Models and runs on disk: one safetensors file each, with its record as JSON in the header; whole
-or not there at all. No pickle.
-"""
+"""Models and runs on disk: one safetensors file each, with its record in the header. No pickle."""
 
 import hashlib
 import json
@@ -114,8 +112,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def fingerprint(path: str | Path) -> str:
-    """Twelve hexadecimal digits of a checkpoint's weights, whatever its record says: what a record
-    of measurements names them by. `path` as in `load_checkpoint`.
+    """Twelve hexadecimal digits of a checkpoint's weights, by which records name them.
 
     Raises:
         CheckpointError: as `load_checkpoint`.

@@ -1,6 +1,4 @@
-"""From word pairs in text files to mini-batches of token numbers: vocabulary, pairs, splits, length
-buckets.
-"""
+"""From word pairs in text files to token numbers: vocabulary, pairs and splits."""
 
 from __future__ import annotations
 
@@ -29,9 +27,7 @@ _EXTRA_COURSE_PAIRS = (("md", "mayday"), ("mp", "maypay"))
 
 
 class Vocabulary:
-    """The 29 tokens: a = 0 … z = 25, the dash = 26, `<SOS>` = 27 (start of a target), `<EOS>` = 28
-    (end of a word).
-    """
+    """The 29 tokens: a = 0 … z = 25, dash = 26, `<SOS>` = 27 (start), `<EOS>` = 28 (end)."""
 
     def __init__(self) -> None:
         self.tokens = (*LETTERS, DASH, "<SOS>", "<EOS>")
@@ -73,9 +69,7 @@ class Vocabulary:
             ValueError: the number is outside 0 … 28.
         """
         if not 0 <= number < self.size:
-            raise ValueError(
-                f"{number} is no token number; the vocabulary runs from 0 to {self.size - 1}"
-            )
+            raise ValueError(f"{number} is no token number from 0 to {self.size - 1}")
         return self.tokens[number]
 
 
@@ -84,8 +78,7 @@ VOCABULARY = Vocabulary()
 
 @dataclass(frozen=True)
 class WordPair:
-    """An English word with its Pig Latin spelling, its class under the rule, and the split it
-    belongs to.
+    """An English word, its Pig Latin spelling, its class under the rule, and its split.
 
     `population` says which word list it comes from: "austen", "norvig" or "both"; empty for a word
     of your own.
@@ -99,15 +92,12 @@ class WordPair:
 
     @classmethod
     def of(cls, word: str, population: str = "") -> WordPair:
-        """The pair of any word, made by the rule. Raises ValueError for a word that the rule can't
-        spell.
-        """
+        """The pair that the rule makes of a word; ValueError for one that it can't spell."""
         return cls(word, to_pig_latin(word), rule_class(word), split_of(word), population)
 
 
 def split_of(word: str) -> Split:
-    """The split of a word, decided by the word alone, so that it is the same in every run, data set
-    and machine.
+    """The split of a word, decided by the word alone: the same in every data set and run.
 
     With u = the first 8 bytes (big-endian) of sha256("piglatin-split:" + word), divided by 2^64:
     "train" where u < 0.8, "val" (validation) where u < 0.9, else "test".
@@ -118,8 +108,7 @@ def split_of(word: str) -> Split:
 
 
 def training_words(pairs: Sequence[WordPair], number: int = 0) -> list[WordPair]:
-    """`number` of the pairs (0: all), always the same ones, in the given order: those with the
-    smallest sha256("piglatin-order:" + word).
+    """Always the same `number` of the pairs (0: all): smallest sha256("piglatin-order:" + word).
 
     A smaller choice is a part of every larger one, so that curves over the number of training words
     compare like with like.
@@ -129,16 +118,16 @@ def training_words(pairs: Sequence[WordPair], number: int = 0) -> list[WordPair]
     """
     if number > len(pairs):
         raise ValueError(f"{number:,} training words are asked for, but there are {len(pairs):,}")
-    order = sorted(
-        range(len(pairs)),
-        key=lambda place: hashlib.sha256(f"piglatin-order:{pairs[place].source}".encode()).digest(),
-    )
+
+    def digest(place: int) -> bytes:
+        return hashlib.sha256(f"piglatin-order:{pairs[place].source}".encode()).digest()
+
+    order = sorted(range(len(pairs)), key=digest)
     return [pairs[place] for place in sorted(order[: number or None])]
 
 
 def load_words(population: str = "austen") -> list[str]:
-    """The sorted words of one population: "austen" (6,387, fit to be shown to a class) or "norvig"
-    (20,000, partly vulgar).
+    """The sorted words of "austen" (6,387, fit for a class) or "norvig" (20,000, partly vulgar).
 
     Raises:
         ValueError: an unknown population, or a damaged file (named with its line).
@@ -171,9 +160,7 @@ def load_pairs(
     if split is not None and split not in SPLITS:
         raise ValueError(f"no split {split!r}; there are {', '.join(map(repr, SPLITS))}")
     if as_in_course and name != "large":
-        raise ValueError(
-            "as_in_course concerns the large data set only; small is the same either way"
-        )
+        raise ValueError("as_in_course concerns the large data set only")
     pairs = _read_pairs(DATA_FOLDER / f"{name}.tsv", expected=SIZES[name])
     if as_in_course:
         pairs = course_pairs(pairs)
@@ -186,9 +173,7 @@ def course_pairs(pairs: list[WordPair]) -> list[WordPair]:
         replace(pair, target=to_pig_latin(pair.source, move_qu=pair.population == "austen"))
         for pair in pairs
     }
-    course |= {
-        pair for pair in pairs if pair.population == "both"
-    }  # the Austen spelling of the shared words
+    course |= {pair for pair in pairs if pair.population == "both"}  # in the Austen spelling
     by_word = {pair.source: pair for pair in pairs}
     course |= {replace(by_word[word], target=target) for word, target in _EXTRA_COURSE_PAIRS}
     return sorted(course, key=lambda pair: (pair.source, pair.target))
@@ -205,22 +190,13 @@ def _read_pairs(path: Path, expected: int) -> list[WordPair]:
         raise ValueError(f"{path}, line 1: the header is not {', '.join(COLUMNS)}; {repair}")
     pairs = []
     for line, row in enumerate(rows[1:], start=2):
-        if (
-            len(row) != len(COLUMNS)
-            or row[2] not in RULE_CLASSES
-            or row[3] not in SPLITS
-            or row[4] not in POPULATIONS
-        ):
-            raise ValueError(f"{path}, line {line}: not a word pair: {' '.join(row)!r}; {repair}")
+        where = f"{path}, line {line}"
+        known = RULE_CLASSES, SPLITS, POPULATIONS
+        if len(row) != len(COLUMNS) or any(n not in names for n, names in zip(row[2:], known)):
+            raise ValueError(f"{where}: not a word pair: {' '.join(row)!r}; {repair}")
         if not set(row[0] + row[1]) <= {*LETTERS, DASH} or not row[0] or not row[1]:
-            raise ValueError(
-                f"{path}, line {line}: a word may hold only a–z and the dash: {' '.join(row)!r};"
-                f" {repair}"
-            )
-        pairs.append(WordPair(row[0], row[1], row[2], row[3], row[4]))
+            raise ValueError(f"{where}: a word may hold only a–z and the dash; {repair}")
+        pairs.append(WordPair(*row))  # type: ignore[arg-type]  # its split is one of SPLITS
     if len(pairs) != expected:
-        raise ValueError(
-            f"{path}: {len(pairs):,} pairs, up to line {len(rows)}, where {expected:,} belong;"
-            f" {repair}"
-        )
+        raise ValueError(f"{path}: {len(pairs):,} pairs where {expected:,} belong; {repair}")
     return pairs

@@ -45,9 +45,7 @@ class Seq2Seq(nn.Module):
         raise NotImplementedError
 
     def read_on(self, tokens: Int[Tensor, "b t"], cache: Any) -> tuple[Tensor, Any]:
-        """Logits (b, t, v) of the token after each of `tokens`, which follow what `cache`
-        remembers; and the cache that remembers them too.
-        """
+        """Logits (b, t, v) after each of `tokens`, which follow what `cache` holds; its next."""
         raise NotImplementedError
 
     def step(self, token: Int[Tensor, " b"], cache: Any) -> tuple[Float[Tensor, "b v"], Any]:
@@ -105,14 +103,10 @@ def greedy_decode(
         max_steps: the most letters to write; None allows 24, or twice the word's length where that
             is more.
         batch_size: words decoded side by side; words of one length go together.
-        use_cache: False recomputes every earlier letter at every step: the definition, and several
-            times slower.
+        use_cache: False recomputes every earlier letter at every step: the definition, but slow.
 
-    Returns:
-        One word for each word; without its end where `max_steps` ran out.
-
-    Raises:
-        ValueError: for an empty word or a character outside the vocabulary, or fewer than one step.
+    Returns one word for each word; without its end where `max_steps` ran out. Raises ValueError for
+    an empty word or a character outside the vocabulary, or fewer than one step.
     """
     if max_steps is not None and max_steps < 1:
         raise ValueError(f"max_steps must be at least 1, not {max_steps}")
@@ -121,32 +115,30 @@ def greedy_decode(
         if not word:
             raise ValueError(f"word {row} is empty; there is nothing to translate")
         rows_by_length[len(word)].append(row)
-    device = model.device
+    decode = _decode_cached if use_cache else _decode_again
     answers = [""] * len(words)
     with evaluating(model):
         for length, rows in rows_by_length.items():
             steps = max_steps or max(MIN_STEPS, 2 * length)
             for begin in range(0, len(rows), batch_size):
                 part = rows[begin : begin + batch_size]
-                source = torch.tensor(
-                    [[*VOCABULARY.encode(words[row]), VOCABULARY.eos] for row in part],
-                    device=device,
-                )
-                decode = _decode_cached if use_cache else _decode_again
-                for row, ids in zip(part, decode(model, source, steps), strict=True):
-                    answers[row] = VOCABULARY.decode(ids)
+                ids = [[*VOCABULARY.encode(words[row]), VOCABULARY.eos] for row in part]
+                source = torch.tensor(ids, device=model.device)  # (b, s)
+                for row, written in zip(part, decode(model, source, steps), strict=True):
+                    answers[row] = VOCABULARY.decode(written)
     return answers
 
 
 def _decode_cached(model: Seq2Seq, source: Int[Tensor, "b s"], steps: int) -> list[list[int]]:
     """One step a letter; words that are done leave the batch."""
-    written = torch.full((len(source), steps), VOCABULARY.eos, device=source.device)
+    shape = len(source), steps
+    written = torch.full(shape, VOCABULARY.eos, device=source.device)  # (b, steps)
     rows = torch.arange(len(source), device=source.device)  # the words still being written
     token = torch.full_like(rows, VOCABULARY.sos)
     cache = model.start(source)
     for step in range(steps):
-        logits, cache = model.step(token, cache)
-        token = logits.argmax(dim=-1)
+        logits, cache = model.step(token, cache)  # (b, v), b the words still being written
+        token = logits.argmax(dim=-1)  # (b)
         written[rows, step] = token
         going_on = token != VOCABULARY.eos
         if not bool(going_on.all()):
@@ -161,20 +153,11 @@ def _decode_again(model: Seq2Seq, source: Int[Tensor, "b s"], steps: int) -> lis
     """Everything anew for each letter: what the cache saves us."""
     target = torch.full((len(source), 1), VOCABULARY.sos, device=source.device)
     for _ in range(steps):
-        token = model(source, target)[:, -1].argmax(dim=-1)
-        target = torch.cat((target, token[:, None]), dim=1)
+        token = model(source, target)[:, -1].argmax(dim=-1)  # (b, t, v), (b, v), (b)
+        target = torch.cat((target, token[:, None]), dim=1)  # (b, t + 1)
         if bool((target == VOCABULARY.eos).any(dim=1).all()):
             break
     return target[:, 1:].tolist()
-
-
-def next_letter_probabilities(model: Seq2Seq, word: str, written: str = "") -> Float[Tensor, " v"]:
-    """p(next token | `written` so far, source `word`): one number for each of the 29 tokens."""
-    source = torch.tensor([[*VOCABULARY.encode(word), VOCABULARY.eos]])
-    target = torch.tensor([[VOCABULARY.sos, *(VOCABULARY.encode(written) if written else ())]])
-    with evaluating(model):
-        logits = model(source.to(model.device), target.to(model.device))  # (1, t, v)
-    return logits[0, -1].softmax(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -194,12 +177,7 @@ def translate(model: Seq2Seq, text: str) -> Translation:
     (é, 3, ж) stays as it is and is reported, and so does a word that is longer than the model can
     read (64 letters or fewer).
 
-    Args:
-        model: a trained model.
-        text: any text.
-
-    Returns:
-        The text, and the pieces that were left alone, each with the reason.
+    Returns the text, and the pieces that were left alone, each with the reason.
     """
     pieces = _PIECES.split(text)  # words, or what looks like one, stand at the odd places
     words: dict[int, str] = {}

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial, reduce
+from functools import reduce
 from typing import Any, NamedTuple
 
 import torch
@@ -38,11 +38,9 @@ ALPHA = {"forward_euler": 1.0, "bilinear": 0.5, "backward_euler": 0.0}
 
 
 class StateSpace(NamedTuple):
-    """h′ = Ah + Bx, y = Ch + Dx, or the recurrence h_k = Āh_{k−1} + B̄x_k, y_k = C̄h_k + D̄x_k: n
-    states, m inputs, p outputs.
+    """h′ = Ah + Bx, y = Ch + Dx, or the recurrence h_k = Āh_{k−1} + B̄x_k, y_k = C̄h_k + D̄x_k.
 
-    `A` is a matrix (n, n), or only its diagonal (n) where A is diagonal; B (n, m), C (p, n), D (p,
-    m) are matrices. May be complex.
+    n states, m inputs, p outputs; may be complex. `A` is a matrix, or only its diagonal (n).
     """
 
     A: Inexact[Tensor, "n n"] | Inexact[Tensor, " n"]
@@ -61,20 +59,16 @@ class Rule(NamedTuple):
 def discretize_system(
     rule: str, delta: float | int | Tensor, system: StateSpace, alpha: float | int | None = None
 ) -> StateSpace:
-    """The recurrence (Ā, B̄, C̄, D̄) that `rule` makes of a system (A, B, C, D): Ā = decay(ΔA), B̄
-    = gain(ΔA)ΔB, C̄ = C, D̄ = D.
+    """The recurrence that `rule` makes of a system: Ā = decay(ΔA), B̄ = gain(ΔA)ΔB, C̄ = C, D̄ = D.
 
     Args:
         rule: one of `RULES`.
-        delta: the step size, in the unit of time of A; one number ≥ 0, differentiable where it is a
-            tensor.
-        system: A as a matrix (n, n), or as its diagonal (n), for which all work is done number by
-            number.
+        delta: the step size ≥ 0, in the unit of time of A; differentiable if it is a tensor.
+        system: with A as a matrix, or as its diagonal: then all work is done number by number.
         alpha: the weight of the slope at the step's beginning, for "generalized_bilinear" only.
 
     Returns:
-        The discrete system, under the convention of a held input; Ā is a diagonal where A was given
-        as one.
+        The discrete system, for a held input; Ā is a diagonal where A was given as one.
 
     Raises:
         ValueError: for an unknown rule, α missing or outside [0, 1], Δ < 0, shapes that do not fit,
@@ -87,10 +81,7 @@ def discretize_system(
     _check_system(system)
     step = torch.as_tensor(delta, dtype=None if isinstance(delta, Tensor) else A.real.dtype)
     if step.ndim:
-        raise ValueError(
-            f"one system takes one step size, not a tensor of shape {tuple(step.shape)}; for one Δ"
-            " per channel use `discretize`"
-        )
+        raise ValueError("one system takes one step size; for one Δ per channel use `discretize`")
     _check_step(step)
     Z = step * A
     if A.ndim == 1:
@@ -133,49 +124,39 @@ def discretize(
     takes B̄ = ΔB (rule "mixed").
     """
     pair = diagonal_rule(rule, alpha)
-    if (
-        delta.shape[:-1] != B.shape[:-1]
-        or A.ndim != 2
-        or delta.shape[-1:] != A.shape[:1]
-        or B.shape[-1:] != A.shape[1:]
-    ):
-        raise ValueError(
-            f"delta (…, e), A (e, n) and B (…, n) do not fit: {tuple(delta.shape)},"
-            f" {tuple(A.shape)}, {tuple(B.shape)}"
-        )
+    if delta.shape[:-1] != B.shape[:-1] or A.shape != (*delta.shape[-1:], *B.shape[-1:]):
+        shapes = ", ".join(str(tuple(tensor.shape)) for tensor in (delta, A, B))
+        raise ValueError(f"delta (…, e), A (e, n) and B (…, n) do not fit: {shapes}")
     _check_step(delta)
     Z = delta[..., None] * A  # … e n
-    if bool(
-        (A.detach().real > 0).any()
-    ):  # with a stable A no denominator can vanish, and the search is spared
+    if bool((A.detach().real > 0).any()):  # with a stable A no denominator can vanish
         _check_denominator(Z, _resolve_alpha(rule, alpha))
     held = delta[..., None] * B[..., None, :]  # … e n
     return pair.decay(Z), pair.gain(Z) * held
 
 
 def diagonal_rule(name: str, alpha: float | int | None = None) -> Rule:
-    """The rule for a diagonal A: two functions that act on each number z = ΔA by itself (value and
-    gradient right at z = 0 too).
+    """The rule for a diagonal A: two functions that act on each number z = ΔA by itself.
 
-    For code that fuses the discretisation with a scan and never wants Ā and B̄ as a whole. The
-    functions check nothing: where 1 − (1−α)z = 0 they give ∞. Raises `ValueError` for an unknown
-    name, or α missing, unasked for or outside [0, 1].
-    """
-    weight = _resolve_alpha(name, alpha)
-    if weight is not None:
-        return Rule(partial(_bilinear_decay, alpha=weight), partial(_bilinear_gain, alpha=weight))
-    return Rule(torch.exp, phi1 if name == "zoh" else _ones)
-
-
-def matrix_rule(name: str, alpha: float | int | None = None) -> Rule:
-    """The rule for a full A: two functions from the matrix Z = ΔA, shape (n, n), to a matrix.
-    Raises as `diagonal_rule`.
+    Right at z = 0 too; ∞ where 1 − (1−α)z = 0, for they check nothing. Raises `ValueError` for an
+    unknown name, or α missing, unasked for or outside [0, 1].
     """
     weight = _resolve_alpha(name, alpha)
     if weight is not None:
         return Rule(
-            partial(_bilinear_matrix, alpha=weight, with_slope=True),
-            partial(_bilinear_matrix, alpha=weight, with_slope=False),
+            lambda z: (1 + weight * z) / (1 - (1 - weight) * z),
+            lambda z: 1 / (1 - (1 - weight) * z),
+        )
+    return Rule(torch.exp, phi1 if name == "zoh" else _ones)
+
+
+def matrix_rule(name: str, alpha: float | int | None = None) -> Rule:
+    """The rule for a full A: two functions of the matrix Z = ΔA. Raises as `diagonal_rule`."""
+    weight = _resolve_alpha(name, alpha)
+    if weight is not None:
+        return Rule(
+            lambda Z: _solve_step(Z, weight, _identity(Z) + weight * Z),
+            lambda Z: _solve_step(Z, weight, _identity(Z)),
         )
     return Rule(_exp_matrix, _phi1_matrix if name == "zoh" else _identity)
 
@@ -183,24 +164,16 @@ def matrix_rule(name: str, alpha: float | int | None = None) -> Rule:
 def simulate(
     discrete: StateSpace, inputs: Inexact[Tensor, "l m"], start: Inexact[Tensor, " n"] | None = None
 ) -> tuple[Inexact[Tensor, "l n"], Inexact[Tensor, "l p"]]:
-    """Run the recurrence: h_k = Ā h_{k−1} + B̄ x_k and y_k = C̄ h_k + D̄ x_k for k = 1 … l, from
-    h_0 = `start` (zeros if None).
+    """Run h_k = Ā h_{k−1} + B̄ x_k, y_k = C̄ h_k + D̄ x_k for k = 1 … l, from h_0 = `start` (or 0).
 
-    Returns the states h_1 … h_l and the outputs y_1 … y_l. Raises `ValueError` where shapes do not
-    fit.
+    Returns the states h_1 … h_l and the outputs y_1 … y_l. Raises `ValueError` for other shapes.
     """
     A, B, C, D = discrete
     _check_system(discrete)
     if inputs.shape[-1:] != B.shape[1:] or inputs.ndim != 2:
-        raise ValueError(
-            f"inputs must have the shape (l, {B.shape[1]}), one row a step, not"
-            f" {tuple(inputs.shape)}"
-        )
+        raise ValueError(f"inputs must be (l, {B.shape[1]}), not {tuple(inputs.shape)}")
     if start is not None and start.shape != A.shape[:1]:
-        raise ValueError(
-            f"start must be one number for each of the {A.shape[0]} states, not of shape"
-            f" {tuple(start.shape)}"
-        )
+        raise ValueError(f"start must be {tuple(A.shape[:1])}, not {tuple(start.shape)}")
     tensors = [*discrete, inputs, *([] if start is None else [start])]
     dtype = reduce(torch.promote_types, [tensor.dtype for tensor in tensors])
     A, B, C, D, inputs = (tensor.to(dtype) for tensor in (A, B, C, D, inputs))
@@ -243,9 +216,7 @@ class _Phi1(torch.autograd.Function):
 
 
 def _phi1_derivative(z: Tensor) -> Tensor:
-    """φ₁′(z) = (e^z − φ₁(z))/z, and where |z| < ½ its series Σ_j (j+1) z^j / (j+2)!, whose first
-    dropped term is below 1e-16.
-    """
+    """φ₁′(z) = (e^z − φ₁(z))/z, and for |z| < ½ its series Σ_j (j+1) z^j / (j+2)!, to 1e-16."""
     small = z.abs() < 0.5
     near = torch.where(small, z, 0.0)
     far = torch.where(small, 1.0, z)
@@ -264,34 +235,22 @@ def _phi1_matrix(Z: Tensor) -> Tensor:
 
 
 def _exp_block(Z: Tensor) -> Tensor:
-    """exp([[Z, I], [0, 0]]) = [[e^Z, φ₁(Z)], [0, I]], for singular Z too, shape (2n, 2n). Source:
-    Van Loan 1978, Theorem 1.
+    """exp([[Z, I], [0, 0]]) = [[e^Z, φ₁(Z)], [0, I]], any Z: Van Loan 1978, Theorem 1.
 
     e^Z is read off the block as well, because `torch.matrix_exp` of one small matrix loses digits
     up to torch 2.14 at least (pytorch issue 196592: a wrong coefficient, errors of 1e-10 in float64
     and 2e-5 in float32). The block's norm is never that small.
     """
     zero, identity = torch.zeros_like(Z), _identity(Z)
-    return torch.matrix_exp(
-        torch.cat([torch.cat([Z, identity], dim=1), torch.cat([zero, zero], dim=1)], dim=0)
-    )
+    rows = torch.cat([Z, identity], dim=1), torch.cat([zero, zero], dim=1)
+    return torch.matrix_exp(torch.cat(rows))
 
 
-def _bilinear_matrix(Z: Tensor, alpha: float, with_slope: bool) -> Tensor:
-    identity = _identity(Z)
-    right = identity + alpha * Z if with_slope else identity
+def _solve_step(Z: Tensor, alpha: float, right: Tensor) -> Tensor:
     try:
-        return torch.linalg.solve(identity - (1 - alpha) * Z, right)
+        return torch.linalg.solve(_identity(Z) - (1 - alpha) * Z, right)
     except torch.linalg.LinAlgError as error:
         raise ValueError(_singular(alpha)) from error
-
-
-def _bilinear_decay(z: Tensor, alpha: float) -> Tensor:
-    return (1 + alpha * z) / (1 - (1 - alpha) * z)
-
-
-def _bilinear_gain(z: Tensor, alpha: float) -> Tensor:
-    return 1 / (1 - (1 - alpha) * z)
 
 
 def _ones(z: Tensor) -> Tensor:
@@ -308,22 +267,16 @@ def _resolve_alpha(name: str, alpha: float | int | None) -> float | None:
         raise ValueError(f"unknown rule {name!r}; choose one of {', '.join(RULES)}")
     if name != "generalized_bilinear":
         if alpha is not None:
-            raise ValueError(
-                f'only "generalized_bilinear" takes an alpha, {name!r} has none to choose'
-            )
+            raise ValueError(f'only "generalized_bilinear" takes an alpha, not {name!r}')
         return ALPHA.get(name)
     if alpha is None or not 0 <= alpha <= 1:
-        raise ValueError(
-            f"alpha must lie between 0 (backward Euler) and 1 (forward Euler), not be {alpha}"
-        )
+        raise ValueError(f"alpha must lie between 0 and 1 (the two Euler rules), not be {alpha}")
     return float(alpha)
 
 
 def _check_step(delta: Tensor) -> None:
     if not bool((delta.detach() >= 0).all()):
-        raise ValueError(
-            "every step size Δ must be a number ≥ 0; in a model, pass it through softplus first"
-        )
+        raise ValueError("every step size Δ must be a number ≥ 0; softplus makes it so")
 
 
 def _check_denominator(Z: Tensor, alpha: float | None) -> None:

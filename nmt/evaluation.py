@@ -22,9 +22,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Loss in nats per target character (`<EOS>` counted), accuracy over whole words, and every
-    mistake.
-    """
+    """Loss in nats per target token (`<EOS>` counted), accuracy over whole words, and mistakes."""
 
     loss: float
     word_accuracy: float
@@ -35,19 +33,13 @@ class Evaluation:
 def measure(
     model: Seq2Seq, pairs: Sequence[WordPair], batch_size: int = 512
 ) -> tuple[float, float]:
-    """Loss in nats per target character and greedy word accuracy, both from one pass with the right
-    letters given.
+    """Loss in nats per target token and greedy word accuracy, from one pass with the right letters.
 
     No decoding is needed for the accuracy. Greedy decoding spells a word right exactly if at every
     step, with the right letters before it, the right letter is the most probable one: up to its
     first mistake it has written the right letters itself.
 
-    Args:
-        model: any model of the course.
-        pairs: the words to measure on, at least one.
-
-    Raises:
-        ValueError: if there is no pair.
+    Raises ValueError if there is no pair.
     """
     if not pairs:
         raise ValueError("there are no words to measure on")
@@ -55,7 +47,8 @@ def measure(
     with evaluating(model):
         for batch in LengthBuckets(pairs, batch_size, shuffle=False).epoch(0):
             batch = batch.to(model.device)
-            logits, labels = model(batch.source, batch.target[:, :-1]), batch.labels()
+            logits = model(batch.source, batch.target[:, :-1])  # (b, t, v)
+            labels = batch.labels()  # (b, t)
             loss += F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum").item()
             characters += labels.numel()
             right += int((logits.argmax(dim=-1) == labels).all(dim=1).sum())
@@ -63,15 +56,9 @@ def measure(
 
 
 def evaluate(model: Seq2Seq, pairs: Sequence[WordPair]) -> Evaluation:
-    """Measure `model` on `pairs`: its loss with the right letters before it, its words when it
-    spells alone.
+    """Measure the loss with the right letters given, and the words that the model spells alone.
 
-    Args:
-        model: a trained model.
-        pairs: the words to ask, at least one.
-
-    Raises:
-        ValueError: if there is no pair.
+    Raises ValueError if there is no pair.
     """
     loss, _ = measure(model, pairs)
     answers = greedy_decode(model, [pair.source for pair in pairs])

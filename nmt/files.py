@@ -10,8 +10,7 @@ from typing import Any
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that nobody ever sees a part of it: to a temporary name beside it, then
-    renamed.
+    """Write a file so that nobody ever sees a part of it: under another name, then renamed.
 
     Raises:
         OSError: naming the file, if the disk is full or the folder can't be written; what stood

@@ -1,6 +1,4 @@
-"""Mamba's hidden attention: the matrix that a selective SSM applies to its input, as if each letter
-attended to those before it.
-"""
+"""Mamba's hidden attention: a selective SSM as a matrix, as if letters attended to letters."""
 
 from __future__ import annotations
 
@@ -16,8 +14,7 @@ from nmt.selective_ssm import SSMTrace
 
 
 def hidden_attention(ssm: SSMTrace, *, with_skip: bool = False) -> Float[Tensor, "b e l l"]:
-    """The matrix α that a selective SSM multiplies its input by, unrolled from the recurrence, for
-    each channel:
+    """For each channel the matrix α that a selective SSM multiplies its input by:
 
         y_t = Σ_{s ≤ t} α_{t,s} x_s + D x_t        α_{t,s} = C_t · (Ā_t ∘ … ∘ Ā_{s+1} ∘ B̄_s)
 

@@ -1,5 +1,4 @@
-"""Changing a model while it works: other attention weights, other step sizes, other vectors; and
-the model as it was, afterwards.
+"""Changing a model while it works: its attention weights, step sizes, vectors; and back again.
 
 Each context manager takes a function for each named part. Inside the block the part's own result
 goes through the function; functions of an outer block are applied first. When the block ends, also
@@ -43,8 +42,7 @@ def replace_patterns(model: Transformer, functions: Mapping[str, PatternHook]) -
 
 @contextmanager
 def replace_choices(model: Mamba, functions: Mapping[str, TraceHook]) -> Iterator[None]:
-    """Inside the block, what each named selective SSM chooses (Δ, A, B, C, D and its input) goes
-    through its function.
+    """Inside the block, what each named selective SSM chooses goes through its function.
 
     Args:
         model: a Mamba model.
@@ -62,8 +60,7 @@ def replace_choices(model: Mamba, functions: Mapping[str, TraceHook]) -> Iterato
 def replace_vectors(
     model: nn.Module, functions: Mapping[str, Callable[[Tensor], Tensor]]
 ) -> Iterator[None]:
-    """Inside the block, the vectors (b, l, d) that come out of each named module go through its
-    function.
+    """Inside the block, the vectors (b, l, d) out of each named module go through its function.
 
     Of a module that returns vectors and a cache, the vectors. Gives one word the vectors of
     another: "activation patching".
@@ -131,10 +128,8 @@ def _chain(
 def _check_names(known: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     unknown = [name for name in asked if name not in known]
     if unknown:
-        raise ValueError(
-            f"no part is called {unknown[0]!r}; choose from"
-            f" {', '.join(name for name in known if name)}"
-        )
+        names = ", ".join(name for name in known if name)
+        raise ValueError(f"no part is called {unknown[0]!r}; choose from {names}")
 
 
 def switch_off(*heads: int) -> PatternHook:
@@ -147,17 +142,14 @@ def switch_off(*heads: int) -> PatternHook:
 
 
 def spread_evenly(*heads: int, causal: bool = False) -> PatternHook:
-    """Let the named heads look everywhere alike: weight 1/s on each of s keys. With `causal`, on
-    those not ahead of the query.
-    """
+    """Let the named heads look everywhere alike: 1/s on each of s keys (`causal`: not ahead)."""
 
     def function(weights: Float[Tensor, "b h q s"]) -> Float[Tensor, "b h q s"]:
         queries, keys = weights.shape[-2:]
         allowed = torch.ones(queries, keys, dtype=weights.dtype, device=weights.device)
         allowed = allowed.tril(diagonal=keys - queries) if causal else allowed
-        return _with_heads(
-            weights, heads, (allowed / allowed.sum(dim=-1, keepdim=True)).expand_as(weights)
-        )
+        even = allowed / allowed.sum(dim=-1, keepdim=True)  # (q, s)
+        return _with_heads(weights, heads, even.expand_as(weights))
 
     return function
 
@@ -175,9 +167,8 @@ def look_at(pattern: Float[Tensor, "*batch q s"], *heads: int) -> PatternHook:
     def function(weights: Float[Tensor, "b h q s"]) -> Float[Tensor, "b h q s"]:
         rows = min(weights.shape[-2], pattern.shape[-2])
         if pattern.shape[-1] != weights.shape[-1]:
-            raise ValueError(
-                f"the pattern has {pattern.shape[-1]} keys, but this layer has {weights.shape[-1]}"
-            )
+            keys = f"{pattern.shape[-1]} keys, but this layer has {weights.shape[-1]}"
+            raise ValueError(f"the pattern has {keys}")
         changed = weights.clone()
         changed[:, :, :rows] = pattern[..., None, :rows, :].to(weights)
         return _with_heads(weights, heads, changed)
@@ -186,8 +177,7 @@ def look_at(pattern: Float[Tensor, "*batch q s"], *heads: int) -> PatternHook:
 
 
 def redirect(places: Sequence[Mapping[int, int]], *heads: int) -> PatternHook:
-    """Turn single looks: for each word of the batch, the named queries put all their weight on one
-    key each.
+    """Turn single looks: in each word, the named queries put all their weight on one key each.
 
     Args:
         places: for each word a mapping from query to key; other queries keep the model's weights.
@@ -196,9 +186,8 @@ def redirect(places: Sequence[Mapping[int, int]], *heads: int) -> PatternHook:
 
     def function(weights: Float[Tensor, "b h q s"]) -> Float[Tensor, "b h q s"]:
         if len(places) != len(weights):
-            raise ValueError(
-                f"places are given for {len(places)} words, but the batch has {len(weights)}"
-            )
+            sizes = f"{len(places)} words, but the batch has {len(weights)}"
+            raise ValueError(f"places are given for {sizes}")
         changed = weights.clone()
         for row, turned in enumerate(places):
             for query, key in turned.items():
@@ -218,9 +207,8 @@ def _with_heads(weights: Tensor, heads: tuple[int, ...], changed: Tensor) -> Ten
     """`weights`, with the named heads (all, where none is named) taken from `changed`."""
     beyond = [head for head in heads if not 0 <= head < weights.shape[1]]
     if beyond:
-        raise ValueError(
-            f"there is no head {beyond[0]}; this layer has heads 0 to {weights.shape[1] - 1}"
-        )
+        last = weights.shape[1] - 1
+        raise ValueError(f"there is no head {beyond[0]}; this layer has heads 0 to {last}")
     chosen = torch.zeros(weights.shape[1], dtype=torch.bool, device=weights.device)
     chosen[list(heads or range(weights.shape[1]))] = True
     return torch.where(chosen[:, None, None], changed, weights)

@@ -41,22 +41,18 @@ class CausalConvolution(nn.Module):
     def forward(
         self, x: Float[Tensor, "b l e"], window: Float[Tensor, "b w e"]
     ) -> tuple[Float[Tensor, "b l e"], Float[Tensor, "b w e"]]:
-        """The mixed letters, and the last k − 1 of x, which the next letters will need. `window`
-        holds the k − 1 before x.
-        """
+        """The mixed letters, and the last k − 1 of x; `window` holds the k − 1 before x."""
         length = x.shape[1]
-        seen = torch.cat((window, x), dim=1)
-        output: Tensor = self.bias
-        for shift, weight in enumerate(self.weight):
+        seen = torch.cat((window, x), dim=1)  # (b, k − 1 + l, e)
+        output: Tensor = self.bias  # (e), and from the first addition on (b, l, e)
+        for shift, weight in enumerate(self.weight):  # (e), k times
             output = torch.addcmul(output, seen[:, shift : shift + length], weight)
-        return output, seen[:, length:]
+        return output, seen[:, length:]  # (b, l, e), (b, k − 1, e)
 
 
 @dataclass(frozen=True)
 class BlockCache:
-    """What one block remembers: the last k − 1 inputs of its convolution (b, k − 1, e), and its
-    state (b, e, n).
-    """
+    """A block's memory: k − 1 inputs of its convolution (b, k − 1, e), and its state (b, e, n)."""
 
     window: Tensor
     state: Tensor
@@ -64,9 +60,7 @@ class BlockCache:
 
 @dataclass(frozen=True)
 class MambaCache:
-    """What the model remembers between two letters, of the same size after any number of them; and
-    the next letter's position.
-    """
+    """What the model remembers between two letters, and the position of the next letter."""
 
     blocks: tuple[BlockCache, ...]
     position: int
@@ -98,10 +92,8 @@ class MambaBlock(nn.Module):
         self.convolution = CausalConvolution(e, config.kernel_size)
         self.ssm = SelectiveSSM(config)
         self.narrow = nn.Linear(e, d, bias=config.bias)
-        self.dropout, self.inner_dropout = (
-            nn.Dropout(config.dropout),
-            nn.Dropout(config.inner_dropout),
-        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.inner_dropout = nn.Dropout(config.inner_dropout)
 
     def start(self, batch: int) -> BlockCache:
         """Nothing read yet: a window and a state of zeros."""
@@ -114,17 +106,15 @@ class MambaBlock(nn.Module):
     def forward(
         self, inputs: Float[Tensor, "b l d"], cache: BlockCache, start: int = 0
     ) -> tuple[Float[Tensor, "b l d"], BlockCache]:
-        """Read the letters of `inputs`, the first at position `start`, after those that `cache`
-        remembers.
-        """
-        x, *gate = self.widen(self.norm(inputs)).split(self.config.expanded_size, dim=-1)
-        x, window = self.convolution(x, cache.window)
-        output, state = self.ssm(F.silu(x), cache.state, start)
+        """Read letters, the first at position `start`, after those that `cache` remembers."""
+        widened = self.widen(self.norm(inputs))  # (b, l, 2e), or (b, l, e) without a gate
+        x, *gate = widened.split(self.config.expanded_size, dim=-1)  # (b, l, e) each
+        x, window = self.convolution(x, cache.window)  # (b, l, e), (b, k − 1, e)
+        output, state = self.ssm(F.silu(x), cache.state, start)  # (b, l, e), (b, e, n)
         if gate:
-            output = output * F.silu(gate[0])
-        return inputs + self.dropout(self.narrow(self.inner_dropout(output))), BlockCache(
-            window, state
-        )
+            output = output * F.silu(gate[0])  # (b, l, e)
+        output = self.narrow(self.inner_dropout(output))  # (b, l, d)
+        return inputs + self.dropout(output), BlockCache(window, state)
 
 
 class Mamba(Seq2Seq):
@@ -158,8 +148,9 @@ class Mamba(Seq2Seq):
             source: letters, then `<EOS>`.
             target: `<SOS>`, then the letters written so far.
         """
-        hidden, _ = self._read(torch.cat((source, target), dim=1), self._nothing_read(len(source)))
-        return self.output(self.norm(hidden[:, source.shape[1] :]))
+        sequence = torch.cat((source, target), dim=1)  # (b, s + t)
+        hidden, _ = self._read(sequence, self._nothing_read(len(source)))  # (b, s + t, d)
+        return self.output(self.norm(hidden[:, source.shape[1] :]))  # (b, t, v)
 
     def start(self, source: Int[Tensor, "b s"]) -> MambaCache:
         """Read the source: the first call of step-by-step decoding."""
@@ -168,11 +159,9 @@ class Mamba(Seq2Seq):
     def read_on(
         self, tokens: Int[Tensor, "b l"], cache: MambaCache
     ) -> tuple[Float[Tensor, "b l v"], MambaCache]:
-        """Logits of the letter after each of `tokens`, which follow what `cache` remembers; and the
-        cache that remembers them too. The cost depends on nothing read before.
-        """
-        hidden, cache = self._read(tokens, cache)
-        return self.output(self.norm(hidden)), cache
+        """Logits after each of `tokens`, which follow what `cache` holds, and the next cache."""
+        hidden, cache = self._read(tokens, cache)  # (b, l, d)
+        return self.output(self.norm(hidden)), cache  # (b, l, v)
 
     def _nothing_read(self, batch: int) -> MambaCache:
         blocks = cast(Sequence[MambaBlock], self.blocks)
@@ -181,7 +170,7 @@ class Mamba(Seq2Seq):
     def _read(
         self, tokens: Int[Tensor, "b l"], cache: MambaCache
     ) -> tuple[Float[Tensor, "b l d"], MambaCache]:
-        hidden = self.dropout(self.embedding(tokens))
+        hidden = self.dropout(self.embedding(tokens))  # (b, l, d), and so after each block
         blocks = []
         for block, block_cache in zip(self.blocks, cache.blocks, strict=True):
             hidden, block_cache = block(hidden, block_cache, cache.position)
@@ -190,8 +179,5 @@ class Mamba(Seq2Seq):
 
     def ssm_layers(self) -> dict[str, SelectiveSSM]:
         """Every selective SSM by name, such as "blocks.1.ssm": what a trace can record."""
-        return {
-            name: module
-            for name, module in self.named_modules()
-            if isinstance(module, SelectiveSSM)
-        }
+        modules = self.named_modules()
+        return {name: part for name, part in modules if isinstance(part, SelectiveSSM)}

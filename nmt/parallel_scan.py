@@ -1,5 +1,4 @@
-"""Scans that join neighbours in any grouping: possible because joining two steps of the recurrence
-gives a step of the same kind.
+"""Scans that join neighbours in any grouping, for two steps joined are a step of the same kind.
 
 A step h ↦ a∘h + b is the pair (a, b). Two of them, one after the other, are again such a step:
 
@@ -37,9 +36,7 @@ def affine(earlier: Pair, later: Pair) -> Pair:
 
 
 def prefix_scan(prefix: Prefix) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
-    """The linear recurrence by way of running compositions: starting from h_0 = 0, the b-part of
-    steps 1 … t joined is h_t.
-    """
+    """The recurrence by running compositions: from h_0 = 0, the b-part of steps 1 … t is h_t."""
 
     def run(a: Tensor, b: Tensor, initial_state: Tensor | None = None) -> Tensor:
         return prefix((a, start_from(a, b, initial_state)), affine, CHANGES_NOTHING)[1]
@@ -48,9 +45,7 @@ def prefix_scan(prefix: Prefix) -> Callable[[Tensor, Tensor, Tensor | None], Ten
 
 
 def start_from(a: Tensor, b: Tensor, initial_state: Tensor | None) -> Tensor:
-    """The inputs with h_0 folded into the first of them, so that a scan may start from zero: b_1
-    becomes b_1 + a_1 ∘ h_0.
-    """
+    """The inputs with h_0 folded into the first: b_1 becomes b_1 + a_1 ∘ h_0."""
     if initial_state is None:
         return b
     return torch.cat(
@@ -69,8 +64,7 @@ def one_by_one(steps: Pair, combine: Combine, identity: Identity = CHANGES_NOTHI
 def hillis_steele(
     steps: Pair, combine: Combine = affine, identity: Identity = CHANGES_NOTHING
 ) -> Pair:
-    """Doubling: in round k every position joins what stands 2^k before it. ⌈log₂ L⌉ rounds of up to
-    L compositions, any L.
+    """Doubling: in round k each position joins what stands 2^k before it. ⌈log₂ L⌉ rounds, any L.
 
     Source: Hillis & Steele 1986, "Data parallel algorithms", "all partial sums of an array".
     """
@@ -89,8 +83,7 @@ def hillis_steele(
 
 
 def sklansky(steps: Pair, combine: Combine = affine, identity: Identity = CHANGES_NOTHING) -> Pair:
-    """Halves: in each block of 2, 4, 8 … the whole right half joins the last of the left. ⌈log₂ L⌉
-    rounds of L/2 compositions.
+    """Halves: in blocks of 2, 4, 8 … the right half joins the last of the left. ⌈log₂ L⌉ rounds.
 
     Any L: the tail is filled with steps that change nothing. Source: Sklansky 1960,
     "Conditional-sum addition logic".
@@ -144,9 +137,7 @@ def blelloch(steps: Pair, combine: Combine = affine, identity: Identity = CHANGE
 
 
 def chunked(steps: Pair, combine: Combine = affine, identity: Identity = CHANGES_NOTHING) -> Pair:
-    """Chunks of ⌈√L⌉: a loop within all chunks side by side, a loop across chunks, one round to
-    join both. 2⌈√L⌉ rounds or fewer.
-    """
+    """⌈√L⌉ chunks side by side, then a loop across them, then one round that joins both."""
     length = steps[0].shape[1]
     size = math.isqrt(length - 1) + 1  # ⌈√L⌉
     chunks = tuple(
@@ -190,8 +181,7 @@ def heinsen(
     initial_state: Float[Tensor, "b *rest"] | None = None,
     log_zero: float = LOG_ZERO,
 ) -> Float[Tensor, "b l *rest"]:
-    """h_t = exp(S_t + log Σ_{s≤t} exp(log b_s − S_s)) with S_t = log a_1 + … + log a_t: two
-    cumulative sums, no loop.
+    """h_t = exp(S_t + log Σ_{s≤t} exp(log b_s − S_s)) with S_t = log a_1 + … + log a_t: no loop.
 
     Negative entries have complex logarithms, log|x| + iπ. No |b| counts as smaller than
     exp(`log_zero`), for log 0 is not finite; the price is an error of that size for each zero, and
@@ -230,8 +220,7 @@ def log_pairs(
     b: Float[Tensor, "b l *rest"],
     initial_state: Float[Tensor, "b *rest"] | None = None,
 ) -> Float[Tensor, "b l *rest"]:
-    """The repair: join pairs (log a, log h) in a tree, so that a long sum is never subtracted from
-    another.
+    """The repair: join pairs (log a, log h) in a tree, so that no two long sums are subtracted.
 
         (log a₁, log h₁) then (log a₂, log h₂) = (log a₂ + log a₁, logaddexp(log a₂ + log h₁, log
         h₂))
@@ -262,8 +251,7 @@ Run = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
 def with_scan_as_backward(run: Run) -> Run:
-    """`run`, a way to compute h_t = a_t ∘ h_{t−1} + b_t, made differentiable without looking
-    inside.
+    """`run`, a way to compute h_t = a_t ∘ h_{t−1} + b_t, made differentiable from outside.
 
     With g_t = ∂loss/∂h_t, counting all later states, g_t = ∂loss/∂h_t (direct) + a_{t+1} ∘ g_{t+1}:
     the same recurrence in reversed time. So `run` computes it, and autograd has to store neither a

@@ -23,16 +23,8 @@ from dataclasses import dataclass
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 DASH = "-"
-RULE_CLASSES = (
-    "vowel",
-    "y-initial",
-    "vowelless",
-    "consonant",
-    "cluster",
-    "qu",
-    "compound",
-    "dashes",
-)
+_RUN_CLASSES = ("vowel", "y-initial", "vowelless", "consonant", "cluster", "qu")
+RULE_CLASSES = (*_RUN_CLASSES, "compound", "dashes")
 
 # The first letter is a consonant and not y; from the second letter on, y ends the cluster like any
 # other vowel.
@@ -42,9 +34,7 @@ _RUN = re.compile(r"[a-z]+")
 
 @dataclass(frozen=True)
 class _Plan:
-    """What the rule does to one run: `moved` leading letters go to the end, then `suffix` is
-    appended.
-    """
+    """What happens to one run: `moved` leading letters go to the end, then `suffix` is added."""
 
     moved: int
     suffix: str
@@ -115,26 +105,20 @@ def check_word(word: str) -> None:
 
 
 def _spell(word: str, move_qu: bool) -> list[tuple[str, int | None]]:
-    """Each character of the Pig Latin word, with the source position that it copies (None: added by
-    the rule).
-    """
+    """Each character of the Pig Latin word, with the source position that it copies, or None."""
     check_word(word)
     spelled: list[tuple[str, int | None]] = []
     end = 0
     for run in _RUN.finditer(word):
         plan = _plan(run[0], move_qu)
         start, vowel = run.start(), run.start() + plan.moved
-        copied = [
-            *range(end, start),
-            *range(vowel, run.end()),
-            *range(start, vowel),
-        ]  # the dashes before the run, then the run
+        dashes = range(end, start)
+        copied = [*dashes, *range(vowel, run.end()), *range(start, vowel)]
         spelled += [(word[position], position) for position in copied]
         spelled += [(letter, None) for letter in plan.suffix]
         end = run.end()
-    return spelled + [
-        (word[position], position) for position in range(end, len(word))
-    ]  # the dashes behind the last run
+    dashes = range(end, len(word))  # behind the last run
+    return spelled + [(word[position], position) for position in dashes]
 
 
 def _plan(run: str, move_qu: bool) -> _Plan:

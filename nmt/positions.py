@@ -33,19 +33,14 @@ def sinusoidal_table(length: int, hidden_size: int, base: float = 10_000.0) -> F
     Source: Vaswani et al. 2017, "Attention Is All You Need", §3.5.
     """
     if hidden_size % 2:
-        raise ValueError(
-            "sinusoidal positions need an even hidden_size (sines and cosines come in pairs), not"
-            f" {hidden_size}"
-        )
+        raise ValueError(f"sines and cosines come in pairs: an even hidden_size, not {hidden_size}")
     position = torch.arange(length, dtype=torch.float32)
     angle = position[:, None] * pair_frequencies(hidden_size, base)  # (l, d/2)
     return rearrange([angle.sin(), angle.cos()], "two l i -> l (i two)")
 
 
 def pair_frequencies(size: int, base: float = 10_000.0) -> Float[Tensor, " i"]:
-    """One frequency a pair of coordinates, θ_i = base^(−2i/size), in radians a letter, from 1
-    downwards.
-    """
+    """One frequency a pair of coordinates, θ_i = base^(−2i/size), in radians a letter."""
     return base ** (-torch.arange(0, size, 2, dtype=torch.float32) / size)
 
 
@@ -70,9 +65,8 @@ class PositionEmbedding(nn.Module):
     def __init__(self, scheme: str, hidden_size: int, max_length: int) -> None:
         super().__init__()
         if scheme not in SCHEMES:
-            raise ValueError(
-                f"unknown position scheme {scheme!r}; choose one of {', '.join(SCHEMES)}"
-            )
+            schemes = ", ".join(SCHEMES)
+            raise ValueError(f"unknown position scheme {scheme!r}; choose one of {schemes}")
         self.scheme, self.hidden_size = scheme, hidden_size
         if scheme == "learned":
             self.table = nn.Parameter(0.02 * torch.randn(max_length, hidden_size))
@@ -95,10 +89,8 @@ class PositionEmbedding(nn.Module):
         if end > len(self.table) and self.scheme == "sinusoidal":
             self.table = sinusoidal_table(2 * end, self.hidden_size).to(self.table)
         if end > len(self.table):
-            raise ValueError(
-                f"position {end - 1} is beyond the {len(self.table)} positions that were trained;"
-                " use shorter words"
-            )
+            trained = f"the {len(self.table)} positions that were trained"
+            raise ValueError(f"position {end - 1} is beyond {trained}; use shorter words")
         return inputs + self.table[start:end]
 
 
@@ -125,8 +117,7 @@ class RotaryPositions(nn.Module):
         super().__init__()
         if head_size % 2:
             raise ValueError(
-                "rotary positions turn pairs of coordinates, so the head size must be even, not"
-                f" {head_size}"
+                f"rotary positions turn pairs: head size must be even, not {head_size}"
             )
         self.register_buffer("frequencies", pair_frequencies(head_size, base), persistent=False)
 

@@ -1,6 +1,4 @@
-"""Presets, and one run: train a model in a folder of its own, go on where it stopped, and leave
-weights and record there.
-"""
+"""Presets, and one run in a folder of its own: go on where it stopped, leave weights and record."""
 
 import json
 import math
@@ -21,30 +19,24 @@ from nmt.evaluation import measure
 from nmt.files import write_json
 from nmt.training import TrainingConfig, TrainingState, start_training, train
 
+Settings = dict[str, Any]  # a config as plain data
+
 
 @dataclass(frozen=True)
 class Preset:
     """A named run: a model's config as plain data, and how to train it."""
 
-    model: dict[str, Any]
-    training: dict[str, Any] = field(default_factory=dict)
+    model: Settings
+    training: Settings = field(default_factory=dict)
 
-    def but(
-        self, model: dict[str, Any] | None = None, training: dict[str, Any] | None = None
-    ) -> "Preset":
+    def but(self, model: Settings | None = None, training: Settings | None = None) -> "Preset":
         """The same with some settings changed."""
         return Preset({**self.model, **(model or {})}, {**self.training, **(training or {})})
 
 
-# No gate: notebook 06, section 9, found that it is not missed here. What it would cost goes into
-# more blocks.
-_MAMBA = {
-    "kind": "mamba",
-    "num_layers": 6,
-    "a_start": "minus-one",
-    "a_learned": False,
-    "gate": False,
-}
+# No gate: notebook 06, section 9, found that it is not missed. Its cost goes into more blocks.
+_FIXED_A = {"a_start": "minus-one", "a_learned": False}
+_MAMBA = {"kind": "mamba", "num_layers": 6, **_FIXED_A, "gate": False}
 PRESETS = {
     "small-transformer": Preset(
         {"kind": "transformer", "dropout": 0.2},
@@ -72,8 +64,7 @@ def run(
     out: Path,
     on_epoch: Callable[[TrainingState], None] | None = None,
 ) -> dict[str, Any] | None:
-    """Train one model in the folder `out`, going on where an interrupted run of the same settings
-    stopped.
+    """Train one model in the folder `out`, going on where an interrupted run stopped.
 
     After each epoch `out`/state.safetensors holds the run. At the end `out`/model.safetensors holds
     the best weights and the record, and `out`/record.json the record alone. A finished run is not
@@ -82,23 +73,19 @@ def run(
     Args:
         name: what the record calls the run.
         model_data: the model's config as plain data.
-        config: how to train.
-        out: the run's own folder.
         on_epoch: called after each epoch.
 
-    Returns:
-        The record, or None if the run was interrupted.
-
-    Raises:
-        CheckpointError: if `out` holds a run with other settings, or a damaged one.
+    Returns the record, or None if the run was interrupted. Raises `CheckpointError` if `out` holds
+    a run with other settings, or a damaged one.
     """
     state_file = out / "state.safetensors"
     torch.manual_seed(config.seed)
     model = build_model(model_data)
     state = load_state(state_file, config, model.config_data()) if state_file.exists() else None
 
-    if state and len(state.progress.epochs) >= config.epochs and (out / "record.json").exists():
-        return json.loads((out / "record.json").read_text(encoding="utf-8"))
+    record_file = out / "record.json"
+    if state and len(state.progress.epochs) >= config.epochs and record_file.exists():
+        return json.loads(record_file.read_text(encoding="utf-8"))
 
     def after_epoch(state: TrainingState) -> None:
         save_state(state_file, state, config)
@@ -108,7 +95,10 @@ def run(
     state = train(state.model if state else model, config, state=state, on_epoch=after_epoch)
     if state.interrupted:
         return None
-    record = make_record(name, state, config)
+    return _leave(out, state, make_record(name, state, config))
+
+
+def _leave(out: Path, state: TrainingState, record: dict[str, Any]) -> dict[str, Any]:
     save_checkpoint(out / "model", state.model, record)
     write_json(out / "record.json", record)
     return record
@@ -117,85 +107,64 @@ def run(
 def record_divergence(
     name: str, model_data: dict[str, Any], config: TrainingConfig, out: Path, reason: str
 ) -> dict[str, Any]:
-    """The record of a run in `out` whose loss is no number any more: what its best epoch reached,
-    and why it ended ("diverged").
+    """The record of a run in `out` that diverged: what its best epoch reached, and why it ended.
 
     A run that diverged in its first epoch counts as it was before it: epoch 0.
     """
     torch.manual_seed(config.seed)
     model = build_model(model_data)
     state_file = out / "state.safetensors"
-    state = (
-        load_state(state_file, config, model.config_data())
-        if state_file.exists()
-        else start_training(model, config)
-    )
+    if state_file.exists():
+        state = load_state(state_file, config, model.config_data())
+    else:
+        state = start_training(model, config)
     if state.best_weights:
         state.model.load_state_dict(state.best_weights)
     else:
         loss, accuracy = measure(state.model, load_pairs(config.data, "val"))
         state.progress.best = {"epoch": 0, "val_loss": loss, "val_accuracy": accuracy}
-    record = {**make_record(name, state, config), "diverged": reason}
-    save_checkpoint(out / "model", state.model, record)
-    write_json(out / "record.json", record)
-    return record
+    return _leave(out, state, {**make_record(name, state, config), "diverged": reason})
 
 
 def make_record(name: str, state: TrainingState, config: TrainingConfig) -> dict[str, Any]:
-    """All that a table or figure needs to know of a finished run, as plain data; losses and
-    accuracies rounded to six digits.
+    """All that a table or figure needs to know of a finished run, as plain data of six digits.
 
     Mistakes are those on the validation words of the run's data set. `decode_cpu_seconds` is the
-    processor's time for spelling them all, in batches, with a cache; `cpu_seconds` that for
-    training (of all threads together), `seconds` the clock's.
+    processor's time for spelling them all; `cpu_seconds` that for training (of all threads
+    together), `seconds` the clock's.
     """
     model = state.model
     held_out = load_pairs(config.data, "val")
     began = time.process_time()
     answers = greedy_decode(model, [pair.source for pair in held_out])
     decoding = time.process_time() - began
-    train_loss, train_accuracy = measure(
-        model, training_words(load_pairs(config.data, "train"), config.words)
-    )
-    best = {
-        **state.progress.best,
-        "train_loss": train_loss,
-        "train_accuracy": train_accuracy,
-    }  # of all training words
-    rows = state.progress.epochs
+    learned = training_words(load_pairs(config.data, "train"), config.words)
+    train_loss, train_accuracy = measure(model, learned)  # of all training words
+    best = {**state.progress.best, "train_loss": train_loss, "train_accuracy": train_accuracy}
+    rows, asked = state.progress.epochs, zip(held_out, answers, strict=True)
+    versions = {"nmt": nmt.__version__, "torch": torch.__version__.split("+")[0]}
     return {
         "name": name,
         "model": model.config_data(),
         "training": asdict(config),
         "seed": config.seed,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "versions": {
-            "nmt": nmt.__version__,
-            "torch": torch.__version__.split("+")[0],
-            "python": platform.python_version(),
-        },
+        "versions": {**versions, "python": platform.python_version()},
         "threads": torch.get_num_threads(),
         "seconds": round(sum(row["seconds"] for row in rows), 1),
         "cpu_seconds": round(sum(row.get("cpu_seconds", row["seconds"]) for row in rows), 1),
         "decode_cpu_seconds": round(decoding, 3),
         "words": len(held_out),
         "best": _rounded(best),
-        "mistakes": [
-            [p.source, p.target, answer]
-            for p, answer in zip(held_out, answers, strict=True)
-            if answer != p.target
-        ],
+        "mistakes": [[p.source, p.target, said] for p, said in asked if said != p.target],
         "epochs": [_rounded(row) for row in rows],
     }
 
 
 def _rounded(row: dict[str, Any]) -> dict[str, Any]:
     """Six digits behind the point; None for what is no number, which JSON can't hold."""
-    return {
-        key: (
-            (round(value, 6) if math.isfinite(value) else None)
-            if isinstance(value, float)
-            else value
-        )
-        for key, value in row.items()
-    }
+    rounded = dict(row)
+    for key, value in row.items():
+        if isinstance(value, float):
+            rounded[key] = round(value, 6) if math.isfinite(value) else None
+    return rounded

@@ -42,9 +42,7 @@ def sequential(
     b: Float[Tensor, "b l *rest"],
     initial_state: Float[Tensor, "b *rest"] | None = None,
 ) -> Float[Tensor, "b l *rest"]:
-    """The definition: h_t = a_t ∘ h_{t−1} + b_t in a loop. `unbind` takes all slices at once, and
-    autograd joins them at once.
-    """
+    """The definition: h_t = a_t ∘ h_{t−1} + b_t in a loop. `unbind` takes all slices at once."""
     h = torch.zeros_like(b[:, 0]) if initial_state is None else initial_state
     states = []
     for a_t, b_t in zip(a.unbind(1), b.unbind(1), strict=True):
@@ -58,8 +56,7 @@ def sequential_indexed(
     b: Float[Tensor, "b l *rest"],
     initial_state: Float[Tensor, "b *rest"] | None = None,
 ) -> Float[Tensor, "b l *rest"]:
-    """The same loop as it is usually written, with a[:, t] inside: same values, same gradients, and
-    a backward pass of O(l²).
+    """The same loop as it is usually written, with a[:, t] inside, and a backward pass of O(l²).
 
     The gradient of a[:, t] is a tensor as large as a, zero outside position t. Autograd makes one
     at each step and adds it up.
@@ -77,8 +74,7 @@ def fast(
     b: Float[Tensor, "b l *rest"],
     initial_state: Float[Tensor, "b *rest"] | None = None,
 ) -> Float[Tensor, "b l *rest"]:
-    """The loop as one step for autograd: every state is written once, where it belongs, and the
-    gradient is a loop of its own.
+    """The loop as one step for autograd: every state is written once, and the gradient is a loop.
 
     With g_t = ∂loss/∂h_t, counting all later states that depend on h_t:
 
@@ -156,8 +152,7 @@ def scan(
     initial_state: Float[Tensor, "b *rest"] | None = None,
     method: str = "fast",
 ) -> Float[Tensor, "b l *rest"]:
-    """All states of the recurrence h_t = a_t ∘ h_{t−1} + b_t, t = 1 … l, where ∘ multiplies entry
-    by entry.
+    """All states of the recurrence h_t = a_t ∘ h_{t−1} + b_t, t = 1 … l; ∘ acts entry by entry.
 
     `a` are the decays and `b` the inputs, with time in dimension 1 and any dimensions after it;
     `initial_state` is h_0, zero without it; `method` is a key of `METHODS`. Returns h_1 … h_l,

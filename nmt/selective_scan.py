@@ -1,5 +1,4 @@
-"""Mamba's selective scan: a linear recurrence whose decay, input and output weights are chosen anew
-at every position.
+"""Mamba's selective scan: a recurrence whose weights are chosen anew at every position.
 
     h_t = exp(Δ_t A) ∘ h_{t−1} + Δ_t B_t x_t        y_t = C_t · h_t + D ∘ x_t
 
@@ -29,15 +28,12 @@ def selective_scan_reference(
     D: Float[Tensor, " e"] | None = None,
     initial_state: Float[Tensor, "b e n"] | None = None,
 ) -> tuple[Float[Tensor, "b l e"], Float[Tensor, "b e n"]]:
-    """The selective scan as a plain loop, for any discretisation: h_t = Ā_t ∘ h_{t−1} + B̄_t x_t,
-    y_t = C_t · h_t + D ∘ x_t.
+    """The definition as a loop, for any rule: h_t = Ā_t ∘ h_{t−1} + B̄_t x_t, y_t = C_t h_t + D x_t.
 
     `A_bar` and `B_bar` are what `nmt.discretization.discretize` returns for any of its rules: one
-    number for each of the n states of each of the e channels at each position. Returns y and the
-    state after the last position, differentiable by ordinary autograd. The other arguments are
-    those of `selective_scan`, which does the same for the rule "mixed".
-
-    Source: Gu & Dao 2023 (arXiv 2312.00752), equation 2 and algorithm 2.
+    number for each state n of each channel e at each position. Returns y and the state after the
+    last position. The other arguments are those of `selective_scan`, which does the same for the
+    rule "mixed". Source: Gu & Dao 2023 (arXiv 2312.00752), equation 2 and algorithm 2.
     """
     h = torch.zeros_like(A_bar[:, 0]) if initial_state is None else initial_state
     outputs = []
@@ -59,17 +55,14 @@ def selective_scan(
     D: Float[Tensor, " e"] | None = None,
     initial_state: Float[Tensor, "b e n"] | None = None,
 ) -> Float[Tensor, "b l e"]:
-    """Mamba's selective scan, fast on a CPU: h_t = exp(Δ_t A) ∘ h_{t−1} + Δ_t B_t x_t, y_t = C_t ·
-    h_t + D ∘ x_t.
+    """h_t = exp(Δ_t A) ∘ h_{t−1} + Δ_t B_t x_t, y_t = C_t · h_t + D ∘ x_t, fast on a CPU.
 
     `x` holds the inputs of e channels; `delta` their step sizes Δ > 0; `A` < 0 the rates of n
     states a channel, in 1 / unit of Δ; `B` and `C` write to and read from the states, shared by all
     channels; `D` lets the input through. The state before the first position is `initial_state`,
     zero without it. Returns y. `selective_scan_with_state` returns the last state too.
 
-    Differentiable once in all seven tensors. Of the intermediate results only the states (b·l·e·n
-    numbers) are kept for the backward pass; without gradients not even those.
-
+    Differentiable once in all seven tensors; only the states (b·l·e·n numbers) are kept for that.
     Raises ValueError when shapes do not fit together, the sequence is empty, or the kinds of number
     differ. Source: Gu & Dao 2023 (arXiv 2312.00752), equation 2a; recomputing what is cheap instead
     of storing it: section 3.3.2.
@@ -86,10 +79,8 @@ def selective_scan_with_state(
     D: Float[Tensor, " e"] | None = None,
     initial_state: Float[Tensor, "b e n"] | None = None,
 ) -> tuple[Float[Tensor, "b l e"], Float[Tensor, "b e n"]]:
-    """`selective_scan` that returns the pair (y, state after the last position), from which a later
-    call can go on.
-    """
-    _check(x, delta, A, B, C, D, initial_state)
+    """The pair (y, state after the last position) of `selective_scan`, to go on from."""
+    _check(x, A, {"delta": delta, "B": B, "C": C, "D": D, "initial_state": initial_state})
     if initial_state is None:
         initial_state = x.new_zeros(x.shape[0], *A.shape)
     inputs = (x, delta, A, B, C, initial_state)
@@ -98,40 +89,22 @@ def selective_scan_with_state(
     return (y if D is None else y + D * x), last_state
 
 
-def _check(
-    x: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor | None,
-    initial_state: Tensor | None,
-) -> None:
+def _check(x: Tensor, A: Tensor, others: dict[str, Tensor | None]) -> None:
     if x.ndim != 3 or A.ndim != 2:
         raise ValueError(
-            f"x must be (batch, length, channels) and A (channels, states), not {tuple(x.shape)}"
-            f" and {tuple(A.shape)}"
+            f"x (batch, length, channels) and A (channels, states) do not fit: {tuple(x.shape)} and"
+            f" {tuple(A.shape)}"
         )
     (b, length, e), n = x.shape, A.shape[1]
     if length == 0:
         raise ValueError("the sequence is empty; a scan needs at least one position")
-    wanted = {
-        "delta": (b, length, e),
-        "A": (e, n),
-        "B": (b, length, n),
-        "C": (b, length, n),
-        "D": (e,),
-        "initial_state": (b, e, n),
-    }
-    given = {"delta": delta, "A": A, "B": B, "C": C, "D": D, "initial_state": initial_state}
-    for name, tensor in given.items():
+    wanted = {"A": (e, n), "B": (b, length, n), "C": (b, length, n), "delta": (b, length, e)}
+    wanted |= {"D": (e,), "initial_state": (b, e, n)}
+    for name, tensor in {"A": A, **others}.items():
         if tensor is None:
             continue
         if tensor.shape != wanted[name]:
-            raise ValueError(
-                f"{name} must have shape {wanted[name]} to go with x {tuple(x.shape)}, not"
-                f" {tuple(tensor.shape)}"
-            )
+            raise ValueError(f"{name} must have shape {wanted[name]}, not {tuple(tensor.shape)}")
         if tensor.dtype != x.dtype or not x.is_floating_point():
             raise ValueError(
                 f"x and {name} must hold the same kind of real number, not {x.dtype} and"
@@ -140,8 +113,7 @@ def _check(
 
 
 class _SelectiveScan(torch.autograd.Function):
-    """Time first, so that each step works on contiguous slices; states laid out (b, n, e), so that
-    the long axis is innermost.
+    """Time first, for contiguous slices; states as (b, n, e), with the long axis innermost.
 
     Every step writes into buffers made once, and all slices are taken before the loop: in small
     batches, taking a slice costs a good part of what the arithmetic on it does. exp(Δ A) is
@@ -150,22 +122,14 @@ class _SelectiveScan(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
-        x: Tensor,
-        delta: Tensor,
-        A: Tensor,
-        B: Tensor,
-        C: Tensor,
-        initial_state: Tensor,
-        keep: bool,
+        ctx: Any, x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, h_0: Tensor, keep: bool
     ) -> tuple[Tensor, Tensor]:
         x, delta, B, C = (_time_first(tensor) for tensor in (x, delta, B, C))
         (length, b, e), n = x.shape, A.shape[1]
         rate = (A.T * LOG2_E).contiguous()  # (n, e)
-        states = x.new_empty(
-            length + 1 if keep else 1, b, n, e
-        )  # states[t] is the state before position t
-        h = states[0].copy_(initial_state.transpose(1, 2))
+        # states[t] is the state before position t
+        states = x.new_empty(length + 1 if keep else 1, b, n, e)
+        h = states[0].copy_(h_0.transpose(1, 2))
         decay, y = x.new_empty(b, n, e), torch.empty_like(x)
         after = states[1:].unbind() if keep else (h,) * length
         for delta_t, input_t, B_t, C_t, y_t, h_t in zip(
@@ -181,41 +145,20 @@ class _SelectiveScan(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_y: Tensor, grad_last_state: Tensor) -> tuple[Tensor | None, ...]:
-        """With g_t = ∂loss/∂h_t: g_t = C_t ∂loss/∂y_t + exp(Δ_{t+1} A) ∘ g_{t+1}, a scan from the
-        end to the beginning.
-        """
+        """g_t = ∂loss/∂h_t = C_t ∂loss/∂y_t + exp(Δ_{t+1} A) ∘ g_{t+1}, a scan from the end."""
         x, delta, A, B, C, states = ctx.saved_tensors
         grad_y = _time_first(grad_y)
         A, rate = A.T.contiguous(), (A.T * LOG2_E).contiguous()  # both (n, e)
         g = grad_last_state.transpose(1, 2).clone(memory_format=torch.contiguous_format)
         decay, product, grad_A = torch.empty_like(g), torch.empty_like(g), torch.zeros_like(g)
-        grad_input, grad_delta, grad_B, grad_C = (
-            torch.empty_like(tensor) for tensor in (x, delta, B, C)
-        )
-        given = (
-            _rows(delta),
-            _rows(delta * x),
-            _rows(B),
-            _columns(C),
-            _rows(grad_y),
-            states[:-1].unbind(),
-            states[1:].unbind(),
-        )
+        grad_input, grad_delta = torch.empty_like(x), torch.empty_like(delta)
+        grad_B, grad_C = torch.empty_like(B), torch.empty_like(C)
+        given = (_rows(delta), _rows(delta * x), _rows(B), _columns(C), _rows(grad_y))
+        state = (states[:-1].unbind(), states[1:].unbind())
         wanted = (_rows(grad_input), grad_delta.unbind(), grad_B.unbind(), grad_C.unbind())
-        steps = zip(*(reversed(slices) for slices in (*given, *wanted)), strict=True)
-        for (
-            delta_t,
-            input_t,
-            B_t,
-            C_t,
-            grad_y_t,
-            before,
-            h_t,
-            grad_input_t,
-            grad_delta_t,
-            grad_B_t,
-            grad_C_t,
-        ) in steps:
+        for step in zip(*(part[::-1] for part in (*given, *state, *wanted)), strict=True):
+            delta_t, input_t, B_t, C_t, grad_y_t, before, h_t, *wanted_t = step
+            grad_input_t, grad_delta_t, grad_B_t, grad_C_t = wanted_t
             torch.sum(torch.mul(h_t, grad_y_t, out=product), dim=2, out=grad_C_t)
             g.addcmul_(grad_y_t, C_t)
             torch.sum(torch.mul(g, input_t, out=product), dim=2, out=grad_B_t)

@@ -1,6 +1,4 @@
-"""The selective state-space model: a recurrence that chooses at each letter how much to forget,
-what to write and what to read.
-"""
+"""The selective SSM: it chooses at each letter what to forget, what to write and what to read."""
 
 import math
 from collections.abc import Callable
@@ -47,13 +45,12 @@ class MambaConfig:
     numbers between blocks are dropped, and `inner_dropout` of a block's e gated channels.
 
     Choices: `discretization` by name. `scan` by name: "fused" is the quick one, made for the rule
-    "mixed"; for other rules it means "fast". The names that
-    begin with "wrong" are mistakes to be looked at. `delta`: the step size comes from the "input",
-    is a learned "constant" of each channel, or a function of the "position"; `delta_scaled` divides
-    it by √e. `b_and_c`: B and C come from the "input" or are learned "constant"s. `a_start`: A
-    begins as −1, −2, … −n in each channel ("s4d-real") or as −1 everywhere ("minus-one");
-    `a_learned` lets it change. `gate` multiplies the output by a second branch. `bias` gives the
-    maps between sizes a bias.
+    "mixed"; for other rules it means "fast"; "wrong…" are mistakes to be looked at. `delta`: the
+    step size comes from the "input", is a learned "constant" of each channel, or a function of the
+    "position"; `delta_scaled` divides it by √e. `b_and_c`: B and C come from the "input" or are
+    learned "constant"s. `a_start`: A begins as −1, −2, … −n in each channel ("s4d-real") or as −1
+    everywhere ("minus-one"); `a_learned` lets it change. `gate` multiplies the output by a second
+    branch. `bias` gives the maps between sizes a bias.
     """
 
     hidden_size: int = 64
@@ -79,10 +76,7 @@ class MambaConfig:
         check_sizes(self, LARGEST)
         if not 0 <= self.delta_rank <= LARGEST["hidden_size"]:
             most = LARGEST["hidden_size"]
-            raise ValueError(
-                f"delta_rank must be positive and at most {most:,}, or 0 for a sixteenth of the"
-                f" width, not {self.delta_rank}"
-            )
+            raise ValueError(f"delta_rank must be 0 to {most:,}, not {self.delta_rank}")
         for name in ("dropout", "inner_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is a probability below 1, not {getattr(self, name)}")
@@ -99,10 +93,8 @@ class MambaConfig:
                     f"unknown {name} {getattr(self, name)!r}; choose one of {', '.join(allowed)}"
                 )
         if self.delta == "position" and self.hidden_size % 2:
-            raise ValueError(
-                "Δ from the position needs an even hidden_size (sines and cosines come in pairs),"
-                f" not {self.hidden_size}"
-            )
+            sizes = f"an even hidden_size, not {self.hidden_size}"
+            raise ValueError(f"Δ from the position (sines and cosines) needs {sizes}")
 
     @property
     def expanded_size(self) -> int:
@@ -117,9 +109,7 @@ class MambaConfig:
 
 @dataclass(frozen=True)
 class SSMTrace:
-    """All that one selective SSM computes from before its recurrence runs: h_t = Ā_t ∘ h_{t−1} +
-    B̄_t x_t, y_t = C_t · h_t + D ∘ x_t.
-    """
+    """What one selective SSM has chosen before its recurrence runs."""
 
     x: Float[Tensor, "b l e"]
     delta: Float[Tensor, "b l e"]
@@ -143,8 +133,7 @@ TraceHook = Callable[[SSMTrace], SSMTrace]
 
 
 class SelectiveSSM(nn.Module):
-    """A linear recurrence in each of e channels, whose step size, input and output weights depend
-    on the letter.
+    """A recurrence in each of e channels, whose step size and weights depend on the letter.
 
         low_t, B_t, C_t = W x_t                       sizes r, n, n
         Δ_t = softplus(W_Δ low_t + b_Δ)               one step size a channel, above 0
@@ -156,8 +145,7 @@ class SelectiveSSM(nn.Module):
     first source letter. A = −exp(A_log) stays negative, so that |Ā| < 1. At the start Δ lies
     between 0.001 and 0.1, evenly in its logarithm, and D is 1.
 
-    `trace_hook`, if set, receives an `SSMTrace` and returns the one to use instead: for looking,
-    and for intervening.
+    `trace_hook`, if set, receives an `SSMTrace` and returns the one to use instead.
 
     Source: Gu & Dao 2023, arXiv 2312.00752, algorithm 2 and §3.6; A's start: Gu et al. 2022, arXiv
     2206.11893 (S4D-real).
@@ -167,10 +155,8 @@ class SelectiveSSM(nn.Module):
         super().__init__()
         e, n, rank = config.expanded_size, config.state_size, config.rank
         self.config = config
-        self.sizes = [
-            rank if config.delta == "input" else 0,
-            *([n, n] if config.b_and_c == "input" else [0, 0]),
-        ]
+        weights = n if config.b_and_c == "input" else 0
+        self.sizes = [rank if config.delta == "input" else 0, weights, weights]
         self.select = nn.Linear(e, sum(self.sizes), bias=config.bias) if sum(self.sizes) else None
         if config.b_and_c == "constant":
             self.B, self.C = nn.Parameter(torch.randn(n)), nn.Parameter(torch.randn(n))
@@ -179,26 +165,19 @@ class SelectiveSSM(nn.Module):
             self.to_delta = nn.Linear(inputs, e, bias=False)
             nn.init.uniform_(self.to_delta.weight, -(inputs**-0.5), inputs**-0.5)
         step = torch.empty(e).uniform_(math.log(SMALLEST_STEP), math.log(LARGEST_STEP)).exp()
-        self.delta_bias = nn.Parameter(
-            step + torch.log(-torch.expm1(-step))
-        )  # softplus of it is `step`
-        A = (
-            repeat(torch.arange(1.0, n + 1), "n -> e n", e=e)
-            if config.a_start == "s4d-real"
-            else torch.ones(e, n)
-        )
-        self.A_log = nn.Parameter(A.log(), requires_grad=config.a_learned)
+        inverse = step + torch.log(-torch.expm1(-step))  # softplus of it is `step`
+        self.delta_bias = nn.Parameter(inverse)
+        rates = torch.arange(1.0, n + 1) if config.a_start == "s4d-real" else torch.ones(n)
+        self.A_log = nn.Parameter(repeat(rates.log(), "n -> e n", e=e).clone(), config.a_learned)
         self.D = nn.Parameter(torch.ones(e))
-        for parameter in (self.A_log, self.D):
-            parameter.no_weight_decay = True  # type: ignore[attr-defined]  # decay would pull A towards −1 and D towards 0
+        for parameter in (self.A_log, self.D):  # decay would pull A towards −1 and D towards 0
+            parameter.no_weight_decay = True  # type: ignore[attr-defined]
         self.trace_hook: TraceHook | None = None
 
     def forward(
         self, x: Float[Tensor, "b l e"], state: Float[Tensor, "b e n"], start: int = 0
     ) -> tuple[Float[Tensor, "b l e"], Float[Tensor, "b e n"]]:
-        """The outputs for `x`, whose first letter stands at position `start`, and the state after
-        the last letter.
-        """
+        """Outputs for `x`, whose first letter stands at `start`, and the state after its last."""
         trace = self.choose(x, start)  # x, Δ (b, l, e), A (e, n), B and C (b, l, n), D (e)
         if self.trace_hook is not None:
             trace = self.trace_hook(trace)

@@ -1,9 +1,8 @@
-"""Looking into a model while it works: where it attends, what its states keep, and the vectors in
-between.
+"""Looking into a model while it works: where it attends, what its states keep, its vectors.
 
-    street = trace(model, "street")       # while it spells its own answer
-    street.attention("cross")             # (layers, heads, letters written, letters read)
-    trace(model, words, truth=True)       # many words, each with the right answer before its eyes
+street = trace(model, "street")       # while it spells its own answer
+street.attention("cross")             # (layers, heads, letters written, letters read)
+trace(model, words, truth=True)       # many words, each with the right answer before its eyes
 """
 
 from __future__ import annotations
@@ -27,11 +26,8 @@ from nmt.pig_latin import to_pig_latin
 from nmt.selective_ssm import SSMTrace
 
 KINDS = ("encoder", "decoder", "cross")
-PARTS = (
-    ("encoder", "self_attention"),
-    ("decoder", "self_attention"),
-    ("decoder", "cross_attention"),
-)  # of a transformer's layers, in the order of KINDS
+# of a transformer's layers, in the order of KINDS
+PARTS = (("encoder", "self"), ("decoder", "self"), ("decoder", "cross"))
 GROUPS = 4  # of Mamba's channels, where they stand beside heads
 BATCH = 250  # words traced side by side
 Common = tuple[str, str, Tensor, dict[str, Tensor]]  # what every `Trace` begins with
@@ -72,9 +68,7 @@ class Trace:
         return [VOCABULARY.token(number) for number in self.logits.argmax(dim=-1).tolist()]
 
     def attention(self, kind: str, groups: int | None = None) -> Float[Tensor, "layers h q s"]:
-        """Who looks at whom: "encoder" (source at source), "decoder" (target at target) or "cross"
-        (target at source).
-        """
+        """Who looks at whom: "encoder", "decoder" (both at themselves), "cross" (at the source)."""
         raise NotImplementedError
 
 
@@ -87,22 +81,18 @@ class TransformerTrace(Trace):
     cross: Float[Tensor, "decoder_layers h t s"] = field(repr=False)
 
     def attention(self, kind: str, groups: int | None = None) -> Float[Tensor, "layers h q s"]:
-        """The weights of one kind. Raises `ValueError` for an unknown kind, or when asked to group
-        what already are heads.
-        """
+        """The weights of one kind; ValueError for an unknown one, or if `groups` are asked for."""
         _check_kind(kind)
         if groups is not None:
             raise ValueError(
-                "a transformer has heads of its own; only Mamba's channels are put into groups"
+                "a transformer has heads of its own; only Mamba's channels make groups"
             )
         return {"encoder": self.encoder, "decoder": self.decoder, "cross": self.cross}[kind]
 
 
 @dataclass(frozen=True, eq=False)
 class MambaTrace(Trace):
-    """What each selective SSM chose while Mamba read `source` and then `target`, one sequence of l
-    tokens; `ssm` has batches of one.
-    """
+    """What each selective SSM chose while Mamba read l tokens: `source`, then `target`."""
 
     ssm: Mapping[str, SSMTrace] = field(repr=False)
 
@@ -116,38 +106,15 @@ class MambaTrace(Trace):
         """Ā: the share of each state that survives the step."""
         return torch.stack([layer.decay[0] for layer in self.ssm.values()])
 
-    def state_weights(self, at: int | None = None) -> Float[Tensor, "layers l e n"]:
-        """How much of what was written at place t is left in each state at place `at`:
-
-            w_t = Ā_{t+1} ∘ … ∘ Ā_at        0 for t > at
-
-        For the rules with an exponential ("mixed", "zoh") that is exp(−Σ_{t < τ ≤ at} Δ_τ |A|).
-
-        Args:
-            at: a place in the sequence, from 0; None takes the last.
-        """
-        decay = self.decay.double()
-        length = decay.shape[1]
-        at = length - 1 if at is None else at
-        if not 0 <= at < length:
-            raise ValueError(f"the sequence has places 0 to {length - 1}, not {at}")
-        weights = torch.zeros_like(decay)
-        weights[:, at] = 1
-        weights[:, :at] = decay[:, 1 : at + 1].flip(1).cumprod(dim=1).flip(1)
-        return weights
-
     def hidden_attention(self, *, with_skip: bool = False) -> Float[Tensor, "layers e l l"]:
         """`hidden_attention` of every layer."""
-        return torch.cat(
-            [hidden_attention(layer, with_skip=with_skip) for layer in self.ssm.values()]
-        )
+        ssms = self.ssm.values()
+        return torch.cat([hidden_attention(ssm, with_skip=with_skip) for ssm in ssms])
 
     def channel_groups(self, groups: int = GROUPS) -> list[list[list[int]]]:
-        """For each layer its channels in `groups` groups of (nearly) equal size, from the shortest
-        memory to the longest.
+        """For each layer its channels in `groups` groups, from the shortest memory to the longest.
 
-        A channel's memory is its mean |Ā| over states and tokens of this word, so that another word
-        may group otherwise.
+        A channel's memory is its mean |Ā| over states and tokens, of this word.
         """
         channels = self.decay.shape[2]
         if not 1 <= groups <= channels:
@@ -156,8 +123,7 @@ class MambaTrace(Trace):
         return [[part.tolist() for part in layer.tensor_split(groups)] for layer in order]
 
     def attention(self, kind: str, groups: int | None = None) -> Float[Tensor, "layers g q s"]:
-        """The hidden attention of channel groups, as weights that can be laid beside a
-        transformer's heads.
+        """The hidden attention of channel groups, as weights to lay beside a transformer's heads.
 
             weight_{t,s} = Σ_{c in group} |α_{c,t,s}| / Σ_{s′ ≤ t} Σ_{c in group} |α_{c,t,s′}|
 
@@ -165,22 +131,18 @@ class MambaTrace(Trace):
         where source looks at source, "cross" where target looks at source, "decoder" where target
         looks at target. So a row of "cross" and the same row of "decoder" together sum to 1.
 
-        Args:
-            groups: how many; None takes 4. The groups are those of `channel_groups`; 1 takes all
-                channels together.
+        The groups are those of `channel_groups`; None makes 4 of them.
         """
         _check_kind(kind)
-        strength = self.hidden_attention().abs()
+        strength = self.hidden_attention().abs()  # (layers, e, l, l)
         chosen = self.channel_groups(GROUPS if groups is None else groups)
-        weights = torch.stack(
-            [
-                torch.stack([layer[part].sum(0) for part in parts])
-                for layer, parts in zip(strength, chosen)
-            ]
-        )
-        weights = weights / weights.sum(dim=-1, keepdim=True).clamp(
-            min=torch.finfo(weights.dtype).tiny
-        )
+        sums = [
+            torch.stack([layer[part].sum(dim=0) for part in parts])
+            for layer, parts in zip(strength, chosen)
+        ]
+        weights = torch.stack(sums)  # (layers, g, l, l)
+        total = weights.sum(dim=-1, keepdim=True)
+        weights = weights / total.clamp(min=torch.finfo(weights.dtype).tiny)
         length = len(self.source)
         rows = slice(None, length) if kind == "encoder" else slice(length, None)
         columns = slice(length, None) if kind == "decoder" else slice(None, length)
@@ -193,10 +155,8 @@ def split_tokens(written: str) -> list[str]:
 
 
 def _numbers(written: str) -> list[int]:
-    return [
-        VOCABULARY.sos if len(token) > 1 else VOCABULARY.encode(token)[0]
-        for token in split_tokens(written)
-    ]
+    sos, encode = VOCABULARY.sos, VOCABULARY.encode
+    return [sos if token == "<SOS>" else encode(token)[0] for token in split_tokens(written)]
 
 
 def _check_kind(kind: str) -> None:
@@ -229,9 +189,8 @@ def trace(
             the words, or `written` and `truth`.
     """
     if isinstance(words, str):
-        return trace(
-            model, [words], written=None if written is None else [str(written)], truth=truth
-        )[0]
+        own = None if written is None else [str(written)]
+        return trace(model, [words], written=own, truth=truth)[0]
     if not all(words):
         raise ValueError("a word is empty; there is nothing to trace")
     if written is not None and truth:
@@ -249,10 +208,8 @@ def trace(
     for rows in rows_by_shape.values():
         for begin in range(0, len(rows), BATCH):
             part = rows[begin : begin + BATCH]
-            traces = _trace_batch(
-                model, [words[row] for row in part], [written[row] for row in part]
-            )
-            found.update(zip(part, traces))
+            answers = [written[row] for row in part]
+            found.update(zip(part, _trace_batch(model, [words[row] for row in part], answers)))
     return [found[row] for row in range(len(words))]
 
 
@@ -260,11 +217,8 @@ def _trace_batch(model: Any, words: list[str], answers: list[str]) -> list[Trace
     """Words of one length with answers of one length, in one pass."""
     source = torch.tensor([[*VOCABULARY.encode(word), VOCABULARY.eos] for word in words])
     target = torch.tensor([[VOCABULARY.sos, *_numbers(answer)] for answer in answers])
-    blocks = [
-        name
-        for name, _ in model.named_modules()
-        if name.rpartition(".")[0] in ("encoder", "decoder", "blocks")
-    ]
+    stacks = ("encoder", "decoder", "blocks")
+    blocks = [name for name, _ in model.named_modules() if name.rpartition(".")[0] in stacks]
     layers, watch, as_trace = (
         (model.ssm_layers(), replace_choices, _mamba_trace)
         if model.kind == "mamba"
@@ -277,7 +231,7 @@ def _trace_batch(model: Any, words: list[str], answers: list[str]) -> list[Trace
         watch(model, _keepers(seen, layers)),
         replace_vectors(model, _keepers(vectors, blocks)),
     ):
-        logits = model(source.to(model.device), target.to(model.device))
+        logits = model(source.to(model.device), target.to(model.device))  # (b, t, v)
     traces = []
     for row, (word, answer) in enumerate(zip(words, answers)):
         own = {name: tensor[row].clone() for name, tensor in vectors.items()}
@@ -296,8 +250,8 @@ def _keepers(kept: dict[str, Any], names: Iterable[str]) -> dict[str, Callable[[
 
 def _transformer_trace(common: Common, weights: Mapping[str, Tensor], row: int) -> Trace:
     def stacked(stack: str, part: str) -> Tensor:
-        names = [name for name in weights if name.startswith(stack) and name.endswith(part)]
-        return torch.stack([weights[name][row] for name in names])
+        names = [name for name in weights if name.startswith(stack) and f".{part}_" in name]
+        return torch.stack([weights[name][row] for name in names])  # (layers, h, q, s)
 
     return TransformerTrace(*common, *(stacked(*part) for part in PARTS))
 
@@ -314,11 +268,10 @@ def _mamba_trace(common: Common, choices: Mapping[str, SSMTrace], row: int) -> T
 def trace_ssm(
     model: Mamba, word: str, written: str | None = None
 ) -> tuple[dict[str, SSMTrace], list[int]]:
-    """What the selective SSMs of `model` choose while it reads `word` and spells the answer.
+    """What the SSMs of `model` choose while it reads `word` and spells the answer.
 
-    Returns:
-        For each layer, by name, its `SSMTrace` of one word (b = 1), and the numbers of the tokens
-        that it read: `word <EOS> <SOS> written`.
+    Returns each layer's `SSMTrace` of one word (b = 1), by name, and the numbers of the tokens that
+    were read: `word <EOS> <SOS> written`.
     """
     found = trace(model, word, written=written)
     read = [*VOCABULARY.encode(word), VOCABULARY.eos, VOCABULARY.sos, *_numbers(found.written)]

@@ -1,6 +1,4 @@
-"""The training loop: `train_epoch`, and around it AdamW, a schedule, the best weights, and a record
-of what happened.
-"""
+"""The training loop, and around it AdamW, a schedule, the best weights, and a record."""
 
 import math
 import time
@@ -13,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nmt.batches import Batch, LengthBuckets, PaddedBatch, RandomBatches
+from nmt.batches import Batch, LengthBuckets, RandomBatches
 from nmt.data import WordPair, load_pairs, training_words
 from nmt.decoding import Seq2Seq
 from nmt.evaluation import measure
@@ -26,11 +24,10 @@ BATCHINGS = ("length", "random")
 class TrainingConfig:
     """Everything that fixes a training run besides the model, as plain data.
 
-    Units: `epochs` and `warmup_epochs` rounds over the training words; `batch_size` words;
-    `gradient_clip` the largest allowed norm of the gradient (0: no limit). `accumulate` batches
-    make one step. `plateau_patience` epochs without a better validation loss are tolerated before
-    the "plateau" schedule halves the rate. `device` is where to work, and no setting of the run: it
-    may change when an interrupted run goes on ("auto" is the CPU; CUDA and MPS are untested).
+    `accumulate` batches of `batch_size` words make one step; `gradient_clip` is the largest allowed
+    norm of the gradient (0: no limit). `plateau_patience` epochs without a better validation loss
+    are tolerated before the "plateau" schedule halves the rate. `device` is where to work, and no
+    setting of the run: it may change when an interrupted run goes on (CUDA and MPS are untested).
 
     `words` training words are used (0: all), always the same ones, and any smaller number is a part
     of them; the validation words stay all those of the data set. An epoch, after which everything
@@ -61,34 +58,21 @@ class TrainingConfig:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
             raise ValueError(f"learning_rate must be a positive number, not {self.learning_rate}")
-        for name in ("weight_decay", "warmup_epochs", "gradient_clip"):
+        for name in ("weight_decay", "warmup_epochs", "gradient_clip", "words"):
             if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
                 raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
-        if self.words < 0:
-            raise ValueError(
-                f"words must be positive, or 0 for all training words, not {self.words}"
-            )
         if not 0 <= self.label_smoothing < 1:
-            raise ValueError(
-                f"label_smoothing must lie between 0 and 1, not {self.label_smoothing}"
-            )
-        if self.schedule not in SCHEDULES:
-            raise ValueError(
-                f"unknown schedule {self.schedule!r}; choose one of {', '.join(SCHEDULES)}"
-            )
-        if self.batching not in BATCHINGS:
-            raise ValueError(
-                f"unknown batching {self.batching!r}; choose one of {', '.join(BATCHINGS)}"
-            )
-        if self.data not in ("small", "large"):
-            raise ValueError(f"unknown data set {self.data!r}; choose small or large")
+            raise ValueError(f"label_smoothing is below 1 and not {self.label_smoothing}")
+        choices = {"schedule": SCHEDULES, "batching": BATCHINGS, "data": ("small", "large")}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                value = repr(getattr(self, name))
+                raise ValueError(f"unknown {name} {value}; choose one of {', '.join(allowed)}")
 
 
 @dataclass
 class Progress:
-    """Where a run stands: everything besides weights and optimiser that the next epoch depends on.
-    Plain data.
-    """
+    """Where a run stands besides weights and optimiser: all that the next epoch depends on."""
 
     # one row an epoch: losses, accuracies, learning rate, seconds
     epochs: list[dict[str, Any]] = field(default_factory=list)
@@ -101,44 +85,35 @@ class Progress:
 
 @dataclass
 class TrainingState:
-    """A run between two epochs, whole: a copy of it can be trained on and ends with the same
-    weights, bit for bit. `interrupted` tells whether the last call of `train` was stopped early.
-    """
+    """A run between two epochs, whole: a copy of it trains on to the same weights, bit for bit."""
 
     model: Seq2Seq
     optimizer: torch.optim.AdamW
     progress: Progress
     best_weights: dict[str, Tensor]
     random_state: Tensor  # of torch's generator, which draws the dropout
-    interrupted: bool = False
+    interrupted: bool = False  # whether the last call of `train` was stopped early
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device of that name; "auto" is the CPU, which is fast enough for the models of this
-    course.
-    """
+    """The device of that name; "auto" is the CPU, fast enough for the models of this course."""
     return torch.device("cpu" if name == "auto" else name)
 
 
-def token_loss(model: Seq2Seq, batch: Batch | PaddedBatch, label_smoothing: float = 0.0) -> Tensor:
-    """The sum over a batch's target tokens of −log p(token | source, tokens before it), in nats.
-    Padding costs nothing. The batch may lie on any device.
-    """
+def token_loss(model: Seq2Seq, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+    """The sum over target tokens of −log p(token | source, tokens before it), in nats."""
     batch = batch.to(model.device)
     logits = model(batch.source, batch.target[:, :-1], **batch.masks())  # (b, t, v)
+    labels = batch.labels().flatten()  # (b · t); padding is left out
     return F.cross_entropy(
-        logits.flatten(0, 1),
-        batch.labels().flatten(),
-        reduction="sum",
-        label_smoothing=label_smoothing,
+        logits.flatten(0, 1), labels, reduction="sum", label_smoothing=label_smoothing
     )
 
 
 def learning_rate(
     config: TrainingConfig, step: int, steps_per_epoch: int, plateau_factor: float = 1.0
 ) -> float:
-    """The learning rate of a step: a linear warm-up from 0, then constant, a half cosine down to 0,
-    or halved at each plateau.
+    """The rate of a step: warm-up from 0, then constant, a half cosine to 0, or halved at plateaus.
 
     Source of the cosine: Loshchilov & Hutter 2017, "SGDR", equation 5, without restarts.
     """
@@ -151,16 +126,13 @@ def learning_rate(
 
 
 def start_training(model: Seq2Seq, config: TrainingConfig) -> TrainingState:
-    """A run before its first epoch, on the device that `config` names. Weight decay applies to
-    matrices only, and not to those marked `no_weight_decay`.
-    """
+    """A run before its first epoch, on `config.device`; only matrices decay, unless spared."""
     model.to(choose_device(config.device))  # before the optimiser: its state lies where these do
     parameters = list(model.parameters())
-    decayed = [p for p in parameters if p.ndim > 1 and not getattr(p, "no_weight_decay", False)]
-    spared = [p for p in parameters if p.ndim <= 1 or getattr(p, "no_weight_decay", False)]
+    spared = {p for p in parameters if p.ndim <= 1 or getattr(p, "no_weight_decay", False)}
     groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": spared, "weight_decay": 0.0},
+        {"params": [p for p in parameters if p not in spared], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p in spared], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
     return TrainingState(model, optimizer, Progress(), {}, torch.get_rng_state())
@@ -169,15 +141,12 @@ def start_training(model: Seq2Seq, config: TrainingConfig) -> TrainingState:
 def train_epoch(
     state: TrainingState, batches: LengthBuckets | RandomBatches, config: TrainingConfig
 ) -> float:
-    """`config.passes` passes over the training words; the mean training loss on the way (with
-    dropout), in nats per token.
+    """`config.passes` passes over the words; the mean loss on the way, in nats a token.
 
     Batches of one length are quick but one-sided: a batch of 4-letter words pulls the weights
     towards 4-letter words, and a bucket with one word in it pulls as hard as one with 128. So
-    `accumulate` batches are added up, each weighed by its tokens.
-
-    Raises:
-        ArithmeticError: if the loss is no longer a number.
+    `accumulate` batches are added up, each weighed by its tokens. Raises ArithmeticError if the
+    loss is no longer a number.
     """
     model, optimizer, progress = state.model, state.optimizer, state.progress
     steps_per_epoch = math.ceil(config.passes * len(batches) / config.accumulate)
@@ -201,21 +170,17 @@ def train_epoch(
         progress.steps += 1
         tokens += in_group
     if not math.isfinite(total):
-        raise ArithmeticError(
-            f"the loss became {total} in epoch {len(progress.epochs) + 1}; try a smaller"
-            " learning_rate"
-        )
+        epoch = len(progress.epochs) + 1
+        raise ArithmeticError(f"the loss became {total} in epoch {epoch}; lower the learning_rate")
     return total / tokens
 
 
 def _groups(
     batches: LengthBuckets | RandomBatches, epoch: int, config: TrainingConfig
-) -> Iterator[list[Batch | PaddedBatch]]:
+) -> Iterator[list[Batch]]:
     """The batches of an epoch, those together that make one step."""
     passes = range(config.passes * epoch, config.passes * (epoch + 1))
-    all_batches: Iterator[Batch | PaddedBatch] = chain.from_iterable(
-        batches.epoch(number) for number in passes
-    )
+    all_batches = chain.from_iterable(batches.epoch(number) for number in passes)
     while group := list(islice(all_batches, config.accumulate)):
         yield group
 
@@ -227,9 +192,7 @@ def finish_epoch(
     held_out: Sequence[WordPair],
     began: tuple[float, float],
 ) -> None:
-    """Measure, note the epoch's row, keep the weights if they are the best so far, and slow down on
-    a plateau.
-    """
+    """Measure, note the epoch's row, keep the best weights, and slow down on a plateau."""
     progress, model = state.progress, state.model
     train_loss, train_accuracy = measure(model, seen)
     val_loss, val_accuracy = measure(model, held_out)
@@ -268,12 +231,10 @@ def train(
     state: TrainingState | None = None,
     on_epoch: Callable[[TrainingState], object] | None = None,
 ) -> TrainingState:
-    """Train `model` and leave in it the weights of its best epoch on the validation words (accuracy
-    first, then loss).
+    """Train `model` and leave in it the weights of its best epoch (accuracy first, then loss).
 
     Args:
         model: a model with fresh weights, or that of `state`.
-        config: how to train.
         pairs: training and validation words; None loads `config.data`.
         state: a run to go on with, as it was between two epochs.
         on_epoch: called after each epoch with the state: to show curves, to save. If it returns
@@ -281,12 +242,11 @@ def train(
 
     Returns:
         The state after the last epoch. An interrupt (Ctrl-C, the notebook's stop button) ends the
-        run early and quietly: `state.interrupted` says so, `state.progress` how far it came.
+        run early and quietly: `state.interrupted` says so.
 
     Raises:
         ArithmeticError: if the loss is no longer a number.
-        ValueError: if there are no training or no validation words, or the model can't read the
-            batches that `config` asks for.
+        ValueError: if training or validation words are missing, or the model can't read padding.
     """
     learned, seen, held_out = _words(config, load_pairs(config.data) if pairs is None else pairs)
     batches = _batches(model, learned, config)
@@ -318,10 +278,7 @@ def _words(
     learned = training_words([pair for pair in pairs if pair.split == "train"], config.words)
     held_out = [pair for pair in pairs if pair.split == "val"]
     if not learned or not held_out:
-        raise ValueError(
-            f"training needs words to learn from and words held out, not {len(learned)} and"
-            f" {len(held_out)}"
-        )
+        raise ValueError(f"{len(learned)} words to learn from, {len(held_out)} held out; need both")
     every = max(1, len(learned) // len(held_out))
     return learned, learned[::every][: len(held_out)], held_out
 
@@ -332,15 +289,12 @@ def _batches(
     if config.batching == "length":
         return LengthBuckets(pairs, config.batch_size, seed=config.seed)
     if not model.reads_padding:
-        raise ValueError(
-            "only the transformer can read padded batches: a state that has read padding has"
-            " changed; use batching length"
-        )
+        raise ValueError("a state that has read padding has changed; use batching length")
     return RandomBatches(pairs, config.batch_size, seed=config.seed)
 
 
 def _to_device(state: TrainingState, config: TrainingConfig) -> None:
-    """Move a run to the device of `config`, if it is elsewhere, with an optimiser made anew there."""
+    """Move a run to the device of `config`, if it is elsewhere, with an optimiser made there."""
     if state.model.device != choose_device(config.device):
         moments = state.optimizer.state_dict()
         state.optimizer = start_training(state.model, config).optimizer

@@ -1,6 +1,4 @@
-"""The transformer: an encoder that reads the English word, and a decoder that spells the Pig Latin
-one, letter by letter.
-"""
+"""The transformer: an encoder reads the English word, a decoder spells the Pig Latin one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,32 +13,22 @@ from nmt.decoding import MAX_WORD, Seq2Seq
 from nmt.positions import SCHEMES, PositionEmbedding, RotaryPositions
 
 # Far beyond the course's models, yet built in seconds and a few GB.
-_WIDTHS = dict.fromkeys(("hidden_size", "num_heads"), 1_024)
 LARGEST = {
-    **_WIDTHS,
-    "encoder_layers": 32,
-    "decoder_layers": 32,
-    "max_length": 10_000,
-    "vocabulary_size": 10_000,
+    **dict.fromkeys(("hidden_size", "num_heads"), 1_024),
+    **dict.fromkeys(("encoder_layers", "decoder_layers"), 32),
+    **dict.fromkeys(("max_length", "vocabulary_size"), 10_000),
 }
 MOST_MLP = 4_096
 
 
 def check_sizes(config: Any, largest: Mapping[str, int]) -> None:
-    """Check that each named size n of `config` has 1 ≤ n ≤ its entry in `largest`.
-
-    Raises:
-        ValueError: naming the first size that is out of range, and the range.
-    """
+    """Raise a ValueError for the first named size n of `config` that is not 1 ≤ n ≤ its largest."""
     for name, most in largest.items():
         value = getattr(config, name)
-        if not 1 <= value <= most:
-            bound = (
-                f"at least 1, not {value}"
-                if value < 1
-                else f"at most {most:,} in this course, not {value:,}"
-            )
-            raise ValueError(f"{name} must be {bound}")
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, not {value}")
+        if value > most:
+            raise ValueError(f"{name} must be at most {most:,} in this course, not {value:,}")
 
 
 @dataclass(frozen=True)
@@ -66,15 +54,10 @@ class TransformerConfig:
     def __post_init__(self) -> None:
         check_sizes(self, LARGEST)
         if not 0 <= self.mlp_size <= MOST_MLP:
-            raise ValueError(
-                f"mlp_size must be positive and at most {MOST_MLP:,}, or 0 for four times the"
-                f" width, not {self.mlp_size}"
-            )
+            raise ValueError(f"mlp_size must be 0 to {MOST_MLP:,}, not {self.mlp_size}")
         if self.hidden_size % self.num_heads:
-            raise ValueError(
-                f"num_heads {self.num_heads} does not divide hidden_size {self.hidden_size}; choose"
-                " a divisor"
-            )
+            sizes = f"num_heads {self.num_heads} does not divide hidden_size {self.hidden_size}"
+            raise ValueError(f"{sizes}; choose a divisor")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is a probability below 1, not {self.dropout}")
         if self.positions not in SCHEMES:
@@ -82,21 +65,15 @@ class TransformerConfig:
                 f"unknown position scheme {self.positions!r}; choose one of {', '.join(SCHEMES)}"
             )
         if self.positions == "rotary" and (self.hidden_size // self.num_heads) % 2:
-            raise ValueError(
-                "rotary positions turn pairs of coordinates: hidden_size / num_heads must be even"
-            )
+            raise ValueError("rotary positions turn pairs: hidden_size / num_heads must be even")
         if self.positions in ("sinusoidal", "learned-from-sinusoidal") and self.hidden_size % 2:
-            raise ValueError(
-                f"sinusoidal positions need an even hidden_size, not {self.hidden_size}"
-            )
+            raise ValueError(f"sinusoids need an even hidden_size, not {self.hidden_size}")
         if self.rotary_base <= 1:
             raise ValueError(f"rotary_base must be above 1, not {self.rotary_base}")
 
 
 class MLP(nn.Sequential):
-    """Two linear layers with a GELU between: what a position does with what it has gathered. GELU:
-    Hendrycks & Gimpel 2016.
-    """
+    """Two linear layers with a GELU (Hendrycks & Gimpel 2016) between, at each position alone."""
 
     def __init__(self, config: TransformerConfig) -> None:
         inner = config.mlp_size or 4 * config.hidden_size
@@ -106,14 +83,9 @@ class MLP(nn.Sequential):
 
 
 def _attention(config: TransformerConfig, rotary: bool) -> MultiHeadAttention:
-    turns = (
-        RotaryPositions(config.hidden_size // config.num_heads, config.rotary_base)
-        if rotary
-        else None
-    )
-    return MultiHeadAttention(
-        config.hidden_size, config.num_heads, dropout=config.dropout, rotary=turns
-    )
+    d, h = config.hidden_size, config.num_heads
+    turns = RotaryPositions(d // h, config.rotary_base) if rotary else None
+    return MultiHeadAttention(d, h, dropout=config.dropout, rotary=turns)
 
 
 class EncoderLayer(nn.Module):
@@ -142,9 +114,7 @@ class EncoderLayer(nn.Module):
 
 @dataclass(frozen=True)
 class LayerCache:
-    """Keys and values of one decoder layer: of the letters written so far, and of the source; each
-    (b, h, l, k).
-    """
+    """A layer's keys and values, own (of what is written) and the source's; each (b, h, l, k)."""
 
     own_key: Tensor
     own_value: Tensor
@@ -191,9 +161,7 @@ class DecoderLayer(nn.Module):
         memory: Float[Tensor, "b s d"],
         source_mask: Bool[Tensor, "b 1 1 s"] | None = None,
     ) -> Float[Tensor, "b t d"]:
-        """Let each target letter look at those before it, then at the encoder's output `memory`
-        (where `source_mask` allows), then think.
-        """
+        """Let each target letter look at those before it, at the source in `memory`, then think."""
         causal = causal_mask(inputs.shape[1], device=inputs.device)  # (t, t)
         looked_back = self.self_attention(self.self_norm(inputs), mask=causal)  # (b, t, d)
         inputs = inputs + self.dropout(looked_back)
@@ -261,9 +229,7 @@ class Transformer(Seq2Seq):
     def encode(
         self, source: Int[Tensor, "b s"], mask: Bool[Tensor, "b 1 1 s"] | None = None
     ) -> Float[Tensor, "b s d"]:
-        """The encoder's output: a vector for each source letter that knows about the others (those
-        that `mask` allows).
-        """
+        """The encoder's output: a vector for each source letter that knows about the others."""
         hidden = self.dropout(self.positions(self.embedding(source)))  # (b, s, d)
         for layer in self.encoder:
             hidden = layer(hidden, mask)
@@ -284,8 +250,7 @@ class Transformer(Seq2Seq):
         Args:
             source: letters, then `<EOS>`, then whatever `source_mask` hides.
             target: `<SOS>`, then the letters written so far.
-            source_mask: True at letters and `<EOS>`, False where a word was filled up; None if none
-                was.
+            source_mask: True at letters and `<EOS>`, False where a word was filled up.
         """
         mask = None if source_mask is None else source_mask[:, None, None, :]  # (b, 1, 1, s)
         memory = self.encode(source, mask)  # (b, s, d)
@@ -303,9 +268,7 @@ class Transformer(Seq2Seq):
     def read_on(
         self, tokens: Int[Tensor, "b t"], cache: TransformerCache
     ) -> tuple[Float[Tensor, "b t v"], TransformerCache]:
-        """Logits of the letter after each of `tokens`, which follow what `cache` remembers; and the
-        cache that remembers them too.
-        """
+        """Logits after each of `tokens`, which follow what `cache` holds, and the next cache."""
         hidden = self.dropout(self.positions(self.embedding(tokens), cache.position))  # (b, t, d)
         layers = []
         for layer, layer_cache in zip(self.decoder, cache.layers, strict=True):
@@ -315,11 +278,6 @@ class Transformer(Seq2Seq):
         return self.output(self.decoder_norm(hidden)), TransformerCache(tuple(layers), position)
 
     def attention_layers(self) -> dict[str, MultiHeadAttention]:
-        """Every attention layer by name, such as "decoder.1.cross_attention": what a trace can
-        record.
-        """
-        return {
-            name: module
-            for name, module in self.named_modules()
-            if isinstance(module, MultiHeadAttention)
-        }
+        """Every attention layer by name, such as "decoder.1.cross_attention"."""
+        modules = self.named_modules()
+        return {name: part for name, part in modules if isinstance(part, MultiHeadAttention)}

@@ -75,11 +75,9 @@ def test_gradients_agree_with_torch(inputs) -> None:
 
 def test_a_masked_key_has_no_weight_and_no_gradient() -> None:
     torch.manual_seed(0)
-    query, key, value = (
-        torch.randn(3, 4),
-        torch.randn(5, 4, requires_grad=True),
-        torch.randn(5, 2, requires_grad=True),
-    )
+    query = torch.randn(3, 4)
+    key = torch.randn(5, 4, requires_grad=True)
+    value = torch.randn(5, 2, requires_grad=True)
     mask = torch.ones(3, 5, dtype=torch.bool)
     mask[:, 2] = False
     output, weights = scaled_dot_product_attention(query, key, value, mask)
@@ -93,10 +91,8 @@ def test_a_masked_key_has_no_weight_and_no_gradient() -> None:
 
 def test_an_example_by_hand() -> None:
     """Scores 0 and 2 · ln 3 / √4 = ln 3, so the weights are 1/4 and 3/4."""
-    query, key = (
-        torch.tensor([[2.0, 0, 0, 0]]),
-        torch.tensor([[0.0, 1, 0, 0], [1.0, 0, 0, 0]]) * torch.tensor(3.0).log(),
-    )
+    query = torch.tensor([[2.0, 0, 0, 0]])
+    key = torch.tensor([[0.0, 1, 0, 0], [1.0, 0, 0, 0]]) * torch.tensor(3.0).log()
     output, weights = scaled_dot_product_attention(query, key, torch.tensor([[0.0], [8.0]]))
     torch.testing.assert_close(weights, torch.tensor([[0.25, 0.75]]))
     torch.testing.assert_close(output, torch.tensor([[6.0]]))
@@ -137,10 +133,8 @@ def test_causal_attention_does_not_look_ahead(length: int, data) -> None:
     place = data.draw(st.integers(0, length - 1))
     changed = inputs.clone()
     changed[:, place] += 1
-    before, after = (
-        layer(inputs, mask=causal_mask(length)),
-        layer(changed, mask=causal_mask(length)),
-    )
+    before = layer(inputs, mask=causal_mask(length))
+    after = layer(changed, mask=causal_mask(length))
     assert torch.equal(before[:, :place], after[:, :place])
     assert (before[:, place:] != after[:, place:]).any(dim=-1).all()
 
@@ -204,23 +198,17 @@ def test_agrees_with_torchs_layer(num_heads: int, masked: bool, seed: int) -> No
         theirs.out_proj.weight.copy_(ours.to_output.weight)
     inputs = torch.randn(3, 5, 8, dtype=torch.float64)
     mask = causal_mask(5) if masked else None
-    expected, expected_weights = theirs(
-        inputs,
-        inputs,
-        inputs,
-        attn_mask=None if mask is None else ~mask,
-        need_weights=True,
-        average_attn_weights=False,
-    )  # torch's layer has True = may not
+    # torch's layer has True = may not
+    forbidden = None if mask is None else ~mask
+    options = {"attn_mask": forbidden, "need_weights": True, "average_attn_weights": False}
+    expected, expected_weights = theirs(inputs, inputs, inputs, **options)
     output, weights = ours(inputs, mask=mask, return_weights=True)
     torch.testing.assert_close(output, expected, rtol=0, atol=1e-10)
     torch.testing.assert_close(weights, expected_weights, rtol=0, atol=1e-10)
 
 
 def test_a_hook_intervenes() -> None:
-    """Weights that a hook returns are used: all on the first key makes every output the first
-    value's.
-    """
+    """All weights on the first key make every output the first value's."""
     torch.manual_seed(1)
     layer = MultiHeadAttention(8, 2)
     inputs = torch.randn(1, 4, 8)
@@ -263,19 +251,16 @@ def test_dropout_only_in_training_and_on_both_paths() -> None:
         first, second = (run[0] if options else run for run in runs)
         assert not torch.allclose(first, second)
     _, weights = layer(inputs, return_weights=True)
-    torch.testing.assert_close(
-        weights.sum(dim=-1), torch.ones(1, 2, 6, dtype=torch.float64)
-    )  # seen before dropout
+    # seen before dropout
+    torch.testing.assert_close(weights.sum(dim=-1), torch.ones(1, 2, 6, dtype=torch.float64))
 
 
 def test_keys_made_in_two_parts_are_the_keys_made_at_once() -> None:
     torch.manual_seed(4)
     layer = MultiHeadAttention(8, 2, rotary=RotaryPositions(4)).double()
     memory = torch.randn(1, 5, 8, dtype=torch.float64)
-    first, second = (
-        layer.keys_and_values(memory[:, :3]),
-        layer.keys_and_values(memory[:, 3:], start=3),
-    )
+    first = layer.keys_and_values(memory[:, :3])
+    second = layer.keys_and_values(memory[:, 3:], start=3)
     for whole, *parts in zip(layer.keys_and_values(memory), first, second, strict=True):
         torch.testing.assert_close(torch.cat(parts, dim=2), whole)
 

@@ -17,14 +17,7 @@ from nmt.checkpoints import (
 from nmt.training import TrainingConfig, start_training
 from nmt.transformer import Transformer, TransformerConfig
 
-TINY = {
-    "kind": "transformer",
-    "hidden_size": 16,
-    "num_heads": 2,
-    "encoder_layers": 1,
-    "decoder_layers": 1,
-    "mlp_size": 16,
-}
+TINY = {"kind": "transformer", "hidden_size": 8, "num_heads": 1, "encoder_layers": 1}
 
 
 @pytest.fixture
@@ -89,9 +82,7 @@ def test_missing_files(tmp_path):
 
 
 def rewrite(saved, metadata=None, **config):
-    """Save the tiny model's weights under another config or other metadata, with the checksum that
-    fits.
-    """
+    """Save the tiny model's weights under another config or header, with a checksum that fits."""
     path, model = saved
     tensors = model.state_dict()
     header = {"format": "nmt-2", "model": {**model.config_data(), **config}, "record": {}}
@@ -104,8 +95,8 @@ def rewrite(saved, metadata=None, **config):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"hidden_size": 32}, r"size mismatch for embedding\.weight.*\[29, 16\].*\[29, 32\]"),
-        ({"decoder_layers": 2}, r"Missing key\(s\).*decoder\.1"),
+        ({"hidden_size": 32}, r"size mismatch for embedding\.weight.*\[29, 8\].*\[29, 32\]"),
+        ({"decoder_layers": 3}, r"Missing key\(s\).*decoder\.2"),
         ({"kind": "oracle"}, "unknown kind of model 'oracle'"),
         ({"colour": "blue"}, "unknown key 'colour'"),
         ({"dropout": "much"}, "dropout must be of type float"),

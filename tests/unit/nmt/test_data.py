@@ -1,4 +1,4 @@
-"""Vocabulary, pairs, splits and length buckets."""
+"""Vocabulary, pairs and splits."""
 
 import csv
 from collections import Counter
@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nmt.data
-from nmt.batches import Batch, LengthBuckets
 from nmt.data import COLUMNS, DATA_FOLDER, VOCABULARY, WordPair, load_pairs, load_words, split_of
 from nmt.pig_latin import DASH, LETTERS, rule_class, to_pig_latin
 
@@ -82,11 +81,8 @@ def test_a_split_is_about_eight_one_one(small) -> None:
 def test_splits_make_up_the_whole(small) -> None:
     parts = [load_pairs("small", split) for split in ("train", "val", "test")]
     assert sorted((pair for part in parts for pair in part), key=lambda pair: pair.source) == small
-    assert all(
-        pair.split == split
-        for part, split in zip(parts, ("train", "val", "test"), strict=True)
-        for pair in part
-    )
+    for part, split in zip(parts, ("train", "val", "test"), strict=True):
+        assert {pair.split for pair in part} == {split}
 
 
 @pytest.mark.parametrize("name", ["small", "large"])
@@ -95,11 +91,8 @@ def test_stored_rows_follow_the_rule(name: str) -> None:
         rows = list(csv.reader(file, delimiter="\t"))[1:]
     step = 1 if name == "small" else 7  # test_data_build compares every row of large
     for word, pig_latin, name_of_class, split, _ in rows[::step]:
-        assert (pig_latin, name_of_class, split) == (
-            to_pig_latin(word),
-            rule_class(word),
-            split_of(word),
-        )
+        assert (pig_latin, name_of_class) == (to_pig_latin(word), rule_class(word))
+        assert split == split_of(word)
 
 
 def test_small_is_part_of_the_austen_words(small) -> None:
@@ -123,24 +116,14 @@ def test_as_in_course_differs_in_19_words(without_type_checks) -> None:
     assert twice["md"] == ["mayday", "mday"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"name": "medium"}, "no data set 'medium'.*'small' and 'large'"),
-        ({"name": "small", "as_in_course": True}, "concerns the large data set only"),
-    ],
-)
-def test_bad_questions(arguments: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        load_pairs(**arguments)
-
-
-def test_bad_split(without_type_checks) -> None:
+@pytest.mark.usefixtures("without_type_checks")
+def test_bad_questions() -> None:
+    with pytest.raises(ValueError, match="no data set 'medium'.*'small' and 'large'"):
+        load_pairs("medium")
+    with pytest.raises(ValueError, match="concerns the large data set only"):
+        load_pairs("small", as_in_course=True)
     with pytest.raises(ValueError, match="no split 'validation'; there are 'train', 'val', 'test'"):
         load_pairs("small", "validation")
-
-
-def test_bad_population() -> None:
     with pytest.raises(ValueError, match="no population 'dickens'"):
         load_words("dickens")
 
@@ -152,30 +135,21 @@ ROW = "team\teamtay\tconsonant\ttrain\tausten\n"
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "small.tsv, line 1: the header"),
-        (b"word,pig_latin\n", "small.tsv, line 1: the header"),
-        ((HEADER + ROW + "team\teamt").encode(), "small.tsv, line 3: not a word pair"),
-        ((HEADER + ROW.replace("train", "trian")).encode(), "small.tsv, line 2: not a word pair"),
-        (
-            (HEADER + ROW.replace("team", "te am")).encode(),
-            "small.tsv, line 2: a word may hold only",
-        ),
-        (
-            (HEADER + ROW).encode().replace(b"eamtay", b"\xff\xfe"),
-            "small.tsv, line 2: a word may hold only",
-        ),
-        (
-            (HEADER + ROW * 3).encode(),
-            "small.tsv: 3 pairs, up to line 4, where 3,198 belong; restore it from git",
-        ),
+        ("", "line 1: the header"),
+        ("word,pig_latin\n", "line 1: the header"),
+        (HEADER + ROW + "team\teamt", "line 3: not a word pair"),
+        (HEADER + ROW.replace("train", "trian"), "line 2: not a word pair"),
+        (HEADER + ROW.replace("team", "te am"), "line 2: a word may hold only"),
+        (HEADER + ROW.replace("eamtay", "\udcff\udcfe"), "line 2: a word may hold only"),
+        (HEADER + ROW * 3, "3 pairs where 3,198 belong; restore it from git"),
     ],
 )
 def test_damaged_files_are_named_with_their_line(
-    tmp_path: Path, monkeypatch, content: bytes, message: str
+    tmp_path: Path, monkeypatch, content: str, message: str
 ) -> None:
-    (tmp_path / "small.tsv").write_bytes(content)
+    (tmp_path / "small.tsv").write_bytes(content.encode(errors="surrogateescape"))
     monkeypatch.setattr(nmt.data, "DATA_FOLDER", tmp_path)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=rf"small\.tsv.*{message}"):
         load_pairs("small")
 
 
@@ -183,72 +157,3 @@ def test_a_missing_file_is_named(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(nmt.data, "DATA_FOLDER", tmp_path)
     with pytest.raises(FileNotFoundError, match=r"small\.tsv is missing.*make data"):
         load_pairs("small")
-
-
-# Batches and buckets
-
-
-def spelled(batch: Batch) -> list[tuple[str, str]]:
-    return [
-        (VOCABULARY.decode(source), VOCABULARY.decode(target))
-        for source, target in zip(batch.source, batch.target, strict=True)
-    ]
-
-
-def epoch_words(buckets: LengthBuckets, number: int) -> list[list[str]]:
-    return [[source for source, _ in spelled(batch)] for batch in buckets.epoch(number)]
-
-
-def test_batch_layout() -> None:
-    batch = Batch.of([WordPair.of("fly"), WordPair.of("the")])
-    assert batch.source.tolist() == [[5, 11, 24, 28], [19, 7, 4, 28]]
-    assert batch.target.tolist() == [[27, 24, 5, 11, 0, 24, 28], [27, 4, 19, 7, 0, 24, 28]]
-    assert len(batch) == 2
-    assert batch.to("cpu").source.equal(batch.source)
-
-
-@pytest.mark.parametrize("words", [[], ["fly", "street"], ["fly", "ant"]])
-def test_a_batch_has_one_source_and_one_target_length(words: list[str]) -> None:
-    with pytest.raises(ValueError, match="one source and one target length"):
-        Batch.of([WordPair.of(word) for word in words])
-
-
-@given(
-    st.lists(WORDS, min_size=1, max_size=40), st.integers(1, 9), st.integers(0, 5), st.booleans()
-)
-def test_every_pair_exactly_once_in_batches_of_one_length(
-    words: list[str], batch_size: int, seed: int, shuffle: bool
-) -> None:
-    pairs = [WordPair.of(word) for word in words]
-    buckets = LengthBuckets(pairs, batch_size, seed, shuffle)
-    batches = list(buckets.epoch(3))
-    assert len(batches) == len(buckets)
-    assert all(1 <= len(batch) <= batch_size for batch in batches)
-    seen = Counter(pair for batch in batches for pair in spelled(batch))
-    assert seen == Counter((pair.source, pair.target) for pair in pairs)
-    in_bucket = Counter((len(pair.source), len(pair.target)) for pair in pairs)
-    assert len(batches) == sum(-(-count // batch_size) for count in in_bucket.values())
-
-
-def test_the_order_depends_on_seed_and_epoch_alone(small) -> None:
-    some = small[::10]
-    buckets = LengthBuckets(some, 8, seed=1)
-    later = epoch_words(buckets, 2)
-    assert later == epoch_words(buckets, 2) == epoch_words(LengthBuckets(some, 8, seed=1), 2)
-    assert later != epoch_words(buckets, 3)
-    assert later != epoch_words(LengthBuckets(some, 8, seed=2), 2)
-
-
-def test_shuffling_moves_words_within_and_batches_across_buckets(small) -> None:
-    plain = epoch_words(LengthBuckets(small[::10], 8, shuffle=False), 0)
-    mixed = epoch_words(LengthBuckets(small[::10], 8), 0)
-    assert {frozenset(batch) for batch in plain} != {frozenset(batch) for batch in mixed}
-    assert [len(batch[0]) for batch in plain] == sorted(len(batch[0]) for batch in plain)
-    assert [len(batch[0]) for batch in mixed] != sorted(len(batch[0]) for batch in mixed)
-
-
-def test_bad_buckets() -> None:
-    with pytest.raises(ValueError, match="no word pairs"):
-        LengthBuckets([], 32)
-    with pytest.raises(ValueError, match="batch_size is 0"):
-        LengthBuckets([WordPair.of("a")], 0)

@@ -67,9 +67,8 @@ def test_nothing_is_seen_ahead() -> None:
 def test_states_that_decay_alike_need_only_one(rule: str) -> None:
     choice = random_choice(rule, dtype=torch.float64)
     alike = replace(choice, A=choice.A[:, :1].expand_as(choice.A))
-    nearly = replace(
-        alike, A=alike.A * (1 + 1e-13 * torch.arange(3, dtype=torch.float64))
-    )  # not equal, so that it takes the long way
+    # not equal, so that it takes the long way
+    nearly = replace(alike, A=alike.A * (1 + 1e-13 * torch.arange(3, dtype=torch.float64)))
     assert not torch.equal(alike.A, nearly.A)
     torch.testing.assert_close(
         hidden_attention(alike), hidden_attention(nearly), rtol=1e-10, atol=1e-12

@@ -132,9 +132,8 @@ def test_a_head_that_is_not_there_is_named() -> None:
 
 
 def test_even_weights_of_a_decoder_that_writes_letter_by_letter() -> None:
-    one_by_one = spread_evenly(causal=True)(
-        torch.rand(1, 1, 1, 4)
-    )  # the fourth query alone, with the keys so far
+    # the fourth query alone, with the keys so far
+    one_by_one = spread_evenly(causal=True)(torch.rand(1, 1, 1, 4))
     torch.testing.assert_close(one_by_one, torch.full((1, 1, 1, 4), 0.25))
 
 
@@ -156,18 +155,15 @@ def test_choices_of_mamba_can_be_changed(mamba: Mamba) -> None:
     ):
         frozen = trace(mamba, "street", written="eets")
     assert not frozen.ssm["blocks.0.ssm"].delta.any() and frozen.ssm["blocks.1.ssm"].delta.all()
-    assert not frozen.hidden_attention()[
-        0
-    ].any()  # nothing is written into a state whose clock stands still
+    # nothing is written into a state whose clock stands still
+    assert not frozen.hidden_attention()[0].any()
 
 
 def test_redirect_turns_the_named_queries_of_the_named_heads() -> None:
     weights = torch.rand(2, 3, 4, 5).softmax(-1)
     turned = redirect([{1: 4}, {0: 2, 3: 0}], 2)(weights)
-    assert (
-        turned[0, 2, 1].tolist() == [0, 0, 0, 0, 1]
-        and turned[1, 2, 0, 2] == turned[1, 2, 3, 0] == 1
-    )
+    assert turned[0, 2, 1].tolist() == [0, 0, 0, 0, 1]
+    assert turned[1, 2, 0, 2] == turned[1, 2, 3, 0] == 1
     untouched = torch.ones(2, 3, 4, dtype=torch.bool)
     untouched[0, 2, 1] = untouched[1, 2, 0] = untouched[1, 2, 3] = False
     assert torch.equal(turned[untouched], weights[untouched])

@@ -32,9 +32,7 @@ def test_sinusoidal_formula(length: int, hidden_size: int, base: float) -> None:
 
 @given(st.integers(0, 20), st.integers(0, 20))
 def test_sinusoids_know_distance(first: int, distance: int) -> None:
-    """sin a · sin b + cos a · cos b = cos (a − b): the dot product of two rows depends on their
-    distance only.
-    """
+    """sin a sin b + cos a cos b = cos (a − b): the dot product of two rows sees distance only."""
     table = sinusoidal_table(41, 32)
     expected = (distance * pair_frequencies(32)).cos().sum()
     torch.testing.assert_close(
@@ -84,16 +82,10 @@ def test_every_scheme_can_start_anywhere(scheme: str) -> None:
     torch.testing.assert_close(embedding(inputs[:, 4:], start=4), embedding(inputs)[:, 4:])
 
 
-@pytest.mark.parametrize(
-    ("scheme", "trained"),
-    [
-        ("none", 0),
-        ("rotary", 0),
-        ("sinusoidal", 0),
-        ("learned", 80),
-        ("learned-from-sinusoidal", 80),
-    ],
-)
+TRAINED = {"none": 0, "rotary": 0, "sinusoidal": 0, "learned": 80, "learned-from-sinusoidal": 80}
+
+
+@pytest.mark.parametrize(("scheme", "trained"), TRAINED.items())
 def test_what_each_scheme_trains_and_adds(scheme: str, trained: int) -> None:
     torch.manual_seed(0)
     embedding, inputs = PositionEmbedding(scheme, 8, max_length=10), torch.randn(1, 10, 8)
@@ -126,9 +118,8 @@ def test_sinusoids_go_on_without_limit() -> None:
         long = embedding(torch.zeros(1, 9, 8))[0]
     torch.testing.assert_close(long, sinusoidal_table(9, 8))
     inputs = torch.zeros(1, 9, 8, requires_grad=True)
-    embedding(
-        inputs
-    ).sum().backward()  # a table made while decoding does not stand in the way of training
+    # a table made while decoding does not stand in the way of training
+    embedding(inputs).sum().backward()
     assert inputs.grad is not None
 
 

@@ -1,6 +1,4 @@
-"""Full disks, folders that can't be written, files that are missing, cut, damaged or made up: one
-sentence, nothing half-written.
-"""
+"""Full disks, files that are cut, damaged or made up: one sentence, nothing half-written."""
 
 import json
 import os
@@ -28,14 +26,7 @@ from nmt.checkpoints import (
 from nmt.files import write_whole
 from nmt.training import TrainingConfig, start_training
 
-TINY = {
-    "kind": "transformer",
-    "hidden_size": 8,
-    "num_heads": 1,
-    "encoder_layers": 1,
-    "decoder_layers": 1,
-    "mlp_size": 8,
-}
+TINY = {"kind": "transformer", "hidden_size": 8, "num_heads": 1, "encoder_layers": 1}
 ROOT = Path(__file__).resolve().parents[3]
 quick = settings(
     max_examples=25,
@@ -64,32 +55,25 @@ def tiny(tmp_path_factory):
 
 def one_sentence(error: BaseException, *parts: str) -> None:
     text = str(error)
-    assert text and "\n" not in text and all(part in text for part in parts) and len(text) < 1000, (
-        text
-    )
+    assert text and "\n" not in text and len(text) < 1000, text
+    assert all(part in text for part in parts), text
 
 
 FULL = """
 import resource, signal, sys
-from pathlib import Path
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 from nmt.__main__ import main
-out = sys.argv[1]
-sys.exit(main(["train", "small-transformer", "--epochs", "1", "--words", "64", "--hidden-size", "16", "--num-heads", "2", "--out", out]))
+sys.exit(main(["train", "small-transformer", *sys.argv[1:]]))
 """
+SMALL = "--epochs 1 --words 64 --hidden-size 16 --num-heads 2 --out".split()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits on files")
 def test_a_disk_that_fills_up_while_training(tmp_path):
     out = tmp_path / "Läufe mit Platz"
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, str(out)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    command = [sys.executable, "-c", FULL, *SMALL, str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     said = [line for line in done.stderr.splitlines() if line.startswith("nmt: ")]
     assert done.returncode == 2 and len(said) == 1 and "Traceback" not in done.stderr, done.stderr
     assert "File too large" in said[0] and "state.safetensors" in said[0]
@@ -100,11 +84,8 @@ def test_a_disk_that_fills_up_while_training(tmp_path):
 def test_a_place_that_can_not_be_written(tmp_path, obstacle):
     (tmp_path / "file").write_text("x")
     (tmp_path / "folder").mkdir()
-    path = {
-        "file": tmp_path / "file" / "inside.json",
-        "long name": tmp_path / ("n" * 300),
-        "folder": tmp_path / "folder",
-    }[obstacle]
+    places = {"file": "file/inside.json", "long name": "n" * 300, "folder": "folder"}
+    path = tmp_path / places[obstacle]
     with pytest.raises(OSError) as caught:
         write_whole(path, b"x")
     one_sentence(caught.value)
@@ -148,45 +129,25 @@ def forged(folder, tmp_path, change):
     return tmp_path / "forged"
 
 
-CONFIG = st.dictionaries(
-    st.sampled_from(
-        [
-            *TINY,
-            "positions",
-            "dropout",
-            "rotary_base",
-            "max_length",
-            "state_size",
-            "num_layers",
-            "expand",
-        ]
-    ),
-    st.integers()
-    | st.sampled_from([10**9, 10**40, -1, 0, 3, True])
-    | st.floats()
-    | st.text(max_size=5)
-    | st.none()
-    | st.just([1])
-    | st.just({}),
-    max_size=4,
-)
+KEYS = [*TINY, *"positions dropout rotary_base max_length state_size num_layers expand".split()]
+SIMPLE = st.none() | st.integers() | st.floats() | st.text(max_size=5)
+ODD = st.sampled_from([10**9, 10**40, -1, 0, 3, True, [1], {}])
+CONFIG = st.dictionaries(st.sampled_from(KEYS), SIMPLE | ODD, max_size=4)
 
 
 @given(config=CONFIG)
 @quick
 def test_any_config_in_a_checkpoint(tiny, tmp_path, config):
-    path = forged(
-        tiny[0],
-        tmp_path,
-        lambda tensors, header: (tensors, {**header, "model": {**header["model"], **config}}),
-    )
+    def change(tensors, header):
+        return tensors, {**header, "model": {**header["model"], **config}}
+
+    path = forged(tiny[0], tmp_path, change)
     try:
         load_checkpoint(path)
     except CheckpointError as error:
         one_sentence(error, "forged.safetensors")
 
 
-SIMPLE = st.none() | st.integers() | st.floats() | st.text(max_size=5)
 JSON = st.recursive(
     SIMPLE,
     lambda inner: (
@@ -196,11 +157,10 @@ JSON = st.recursive(
 )
 
 
-@given(
-    text=JSON.map(json.dumps)
-    | st.text(max_size=40)
-    | st.sampled_from(["[" * 100_000, "9" * 5000, f'{{"format": "{FORMAT}"}}'])
-)
+HEADERS = st.sampled_from(["[" * 100_000, "9" * 5000, f'{{"format": "{FORMAT}"}}'])
+
+
+@given(text=JSON.map(json.dumps) | st.text(max_size=40) | HEADERS)
 @quick
 def test_any_text_as_a_header(tiny, tmp_path, text):
     text = text.encode("utf-8", "replace").decode()
@@ -238,16 +198,11 @@ def test_any_damage_to_the_files(tiny, tmp_path, place, bits, keep):
             one_sentence(error)
 
 
-PARTS = ["model", "training", "progress"]
+PARTS = st.sampled_from(["model", "training", "progress"])
+ENTRIES = st.sampled_from("epochs best steps plateau_best plateau_waited kind seed".split())
 
 
-@given(
-    part=st.sampled_from(PARTS),
-    data=JSON,
-    key=st.sampled_from(
-        ["epochs", "best", "steps", "plateau_best", "plateau_waited", "kind", "seed"]
-    ),
-)
+@given(part=PARTS, data=JSON, key=ENTRIES)
 @quick
 def test_any_header_in_a_run_to_go_on_with(tiny, tmp_path, part, data, key):
     tensors, header = opened(tiny[0] / "state.safetensors")
@@ -279,35 +234,25 @@ def test_any_tensors_in_the_files(tiny, tmp_path, lost, kind, shape):
         load_checkpoint(forged(tiny[0], tmp_path, change))
     one_sentence(caught.value, "forged.safetensors")
     tensors, header = opened(tiny[0] / "state.safetensors")
-    for name in (
-        sorted(tensors)[lost % len(tensors)],
-        "random_state",
-        f"optimizer/{lost}/exp_avg",
-        "optimizer/x",
-        "optimizer/1/2/3",
-        "best/new",
-    ):
-        (tmp_path / "state.safetensors").write_bytes(
-            packed({**tensors, name: torch.ones(shape).to(kind)}, header)
-        )
+    others = f"random_state optimizer/{lost}/exp_avg optimizer/x optimizer/1/2/3 best/new".split()
+    for name in (sorted(tensors)[lost % len(tensors)], *others):
+        content = packed({**tensors, name: torch.ones(shape).to(kind)}, header)
+        (tmp_path / "state.safetensors").write_bytes(content)
         try:
             load_state(tmp_path / "state.safetensors", tiny[2], tiny[1].config_data())
         except CheckpointError as error:
             one_sentence(error, "state.safetensors")
 
 
-def test_a_huge_config_costs_no_memory(tiny, tmp_path):
-    for change in ({"hidden_size": 10**9}, {"encoder_layers": 10**9}, {"mlp_size": 1000}):
-        path = forged(
-            tiny[0],
-            tmp_path,
-            lambda tensors, header, change=change: (
-                tensors,
-                {**header, "model": {**TINY, **change}},
-            ),
-        )
-        with pytest.raises(CheckpointError, match=r"forged\.safetensors"):
-            load_checkpoint(path)
+@pytest.mark.parametrize(
+    "change", [{"hidden_size": 10**9}, {"encoder_layers": 10**9}, {"mlp_size": 1000}]
+)
+def test_a_huge_config_costs_no_memory(tiny, tmp_path, change):
+    def enlarged(tensors, header):
+        return tensors, {**header, "model": {**TINY, **change}}
+
+    with pytest.raises(CheckpointError, match=r"forged\.safetensors"):
+        load_checkpoint(forged(tiny[0], tmp_path, enlarged))
 
 
 def test_loading_leaves_random_numbers_as_before(tiny):

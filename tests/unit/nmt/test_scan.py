@@ -1,6 +1,4 @@
-"""`nmt.scan`: nine ways to compute one recurrence, held against the plain loop in value and
-gradient.
-"""
+"""`nmt.scan`: nine ways to one recurrence, held against the loop in value and gradient."""
 
 from __future__ import annotations
 
@@ -12,20 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from course.lab.scan_steps import Cost, count_cost, watch
-from nmt.parallel_scan import (
-    affine,
-    blelloch,
-    chunked,
-    heinsen,
-    hillis_steele,
-    one_by_one,
-    sklansky,
-)
 from nmt.scan import METHODS, WRONG, scan
 
 ALL = tuple(METHODS)
-TREES = (hillis_steele, sklansky, blelloch, chunked)
 LOG_SPACE = ("heinsen", "log_pairs")
 LINEAR = tuple(method for method in ALL if method not in LOG_SPACE)
 
@@ -119,47 +106,11 @@ def test_zero_inputs_keep_value_and_gradient(method: str) -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-12)
 
 
-def test_heinsen_clamp_adds_its_size_for_each_zero_and_loses_the_gradient() -> None:
-    a, b = (
-        torch.ones(1, 8, dtype=torch.float64),
-        torch.zeros(1, 8, dtype=torch.float64).requires_grad_(),
-    )
-    for log_zero in (-12.0, -20.0):
-        h = heinsen(a, b, log_zero=log_zero)
-        torch.testing.assert_close(
-            h, math.exp(log_zero) * torch.arange(1.0, 9, dtype=torch.float64)[None]
-        )
-    assert torch.equal(
-        torch.autograd.grad(h.sum(), b)[0], torch.zeros_like(b)
-    )  # the truth is 8, 7, … 1
-
-
-def test_heinsen_error_grows_as_predicted_and_the_repair_does_not() -> None:
-    """Two sums of size |S| are subtracted, so about ε|S| is lost; joined pairs never hold such a
-    sum.
-    """
-    torch.manual_seed(2)
-    errors = {}
-    for length in (64, 1024):
-        a, b = 0.5 + 0.4 * torch.rand(64, length), 0.1 + torch.rand(64, length)
-        exact = scan(a.double(), b.double(), method="sequential")
-        for method in LOG_SPACE:
-            errors[method, length] = float(
-                ((scan(a, b, method=method) - exact) / exact).abs().max()
-            )
-        predicted = torch.finfo(torch.float32).eps * float(a.double().log().sum(1).abs().max())
-        assert 0.1 * predicted < errors["heinsen", length] < 3 * predicted
-    assert errors["heinsen", 1024] > 5 * errors["heinsen", 64]
-    assert errors["log_pairs", 1024] < 2e-6
-
-
 @pytest.mark.parametrize(
     "method", ["sequential", "fast", "chunked", "hillis_steele", "sklansky", "blelloch"]
 )
 def test_float32_error_stays_flat(method: str) -> None:
-    """SPEED's target for Mamba's initial decays: value within 5e-7, gradient within 1e-6 of the
-    largest, at any length up to 4,096.
-    """
+    """For Mamba's initial decays: value within 5e-7, gradient within 1e-6, at length 4,096."""
     torch.manual_seed(3)
     delta = torch.exp(
         torch.empty(2, 4096, 8, 1, dtype=torch.float64).uniform_(math.log(1e-3), math.log(0.1))
@@ -167,80 +118,19 @@ def test_float32_error_stays_flat(method: str) -> None:
     a = torch.exp(-delta * torch.arange(1.0, 17, dtype=torch.float64))
     b, weights = torch.randn(2, *a.shape, dtype=torch.float64)
     b = b * delta
-    single = values_and_gradients(
-        method, *(tensor.float() for tensor in (a, b)), None, weights.float()
-    )
-    exact = values_and_gradients(
-        "sequential",
-        *(tensor.float().double() for tensor in (a, b)),
-        None,
-        weights.float().double(),
-    )
+    a, b, weights = (tensor.float() for tensor in (a, b, weights))
+    single = values_and_gradients(method, a, b, None, weights)
+    exact = values_and_gradients("sequential", a.double(), b.double(), None, weights.double())
     for tolerance, ours, theirs in zip((5e-7, 1e-6, 1e-6), single, exact):
         assert ours.dtype == torch.float32
         error = (ours - theirs).abs().amax(dim=1) / theirs.abs().amax(dim=1)
         assert error.max() < tolerance
 
 
-def test_joining_steps_is_associative() -> None:
-    torch.manual_seed(4)
-    first, second, third = (
-        (torch.randn(5, dtype=torch.float64), torch.randn(5, dtype=torch.float64)) for _ in range(3)
-    )
-    for left, right in zip(
-        affine(affine(first, second), third), affine(first, affine(second, third))
-    ):
-        torch.testing.assert_close(left, right)
-
-
-@pytest.mark.parametrize("prefix", [*TREES, one_by_one])
-@given(length=st.integers(1, 70))
-def test_prefixes_join_every_step_once_and_in_order(prefix, length: int) -> None:
-    """`watch` checks that only neighbours are joined and that position t ends with steps 1 … t;
-    here: nothing is used before it exists.
-    """
-    made = {(t, t) for t in range(1, length + 1)}
-    for joins in watch(prefix, length):
-        for join in joins:
-            assert join.earlier in made and join.later in made
-        made |= {join.whole for join in joins}
-    assert {(1, t) for t in range(1, length + 1)} <= made
-
-
-def test_watching_finds_a_scan_that_skips_or_stops_early() -> None:
-    def skips(steps, combine, identity):
-        return combine(
-            tuple(tensor[:, :-2] for tensor in steps), tuple(tensor[:, 2:] for tensor in steps)
-        )
-
-    with pytest.raises(ValueError, match="do not follow each other"):
-        watch(skips, 4)
-    with pytest.raises(ValueError, match="does not join all steps"):
-        watch(lambda steps, combine, identity: steps, 4)
-
-
-@given(power=st.integers(1, 9))
-def test_work_and_depth_of_powers_of_two(power: int) -> None:
-    length = 2**power
-    assert count_cost(one_by_one, length) == Cost(length - 1, length - 1)
-    assert count_cost(hillis_steele, length) == Cost(power * length - (length - 1), power)
-    assert count_cost(sklansky, length) == Cost(power * length // 2, power)
-    assert count_cost(blelloch, length) == Cost(3 * length - 2, 2 * power + 1)
-
-
-@given(length=st.integers(2, 500))
-def test_chunks_need_twice_the_root_of_the_length(length: int) -> None:
-    work, depth = count_cost(chunked, length)
-    assert depth <= 2 * math.ceil(math.sqrt(length))
-    assert work < 2 * (length + 2 * math.ceil(math.sqrt(length)))
-
-
 def test_non_contiguous_inputs_and_unchanged_arguments() -> None:
     torch.manual_seed(5)
-    a, b = (
-        DECAYS["random"]((7, 3, 2)).transpose(0, 1),
-        torch.randn(3, 2, 7, dtype=torch.float64).transpose(1, 2),
-    )
+    a = DECAYS["random"]((7, 3, 2)).transpose(0, 1)
+    b = torch.randn(3, 2, 7, dtype=torch.float64).transpose(1, 2)
     copies = a.clone(), b.clone()
     expected = scan(a, b, method="sequential")
     for method in ALL:
@@ -258,10 +148,7 @@ def test_non_contiguous_inputs_and_unchanged_arguments() -> None:
         ((torch.ones(2, 5), torch.ones(2, 5), torch.ones(3)), "initial_state must have shape"),
         ((torch.ones(2, 5), torch.ones(2, 5).double()), "same kind"),
         ((torch.ones(2, 5).int(), torch.ones(2, 5).int()), "same kind"),
-        (
-            (torch.ones(2, 5), torch.ones(2, 5), None, "magic"),
-            "unknown scan method 'magic'; choose one of sequential",
-        ),
+        ((torch.ones(2, 5), torch.ones(2, 5), None, "magic"), "unknown scan method 'magic'"),
     ],
 )
 def test_bad_input_is_refused_with_a_reason(arguments: tuple, message: str) -> None:
@@ -270,32 +157,25 @@ def test_bad_input_is_refused_with_a_reason(arguments: tuple, message: str) -> N
 
 
 def test_the_wrong_scan_forgets_nothing_and_is_no_method() -> None:
-    """Given decays where it expects their logarithms, a scan in log space multiplies by e^decay:
-    what came first weighs most.
-    """
+    """A scan in log space given decays multiplies by e^decay: what came first weighs most."""
     assert not set(WRONG) & set(METHODS)
     wrong = WRONG["wrong-factors-as-logs"]
-    a, b = (
-        torch.full((1, 6, 1), 0.9, dtype=torch.float64),
-        torch.zeros(1, 6, 1, dtype=torch.float64),
-    )
+    a = torch.full((1, 6, 1), 0.9, dtype=torch.float64)
+    b = torch.zeros(1, 6, 1, dtype=torch.float64)
     b[:, 0] = 1.0
     right = scan(a, b)[0, :, 0]
     torch.testing.assert_close(right, 0.9 ** torch.arange(6, dtype=torch.float64))
     torch.testing.assert_close(
         wrong(a, b, None)[0, :, 0], torch.exp(0.9 * torch.arange(6, dtype=torch.float64))
     )
-    torch.testing.assert_close(
-        wrong(a.log(), b, None)[0, :, 0], right
-    )  # given what it expects, it is a scan like the others
+    # given what it expects, it is a scan like the others
+    torch.testing.assert_close(wrong(a.log(), b, None)[0, :, 0], right)
 
 
 def test_the_wrong_scan_is_what_heinsens_formula_gives_for_factors() -> None:
     torch.manual_seed(0)
-    a, b = (
-        0.1 + 0.8 * torch.rand(2, 9, 3, dtype=torch.float64),
-        0.1 + torch.rand(2, 9, 3, dtype=torch.float64),
-    )
+    a = 0.1 + 0.8 * torch.rand(2, 9, 3, dtype=torch.float64)
+    b = 0.1 + torch.rand(2, 9, 3, dtype=torch.float64)
     total = a.cumsum(dim=1)  # the "logarithms" are the factors themselves
     expected = (total + torch.logcumsumexp(b.log() - total, dim=1)).exp()
     torch.testing.assert_close(WRONG["wrong-factors-as-logs"](a, b, None), expected)

@@ -1,6 +1,4 @@
-"""`nmt.selective_scan`: the fast scan against the plain loop, its gradient against finite
-differences.
-"""
+"""The fast selective scan against the plain loop, its gradient against finite differences."""
 
 from __future__ import annotations
 
@@ -39,13 +37,7 @@ def random_inputs(
 
 
 def reference(
-    x: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor,
-    initial_state: Tensor,
+    x: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, initial_state: Tensor
 ) -> tuple[Tensor, Tensor]:
     A_bar, B_bar = discretize("mixed", delta, A, B)
     return selective_scan_reference(x, A_bar, B_bar, C, D, initial_state)
@@ -63,9 +55,8 @@ def test_values_and_gradients_equal_those_of_the_plain_loop(
     b: int, length: int, e: int, n: int, seed: int
 ) -> None:
     inputs = random_inputs(b, length, e, n, seed=seed)
-    weights = random_inputs(
-        b, length, e, n, seed=seed + 1
-    )  # random directions in which both results are differentiated
+    # random directions in which both results are differentiated
+    weights = random_inputs(b, length, e, n, seed=seed + 1)
     gradients = []
     for function in (selective_scan_with_state, reference):
         y, last_state = function(**inputs)
@@ -93,9 +84,7 @@ def test_a_step_of_no_length_changes_nothing() -> None:
 
 
 def test_one_channel_by_hand() -> None:
-    """Δ = ln 2 and A = −1 halve the state; with B = C = 1 and x = (1, 1, 0): h = ln 2 · (1, 3/2,
-    3/4).
-    """
+    """Δ = ln 2 and A = −1 halve the state; B = C = 1, x = (1, 1, 0): h = ln 2 · (1, 3/2, 3/4)."""
     ones = torch.ones(1, 3, 1, dtype=torch.float64)
     x = torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64).reshape(1, 3, 1)
     y = selective_scan(x, math.log(2) * ones, -ones[0, :1], ones, ones)
@@ -107,14 +96,12 @@ def test_one_channel_by_hand() -> None:
 def test_a_sequence_cut_in_two_goes_on_from_the_state() -> None:
     inputs = random_inputs(2, 9, 3, 4)
     whole, last_state = selective_scan_with_state(**inputs)
-    first = {
-        name: tensor[:, :5] if name in ("x", "delta", "B", "C") else tensor
-        for name, tensor in inputs.items()
-    }
-    second = {
-        name: tensor[:, 5:] if name in ("x", "delta", "B", "C") else tensor
-        for name, tensor in inputs.items()
-    }
+
+    def part(places: slice) -> dict[str, Tensor]:
+        long = ("x", "delta", "B", "C")
+        return {n: tensor[:, places] if n in long else tensor for n, tensor in inputs.items()}
+
+    first, second = part(slice(5)), part(slice(5, None))
     y_first, state = selective_scan_with_state(**first)
     y_second, state = selective_scan_with_state(**(second | {"initial_state": state}))
     torch.testing.assert_close(torch.cat([y_first, y_second], dim=1), whole)
@@ -157,11 +144,7 @@ def test_without_gradients_the_result_is_the_same_and_inputs_are_untouched() -> 
         ("delta", torch.ones(2, 6, 3, dtype=torch.float64), "delta must have shape"),
         ("A", torch.ones(4, 2, dtype=torch.float64), "A must have shape"),
         ("B", torch.ones(2, 5, 3, dtype=torch.float64), "B must have shape"),
-        (
-            "initial_state",
-            torch.ones(2, 2, 3, dtype=torch.float64),
-            "initial_state must have shape",
-        ),
+        ("initial_state", torch.ones(2, 2, 3).double(), "initial_state must have shape"),
         ("C", torch.ones(2, 5, 2, dtype=torch.float32), "same kind of real number"),
         ("x", torch.ones(2, 0, 3, dtype=torch.float64), "empty"),
         ("x", torch.ones(2, 5, dtype=torch.float64), "batch, length, channels"),
@@ -175,9 +158,7 @@ def test_bad_input_is_refused_with_a_reason(name: str, wrong: Tensor, message: s
 
 
 def test_states_are_kept_for_the_backward_pass_alone() -> None:
-    """b·l·e·n states of 8 bytes are 20 MB here; without gradients the scan must not need them at
-    any time.
-    """
+    """b·l·e·n states of 8 bytes are 20 MB here; without gradients the scan never needs them."""
     inputs = {name: tensor.detach() for name, tensor in random_inputs(8, 400, 50, 16).items()}
     kept: list[int] = []
     with torch.autograd.graph.saved_tensors_hooks(

@@ -15,14 +15,8 @@ from nmt.transformer import MLP, Transformer, TransformerConfig
 def small_model(seed: int = 0, **changes) -> Transformer:
     """A tiny random model in float64 without dropout; `changes` go to its config."""
     torch.manual_seed(seed)
-    options = {
-        "hidden_size": 8,
-        "num_heads": 2,
-        "encoder_layers": 1,
-        "decoder_layers": 2,
-        "max_length": 40,
-        **changes,
-    }
+    sizes = {"hidden_size": 8, "num_heads": 2, "encoder_layers": 1, "max_length": 40}
+    options = {**sizes, **changes}
     return Transformer(TransformerConfig(**options)).double().eval()
 
 
@@ -240,20 +234,14 @@ def test_config_is_plain_data() -> None:
         ({"encoder_layers": 0}, "encoder_layers must be at least 1"),
         ({"decoder_layers": -1}, "decoder_layers must be at least 1"),
         ({"vocabulary_size": 0}, "vocabulary_size must be at least 1"),
-        ({"mlp_size": -4}, "mlp_size must be positive and at most 4,096, or 0"),
-        ({"mlp_size": 10**9}, "mlp_size must be positive"),
-        (
-            {"encoder_layers": 10**9},
-            "encoder_layers must be at most 32 in this course, not 1,000,000,000",
-        ),
+        ({"mlp_size": -4}, "mlp_size must be 0 to 4,096, not -4"),
+        ({"mlp_size": 10**9}, "mlp_size must be 0 to 4,096"),
+        ({"encoder_layers": 10**9}, "at most 32 in this course, not 1,000,000,000"),
         ({"hidden_size": 10**30}, "hidden_size must be at most 1,024"),
         ({"num_heads": 5}, "num_heads 5 does not divide hidden_size 64"),
         ({"dropout": 1.0}, "dropout is a probability below 1"),
         ({"dropout": -0.1}, "dropout is a probability below 1"),
-        (
-            {"positions": "rotery"},
-            "unknown position scheme 'rotery'; choose one of none, sinusoidal, learned",
-        ),
+        ({"positions": "rotery"}, "unknown position scheme 'rotery'; choose one of none, sinus"),
         ({"hidden_size": 12, "num_heads": 4}, "hidden_size / num_heads must be even"),
         ({"hidden_size": 9, "num_heads": 3, "positions": "sinusoidal"}, "even hidden_size, not 9"),
         ({"rotary_base": 1.0}, "rotary_base must be above 1"),

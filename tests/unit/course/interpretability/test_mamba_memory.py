@@ -40,8 +40,12 @@ def with_delta(found: MambaTrace, change) -> MambaTrace:  # type: ignore[no-unty
 @pytest.mark.parametrize("a_start", ["s4d-real", "minus-one"])
 def test_letter_weights_are_products_of_decays(a_start: str, rule: str) -> None:
     found = trace(make(a_start, rule), "street")
+    decay = found.decay.double()  # (layers, l, e, n)
     for at in (0, 4, None):
-        expected = found.state_weights(at).abs().mean(dim=-1)
+        last = decay.shape[1] - 1 if at is None else at
+        left = [decay[:, t + 1 : last + 1].prod(dim=1) for t in range(last + 1)]
+        left += [torch.zeros_like(decay[:, 0])] * (decay.shape[1] - last - 1)
+        expected = torch.stack(left, dim=1).abs().mean(dim=-1)
         torch.testing.assert_close(
             letter_weights(found, at).double(), expected, atol=1e-6, rtol=1e-4
         )

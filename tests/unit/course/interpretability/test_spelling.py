@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course.interpretability.spelling import Spelling, spell
-from nmt.decoding import greedy_decode, next_letter_probabilities
+from nmt.data import VOCABULARY
+from nmt.decoding import evaluating, greedy_decode
 from nmt.transformer import Transformer, TransformerConfig
 
 torch.manual_seed(0)
@@ -30,7 +31,10 @@ def test_spelling_is_greedy_decoding_with_its_probabilities(word):
         == len(spelling.answer.replace("<SOS>", "?")) + ended
     )
     torch.testing.assert_close(spelling.probabilities.sum(dim=1), torch.ones(len(spelling.written)))
-    torch.testing.assert_close(spelling.probabilities[0], next_letter_probabilities(MODEL, word))
+    source = torch.tensor([[*VOCABULARY.encode(word), VOCABULARY.eos]])
+    with evaluating(MODEL):
+        first = MODEL(source, torch.tensor([[VOCABULARY.sos]]))[0, 0].softmax(dim=-1)
+    torch.testing.assert_close(spelling.probabilities[0], first)
 
 
 def test_a_right_word_has_no_mistake():
