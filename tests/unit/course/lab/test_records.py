@@ -137,3 +137,11 @@ def test_every_record_of_the_repository_is_known_and_whole():
         assert one["best"]["val_accuracy"] == pytest.approx(
             1 - len(wrong_words(one)) / words, abs=1e-6
         ), one["name"]
+
+
+def test_records_come_in_the_order_of_their_seeds_and_of_one_name(tmp_path):
+    for name, seed in (("a", 10), ("a", 2), ("a-b", 0)):
+        (tmp_path / f"{name}-seed{seed}.json").write_text(json.dumps({"seed": seed}))
+    assert [record["seed"] for record in load_records("a", tmp_path)] == [2, 10]
+    with pytest.raises(FileNotFoundError, match=r"c-seed\*\.json: no such record"):
+        load_records("c", tmp_path)

@@ -1,0 +1,172 @@
+"""Runs: stopped in any way they go on to the same weights; records are whole; presets are runs."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from nmt.batches import LengthBuckets
+from nmt.checkpoints import CheckpointError, build_model, load_checkpoint, load_state
+from nmt.data import load_pairs
+from nmt.runs import PRESETS, record_divergence, run
+from nmt.training import TrainingConfig
+
+SIZES = {"hidden_size": 8, "num_heads": 1, "encoder_layers": 1, "decoder_layers": 1, "mlp_size": 8}
+TINY = {"kind": "transformer", **SIZES, "dropout": 0.3}
+FLAGS = "--hidden-size 8 --num-heads 1 --encoder-layers 1 --decoder-layers 1 --mlp-size 8".split()
+FLAGS += "--dropout 0.3 --threads 1 --schedule plateau --plateau-patience 0 --epochs 4".split()
+FLAGS += "--accumulate 3 --batch-size 512 --out".split()
+
+KILLS_ITSELF = """
+import os, signal, sys
+import nmt.training
+from nmt.__main__ import main
+
+batches_left, real = int(sys.argv[1]), nmt.training.token_loss
+
+def counted(*arguments):
+    global batches_left
+    batches_left -= 1
+    if batches_left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments)
+
+nmt.training.token_loss = counted
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def train(out, dies_after=0):
+    """Train in a process of its own, which kills itself after so many batches, if asked to."""
+    command = ["train", "small-transformer", *FLAGS, str(out)]
+    program = [sys.executable, "-c", KILLS_ITSELF, str(dies_after)]
+    return subprocess.run([*program, *command], capture_output=True, text=True, timeout=600)
+
+
+def interrupt(out):
+    """Train as from a terminal, and press Ctrl-C there once an epoch has been saved."""
+    terminal = subprocess.Popen(
+        [sys.executable, "-m", "nmt", "train", "small-transformer", *FLAGS, str(out)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a process group of its own, which Ctrl-C reaches as a whole
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        while not (out / "state.safetensors").exists() and terminal.poll() is None:
+            time.sleep(0.01)
+        os.killpg(terminal.pid, signal.SIGINT)
+        return terminal.communicate(timeout=60)[1], terminal.returncode
+    finally:
+        terminal.kill()
+
+
+def epochs_saved(out):
+    with safe_open(out / "state.safetensors", "pt") as file:
+        return len(json.loads(file.metadata()["nmt"])["progress"]["epochs"])
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole")
+    result = train(out)
+    assert result.returncode == 0, result.stderr
+    return out
+
+
+def goes_on_as(whole, out):
+    """Whether a stopped run goes on, and ends with the same weights and record bit for bit."""
+    assert train(out).returncode == 0
+    for file in ("state.safetensors", "model.safetensors"):
+        expected, got = (load_file(each / file) for each in (whole, out))
+        assert expected.keys() == got.keys()
+        assert all(torch.equal(expected[name], got[name]) for name in expected)
+    rows = [json.loads((each / "record.json").read_text())["epochs"] for each in (whole, out)]
+    clocks = "seconds", "cpu_seconds"
+    for row in rows[0] + rows[1]:
+        assert all(row.pop(clock) >= 0 for clock in clocks)
+    assert rows[0] == rows[1]
+
+
+def test_a_killed_run_goes_on(tmp_path, whole):
+    in_epoch = len(LengthBuckets(load_pairs("small", "train"), 512))
+    assert train(tmp_path, 2 * in_epoch + in_epoch // 2).returncode == -signal.SIGKILL
+    assert epochs_saved(tmp_path) == 2 and not (tmp_path / "model.safetensors").exists()
+    goes_on_as(whole, tmp_path)
+
+
+def test_ctrl_c_ends_the_command_quietly_and_the_run_goes_on(tmp_path, whole):
+    said, status = interrupt(tmp_path)
+    assert status == 130 and "goes on where" in said and "Traceback" not in said
+    assert 1 <= epochs_saved(tmp_path) < 4 and not (tmp_path / "model.safetensors").exists()
+    goes_on_as(whole, tmp_path)
+
+
+def test_a_run_leaves_a_whole_record_and_is_not_repeated(tmp_path):
+    config = TrainingConfig(epochs=2, learning_rate=1e-2)
+    record = run("tiny", TINY, config, tmp_path / "run")
+    assert record is not None
+    assert json.loads((tmp_path / "run" / "record.json").read_text()) == record
+    assert len(record["epochs"]) == 2 and record["seed"] == 0 and record["best"]["epoch"] in (1, 2)
+    checkpoint = load_checkpoint(tmp_path / "run" / "model")
+    assert checkpoint.record == record
+    assert record["parameters"] == sum(p.numel() for p in checkpoint.model.parameters())
+    held_out = load_pairs("small", "val")
+    assert record["best"]["val_accuracy"] == round(1 - len(record["mistakes"]) / len(held_out), 6)
+    seen = []
+    again = run("tiny", TINY, config, tmp_path / "run", on_epoch=seen.append)
+    assert not seen and again == record
+
+
+def test_other_settings_in_the_same_folder_are_refused(tmp_path):
+    run("tiny", TINY, TrainingConfig(epochs=1), tmp_path)
+    with pytest.raises(CheckpointError, match=r"a run with learning_rate 0\.003, not 0\.1"):
+        run("tiny", TINY, TrainingConfig(epochs=1, learning_rate=0.1), tmp_path)
+    with pytest.raises(CheckpointError, match="a run with hidden_size 8, not 16"):
+        run("tiny", {**TINY, "hidden_size": 16}, TrainingConfig(epochs=1), tmp_path)
+
+
+def test_a_run_from_before_a_setting_existed_goes_on_with_its_default(tmp_path):
+    run("tiny", TINY, TrainingConfig(epochs=1), tmp_path)
+    state = tmp_path / "state.safetensors"
+    with safe_open(state, "pt") as file:
+        header = json.loads(file.metadata()["nmt"])
+    for name in ("words", "passes", "batching"):
+        del header["training"][name]
+    save_file(load_file(state), state, {"nmt": json.dumps(header)})
+    loaded = load_state(state, TrainingConfig(epochs=1), build_model(TINY).config_data())
+    assert len(loaded.progress.epochs) == 1
+    with pytest.raises(CheckpointError, match="a run with words 0, not 5"):
+        load_state(state, TrainingConfig(epochs=1, words=5), build_model(TINY).config_data())
+
+
+def test_a_run_that_diverges_is_recorded_as_it_was_before(tmp_path):
+    settings = {"learning_rate": 1e30, "gradient_clip": 0.0, "warmup_epochs": 0.0}
+    config = TrainingConfig(epochs=3, batch_size=512, **settings)
+    with pytest.raises(ArithmeticError) as error:
+        run("tiny", TINY, config, tmp_path)
+    record = record_divergence("tiny", TINY, config, tmp_path, str(error.value))
+    assert "the loss became" in record["diverged"]
+    assert record["best"]["epoch"] == 0 and record["epochs"] == []
+    assert record["best"]["val_accuracy"] == 0
+    assert record["best"]["val_loss"] == pytest.approx(math.log(29), abs=0.5)
+    assert json.loads((tmp_path / "record.json").read_text()) == record
+    config, out = TrainingConfig(epochs=2, learning_rate=1e-2), tmp_path / "later"
+    run("tiny", TINY, config, out)
+    later = record_divergence("tiny", TINY, config, out, "the loss became inf")
+    assert later["best"]["epoch"] in (1, 2) and len(later["epochs"]) == 2
+
+
+def test_presets_are_complete():
+    assert set(PRESETS) == {"small-transformer", "large-transformer", "small-mamba", "large-mamba"}
+    for name, preset in PRESETS.items():
+        assert name == f"{preset.training['data']}-{preset.model['kind']}"
+        TrainingConfig(**preset.training)
