@@ -215,6 +215,7 @@ class _Worker:
         """End the process; the state after its last whole epoch is on the disk."""
         self.process.terminate()
         self.process.join()
+        self.process.close()
         self.connection.close()
 
 

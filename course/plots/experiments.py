@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
+from textwrap import fill
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -81,7 +82,7 @@ def plot_rows(rows: Sequence[Measured], what: str, reading: str) -> Picture:
     axis.set_yticks(range(len(rows)), [row.label for row in rows])
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set_xlabel(_ACCURACY)
-    axis.set_ylabel(what)
+    axis.set_ylabel(fill(what, 4 * len(rows) + 8))  # no taller than the figure
     _percent(axis.xaxis)
     axis.grid(axis="x", color="#dddddd", lw=0.6)
     axis.set_axisbelow(True)
