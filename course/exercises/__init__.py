@@ -21,18 +21,3 @@ from course.exercises.guesses import guess, reveal
 from course.exercises.mine import mine_or_course
 from course.exercises.solutions import show_solution
 from course.exercises.stub import check, exercise, judge
-
-__all__ = [
-    "Case",
-    "Exercise",
-    "Verdict",
-    "check",
-    "exercise",
-    "exercises",
-    "find",
-    "guess",
-    "judge",
-    "mine_or_course",
-    "reveal",
-    "show_solution",
-]

@@ -3,5 +3,3 @@
 from course.widgets.data import explore_alignment
 from course.widgets.discretization import explore_discretization
 from course.widgets.scans import explore_rounds, explore_times
-
-__all__ = ["explore_alignment", "explore_discretization", "explore_rounds", "explore_times"]

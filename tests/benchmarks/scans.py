@@ -2,7 +2,7 @@
 assets/results/scans.json.
 
 python tests/benchmarks/scans.py                   everything, 20 to 60 minutes
-python tests/benchmarks/scans.py --only errors     one part: errors, times, widths or compiled; the others stay as they are
+python tests/benchmarks/scans.py --only errors     only errors, times, widths or compiled
 """
 
 from __future__ import annotations

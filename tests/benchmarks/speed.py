@@ -1,7 +1,7 @@
 """Measure what training and decoding cost, each beside its peer, in turns: writes
 assets/results/bench.json.
 
-    python tests/benchmarks/speed.py                  one thread, then two; about 5 minutes on an idle machine
+    python tests/benchmarks/speed.py                  one thread, then two; about 5 minutes
     python tests/benchmarks/speed.py --threads 1      one thread alone
 
 With one thread the clock counts this program's processor time, so that other programs hardly
@@ -43,7 +43,7 @@ MOVED = 8  # a, b → h; then a, h, ∂h → ∂a, ∂b: eight tensors go throug
 
 
 class Row(NamedTuple):
-    """One figure beside its peer: `ratio` is ours over the peer's, and is to be at most `target`."""
+    """One figure beside its peer: `ratio` is ours over the peer's, at most `target` if all is well."""
 
     what: str
     ours: float
@@ -189,7 +189,7 @@ def start_up() -> list[Row]:
 
 
 def memory() -> list[Row]:
-    """Peak memory of a Mamba training step above that of the imports, each in a process of its own."""
+    """Peak memory of a Mamba training step above that of the imports, in processes of their own."""
     if not PROCESS.exists():
         print("  peak memory is read from /proc, which this system lacks: not measured")
         return []
