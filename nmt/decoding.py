@@ -100,23 +100,21 @@ def greedy_decode(
     Args:
         model: a trained model.
         words: made of a–z and dashes.
-        max_steps: the most letters to write; None allows 24, or twice the word's length where that
-            is more.
-        batch_size: words decoded side by side; words of one length go together.
+        max_steps: the most letters to write; None: 24, or twice the word's length if that is more.
+        batch_size: words of one length that are decoded side by side.
         use_cache: False recomputes every earlier letter at every step: the definition, but slow.
 
-    Returns one word for each word; without its end where `max_steps` ran out. Raises ValueError for
-    an empty word or a character outside the vocabulary, or fewer than one step.
+    Returns one word for each word, cut where `max_steps` ran out. Raises ValueError for a word that
+    is empty or holds a character outside the vocabulary, or fewer than one step.
     """
     if max_steps is not None and max_steps < 1:
         raise ValueError(f"max_steps must be at least 1, not {max_steps}")
+    if not all(words):
+        raise ValueError(f"word {list(words).index('')} is empty; there is nothing to translate")
     rows_by_length: dict[int, list[int]] = defaultdict(list)
     for row, word in enumerate(words):
-        if not word:
-            raise ValueError(f"word {row} is empty; there is nothing to translate")
         rows_by_length[len(word)].append(row)
-    decode = _decode_cached if use_cache else _decode_again
-    answers = [""] * len(words)
+    decode, answers = _decode_cached if use_cache else _decode_again, [""] * len(words)
     with evaluating(model):
         for length, rows in rows_by_length.items():
             steps = max_steps or max(MIN_STEPS, 2 * length)

@@ -174,19 +174,13 @@ def trace(
     """Record what `model` does with one word, or with each of many of any lengths.
 
     Args:
-        model: a transformer or a Mamba model; interventions around the call are seen in the trace.
+        model: any model; interventions around the call are seen in the trace.
         words: a word of a–z and dashes, or a list of words.
-        written: the letters to give it as already written, for each word; without it the model's
-            own greedy answer.
+        written: what counts as already written; without it the model's own greedy answer.
         truth: take what the rule says instead of the model's own answer.
 
-    Returns:
-        A `TransformerTrace` or a `MambaTrace` for each word: one for one word, a list in the same
-        order for a list.
-
-    Raises:
-        ValueError: for an empty word, a character outside the vocabulary, answers that do not fit
-            the words, or `written` and `truth`.
+    Returns a `TransformerTrace` or a `MambaTrace`: one for one word, a list for a list. Raises
+    ValueError for a bad word, answers that do not fit the words, or `written` and `truth`.
     """
     if isinstance(words, str):
         own = None if written is None else [str(written)]
@@ -199,7 +193,6 @@ def trace(
         written = [to_pig_latin(word) for word in words] if truth else greedy_decode(model, words)
     if isinstance(written, str) or len(written) != len(words):
         raise ValueError(f"{len(words)} words need a list of as many answers")
-
     # Words of one length with answers of one length go side by side, as in a batch.
     rows_by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
     for row, (word, answer) in enumerate(zip(words, written)):
@@ -208,8 +201,8 @@ def trace(
     for rows in rows_by_shape.values():
         for begin in range(0, len(rows), BATCH):
             part = rows[begin : begin + BATCH]
-            answers = [written[row] for row in part]
-            found.update(zip(part, _trace_batch(model, [words[row] for row in part], answers)))
+            batch = [words[row] for row in part], [written[row] for row in part]
+            found.update(zip(part, _trace_batch(model, *batch)))
     return [found[row] for row in range(len(words))]
 
 

@@ -237,16 +237,10 @@ def train(
         model: a model with fresh weights, or that of `state`.
         pairs: training and validation words; None loads `config.data`.
         state: a run to go on with, as it was between two epochs.
-        on_epoch: called after each epoch with the state: to show curves, to save. If it returns
-            True, the run ends there.
+        on_epoch: called after each epoch with the state; if it returns True, the run ends there.
 
-    Returns:
-        The state after the last epoch. An interrupt (Ctrl-C, the notebook's stop button) ends the
-        run early and quietly: `state.interrupted` says so.
-
-    Raises:
-        ArithmeticError: if the loss is no longer a number.
-        ValueError: if training or validation words are missing, or the model can't read padding.
+    Returns the state; an interrupt (Ctrl-C) ends the run early, and `state.interrupted` says so.
+    Raises ArithmeticError for an infinite loss, ValueError for missing words or unread padding.
     """
     learned, seen, held_out = _words(config, load_pairs(config.data) if pairs is None else pairs)
     batches = _batches(model, learned, config)
