@@ -71,8 +71,8 @@ def plot_learned_attention(
             label.set_rotation(90 if len(label.get_text()) > 1 else 0)  # <EOS> beside a letter
     told = ", ".join(f"{title} {share:.0%}" for title, share in inside.items())
     alt = (
-        f"{len(maps)} heat maps of attention weights, {len(queries)} queries by {len(keys)} keys;"
-        f" green frames around the letters that the rule copies. Weight in them: {told}."
+        f"{len(maps)} heat maps of attention weights, {len(queries)} queries by {len(keys)} keys,"
+        f" with green frames around the letters that the rule copies. Weight in them: {told}."
     )
     first, *_, last = [*inside.values(), *inside.values()]
     return finish(

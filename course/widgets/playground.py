@@ -83,7 +83,6 @@ class Playground(VBox):
         if name in self.runs:
             self._say(f"The curve of {name} is there already. Tick other boxes.")
             return
-        self.train.disabled = True
         self._say(f"Training {name}: about half a minute. The curve grows with every epoch.")
         try:
             rows = train_without(
@@ -97,8 +96,6 @@ class Playground(VBox):
         except Exception as error:  # a page of notes must not fill with a traceback
             self._draw(self.runs)
             self._say(f"{name} was not trained. {type(error).__name__}: {error}")
-        finally:
-            self.train.disabled = False
 
     def _finish(self, name: str, rows: list[dict[str, Any]]) -> None:
         if len(rows) < self.training.epochs:

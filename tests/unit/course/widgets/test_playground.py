@@ -44,7 +44,7 @@ def test_a_run_is_trained_drawn_and_kept(ground):
     assert list(ground.runs) == [WHOLE, "without mask, root"]
     assert len(ground.runs["without mask, root"]) == 2 and ground.figure.value != before
     assert "Done: without mask, root spells" in ground.message.value
-    assert not ground.train.disabled
+    assert not ground.train.disabled  # a disabled button loses the keyboard's focus
 
 
 def test_a_run_that_is_there_is_not_trained_again(ground, monkeypatch):
