@@ -1,6 +1,4 @@
-"""Every figure of the course: pure functions from arrays to a `Picture` with alt text and a
-one-sentence reading.
-"""
+"""Every figure of the course: pure functions from arrays to a `Picture` with its words."""
 
 from course.plots.ablation import (
     plot_losses,

@@ -1,6 +1,4 @@
-"""Figures of interventions: words lost without a head, neighbours swapped, and vectors patched from
-one word into another.
-"""
+"""Figures of interventions: heads ablated, neighbours swapped, vectors patched between words."""
 
 from __future__ import annotations
 
@@ -93,9 +91,7 @@ def _what(one: Loss) -> str:
 def plot_losses_by_class(
     rows: Mapping[str, Mapping[str, float]], counts: Mapping[str, int], *, reading: str
 ) -> Picture:
-    """Word accuracy per rule class under several changes: a row for each change, a column for each
-    class with its number of words.
-    """
+    """Word accuracy by rule class (columns, with their words) under several changes (rows)."""
     names = list(counts)
     values = torch.tensor(
         [[one.get(name, float("nan")) for name in names] for one in rows.values()],
@@ -172,9 +168,7 @@ def plot_patching(
     title: str,
     reading: str,
 ) -> Picture:
-    """Where a letter is kept: for one pair of words, what patching each layer (rows) at each
-    position (columns) does to the answer.
-    """
+    """For one pair of words, what patching a layer (row) at a position (column) changes."""
     figure, axis = new_figure(max(4.6, 1.9 + 0.55 * len(letters)), 1.4 + 0.3 * len(layers))
     draw_table(axis, values, layers, letters, percent=False, signed=True)
     label_letters(axis, "x", letters, SOURCE)
@@ -195,9 +189,7 @@ def plot_patching_average(
     offsets: Sequence[int],
     pairs: int,
 ) -> Picture:
-    """The mean over many pairs, by distance from the letter that differs: what is written (left),
-    how the next letter is found (right).
-    """
+    """The mean over pairs by distance: what is written (left), finding the next letter."""
     names = ["the letter" if offset == 0 else f"{offset:+d}" for offset in offsets]
     figure, axes = new_figure(8.6, 1.8 + 0.3 * len(layers), 1, 2)
     strongest = max(0.01, float(finding.abs().max()))

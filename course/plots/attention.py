@@ -1,6 +1,4 @@
-"""Figures of attention: maps with letters on both axes, the steps of a look-up, masks, and what
-scaling does.
-"""
+"""Figures of attention: maps, the steps of a look-up, masks, and what scaling does."""
 
 from __future__ import annotations
 
@@ -106,9 +104,7 @@ def sketch_map(
     kind: str,
     limits: tuple[float, float] = (0.0, 1.0),
 ) -> None:
-    """The map in a panel whose coordinates are the rows and columns, with numbers where it is small
-    enough to read them.
-    """
+    """The map in a panel whose coordinates are rows and columns; small maps show their numbers."""
     key_colour, key_label, query_colour, query_label = LABELS[kind]
     small = max(weights.shape) <= LARGEST_WITH_NUMBERS
     panel.cells(weights.tolist(), limits=limits, write=_short if small else None)
@@ -211,9 +207,7 @@ def plot_look_up(
 def plot_mask(
     mask: Bool[Tensor, "q s"], queries: Sequence[str], keys: Sequence[str], *, kind: str = "target"
 ) -> Picture:
-    """Who may attend to whom: a tick where a query may attend to a key, a dark cell with a cross
-    where it may not.
-    """
+    """Who may attend to whom: a tick where a query may, a dark cell with a cross where not."""
     _check_map(mask, queries, keys, kind)
     figure, axis = new_figure(max(3.2, 1.0 + 0.42 * len(keys)), max(2.4, 1.0 + 0.36 * len(queries)))
     axis.imshow(mask.float().numpy(), cmap="gray", vmin=-0.5, vmax=1.05, aspect="auto")
@@ -280,9 +274,7 @@ def plot_scaling(
 
 
 def plot_cost(lengths: Sequence[int], counts: Mapping[str, Sequence[int]]) -> Picture:
-    """How many numbers a layer computes as words grow, on logarithmic axes: a slope of 2 is a
-    square, of 1 a straight line.
-    """
+    """How many numbers a layer computes as words grow; slope 2 is a square, 1 a straight line."""
     figure, axis = new_figure(5.6, 3.2)
     for (name, values), marker, colour in zip(counts.items(), "os^", SERIES):
         axis.plot(lengths, values, marker=marker, color=colour, label=name)
@@ -344,9 +336,7 @@ def draw_attention(
 
 
 def _short(number: float) -> str:
-    """Two decimals, without what can be spared, and nothing but a dot for zero, so that a small
-    cell stays readable.
-    """
+    """Two decimals at most, and a dot for zero, so that a small cell stays readable."""
     if abs(number) < 0.005:
         return "·"
     text = f"{number:.2f}".removesuffix(".00")

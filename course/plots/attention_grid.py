@@ -21,9 +21,7 @@ WIDEST = 10.0  # inches
 
 @dataclass(frozen=True, eq=False)
 class Pattern:
-    """The maps of one kind of attention, by layer and head, and the letters on their axes; `kind`
-    as in `plot_attention_map`.
-    """
+    """The maps of one kind of attention (`kind` of `plot_attention_map`) and their letters."""
 
     title: str
     kind: str
@@ -79,9 +77,7 @@ def plot_patterns(
 
 
 def _draw_maps(axis: Axes, pattern: Pattern, layers: Sequence[int], heads: str) -> None:
-    """One panel: the maps side by side on a single pair of axes, which is quicker than an axis for
-    each.
-    """
+    """One panel: maps side by side on one pair of axes, quicker than an axis for each."""
     key_colour, key_label, query_colour, query_label = LABELS[pattern.kind]
     tall, wide = len(pattern.queries) + GAP, len(pattern.keys) + GAP
     for row, layer in enumerate(pattern.weights.double().numpy()):

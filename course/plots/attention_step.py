@@ -1,6 +1,4 @@
-"""The figure of the attention explorer: one head while a word is spelled, and what comes next at
-one step.
-"""
+"""The figure of the attention explorer: one head at work, and what comes next at one step."""
 
 from __future__ import annotations
 
@@ -36,7 +34,7 @@ def plot_attention_step(
 
     Args:
         weights: a row for each letter that is written, a column for each of `keys`.
-        keys: the signs of the source.
+        keys: the tokens of the source.
         asked: the letter that is written at each row.
         truth: for each row the place in the source that the rule copies there, or None.
         probabilities: of the 29 tokens at this step.

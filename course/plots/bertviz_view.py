@@ -72,9 +72,7 @@ STYLE = f"""
 
 @dataclass(frozen=True, eq=False)
 class AttentionView:
-    """An interactive view that displays itself in a notebook: a frame with a caption below.
-    `str(view)` says what it shows.
-    """
+    """An interactive view for a notebook, with a caption; `str(view)` says what it shows."""
 
     title: str
     page: str = field(repr=False)  # the HTML document inside the frame
@@ -86,9 +84,7 @@ class AttentionView:
         return f"{self.title}. {self.still.reading}"
 
     def to_html(self) -> str:
-        """The frame, for outputs and for `ipywidgets.HTML`. Inside its tags, for readers who may
-        not run it, stands the still picture.
-        """
+        """The frame, also for `ipywidgets.HTML`; inside it a picture for who may not run it."""
         picture = (
             self.still.to_html().split("<figcaption>")[0].removeprefix('<figure style="margin:0">')
         )
@@ -126,9 +122,7 @@ class Beside:
 
 
 def beside(*views: AttentionView) -> Beside:
-    """Show views side by side, such as a transformer's cross-attention and Mamba's hidden attention
-    for the same word.
-    """
+    """Show views side by side, such as cross-attention and hidden attention of one word."""
     return Beside(views)
 
 
@@ -165,9 +159,7 @@ def model_view(
     layers: Sequence[int] | None = None,
     groups: int | None = None,
 ) -> AttentionView:
-    """All layers and heads at a glance, each a small drawing that a click enlarges. Arguments and
-    errors as for `head_view`.
-    """
+    """All layers and heads as small drawings to enlarge; arguments and errors of `head_view`."""
     return _view("model", trace, kinds, layers, groups)
 
 
@@ -357,9 +349,7 @@ requirejs(['jquery', 'd3'], function ($, d3) {{
 
 
 def _adapted(form: str, code: str, head: str) -> str:
-    """bertviz's code with our changes; a bertviz that they do not fit is refused rather than shown
-    wrongly.
-    """
+    """bertviz's code with our changes; a version that they do not fit is refused."""
     changes = {
         'console.log("d3 version", d3.version)': "",
         "updateCheckboxes();\n\n": f"updateCheckboxes();\n{HEAD_NUMBERS}\n",

@@ -1,6 +1,4 @@
-"""Figures of the task and its data: alignments, lengths, classes, letters, and how words are put
-into batches.
-"""
+"""Figures of the task and its data: alignments, lengths, classes, letters, batches."""
 
 from __future__ import annotations
 
@@ -104,9 +102,7 @@ def _letter_box(
 
 
 def plot_lengths(pairs: Sequence[WordPair]) -> Picture:
-    """How many words have how many characters, in English and in Pig Latin. Raises ValueError
-    without pairs.
-    """
+    """How many words have how many characters. Raises ValueError without pairs."""
     _check_pairs(pairs)
     source, target = ([len(word) for word in words] for words in _words(pairs))
     places = range(1, max(target) + 1)

@@ -1,6 +1,4 @@
-"""Figures of discretisation: one step, digits near zero, stability regions, orders of accuracy, and
-what Mamba's rule writes.
-"""
+"""Figures of discretisation: steps, digits near zero, stability, accuracy, Mamba's rule."""
 
 from __future__ import annotations
 
@@ -27,31 +25,17 @@ from course.plots.style import (
 from course.plots.svg import Drawing
 from nmt.discretization import StateSpace, diagonal_rule, discretize_system, phi1, simulate
 
-RULE_NAMES = {
-    "forward_euler": "forward Euler",
-    "backward_euler": "backward Euler",
-    "bilinear": "bilinear",
-    "generalized_bilinear": "generalised bilinear",
-    "zoh": "zero-order hold",
-    "mixed": "Mamba's mixed rule",
+_RULES = {  # name, colour, marker, corners of the mark in a sketch
+    "forward_euler": ("forward Euler", TARGET, "v", 3),
+    "backward_euler": ("backward Euler", SOURCE, "^", 3),
+    "bilinear": ("bilinear", MODEL, "s", 4),
+    "generalized_bilinear": ("generalised bilinear", MODEL, "s", 4),
+    "zoh": ("zero-order hold", TRUTH, "o", 0),
+    "mixed": ("Mamba's mixed rule", MAMBA, "D", 4),
 }
-RULE_COLOURS = {
-    "forward_euler": TARGET,
-    "backward_euler": SOURCE,
-    "bilinear": MODEL,
-    "generalized_bilinear": MODEL,
-    "zoh": TRUTH,
-    "mixed": MAMBA,
-}
-_MARKERS = {
-    "forward_euler": "v",
-    "backward_euler": "^",
-    "bilinear": "s",
-    "generalized_bilinear": "s",
-    "zoh": "o",
-    "mixed": "D",
-}
-_CORNERS = dict(zip(RULE_NAMES, (3, 3, 4, 4, 0, 4)))  # of the marks of a sketch
+RULE_NAMES, RULE_COLOURS, _MARKERS, _CORNERS = (
+    dict(zip(_RULES, column)) for column in zip(*_RULES.values())
+)
 STABLE = "#cfe8df"
 INPUTS = {
     "step": lambda t: np.where(t > 1, 1.0, 0.0),
@@ -66,9 +50,7 @@ INPUTS = {
 def plot_one_step(
     a: float | int, delta: float | int, start: float | int = 0, x: float | int = 1
 ) -> Picture:
-    """One step of h′ = ah + x from h = `start`: the true curve, and the straight line each rule
-    takes instead.
-    """
+    """One step of h′ = ah + x from h = `start`: the true curve, and the line of each rule."""
     figure, axis = new_figure(6.5, 3.4)
     times = torch.linspace(0, delta, 60, dtype=torch.float64)
     curve = torch.exp(a * times) * start + times * phi1(a * times) * x
@@ -108,9 +90,7 @@ def plot_one_step(
 
 
 def plot_small_steps(smallest: float = 1e-8) -> Picture:
-    """Two ways to compute φ₁(z) = (e^z − 1)/z in float32, value and gradient: their relative errors
-    for −z from `smallest` to 10.
-    """
+    """Relative errors of two ways to compute φ₁(z) = (e^z − 1)/z in float32, −z up to 10."""
     sizes = torch.logspace(math.log10(smallest), 1, 90, dtype=torch.float32)
     true_value, true_gradient = _with_gradient(
         phi1, -sizes.double()
@@ -162,9 +142,7 @@ def plot_stability_regions(
     alphas: Sequence[float] = (1.0, 0.75, 0.5, 0.25, 0.0),
     points: Sequence[complex | float | int] = (),
 ) -> Picture:
-    """Where |decay(z)| < 1 in the plane of z = ΔA, for members of the bilinear family and for e^z;
-    `points` are marked in each.
-    """
+    """Where |decay(z)| < 1 for z = ΔA: the bilinear family and e^z, with marked `points`."""
     figure, axes = new_figure(8.5, 2.4, columns=len(alphas) + 1, sharey=True)
     for axis, alpha in zip(axes, [*alphas, None]):
         draw_region(axis, "zoh" if alpha is None else "generalized_bilinear", alpha)
@@ -214,9 +192,7 @@ def draw_region(axis: Axes, rule: str, alpha: float | None, reach: float = 5.0) 
 
 
 def plot_convergence(products: torch.Tensor, errors: Mapping[str, torch.Tensor]) -> Picture:
-    """Error at fixed times against Δ|A|, on logarithmic axes; `errors` maps rule names to one error
-    for each product.
-    """
+    """Error at fixed times against Δ|A|; `errors`: by rule, one for each product."""
     figure, axis = new_figure(6.5, 3.8)
     slopes = {}
     for rule, values in errors.items():
@@ -246,9 +222,7 @@ def plot_convergence(products: torch.Tensor, errors: Mapping[str, torch.Tensor])
 
 
 def plot_write_strength(a: float | int = -1, marks: Sequence[float] = (0.1, 0.5, 2.0)) -> Picture:
-    """How strongly one letter is written into the state, against its step size: exactly (Δφ₁(Δa))
-    and as Mamba's code does it (Δ).
-    """
+    """What one letter writes, against Δ: exactly (Δφ₁(Δa)) and by Mamba's code (Δ)."""
     figure, (left, right) = new_figure(7.5, 3.2, columns=2)
     deltas = torch.linspace(0.001, 3, 200, dtype=torch.float64)
     exact = deltas * phi1(a * deltas)
@@ -284,9 +258,7 @@ def plot_write_strength(a: float | int = -1, marks: Sequence[float] = (0.1, 0.5,
 
 
 def plot_rescaling(largest: torch.Tensor, marks: Mapping[str, float]) -> Picture:
-    """What a constant factor leaves of the difference when steps vary between 0 and Δmax; `largest`
-    and `marks` are Δmax|A|.
-    """
+    """What a constant factor leaves of the difference for steps from 0 to Δmax, in Δmax|A|."""
     figure, axis = new_figure(6.5, 3.4)
     ratio = 1 / phi1(-largest)
     axis.semilogx(
@@ -455,9 +427,7 @@ def _factor(decay: complex) -> str:
 
 
 def _power(value: float) -> str:
-    """A size for a caption: two digits, and below rounding error no digits that differ between
-    machines.
-    """
+    """Two digits, and below rounding error none that differ between machines."""
     return (
         "below 1e-6"
         if value < 1e-6

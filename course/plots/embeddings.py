@@ -1,6 +1,4 @@
-"""Figures of embeddings: flat maps of the letters, and what a table's width does to angles and to
-the grouping of vowels.
-"""
+"""Figures of embeddings: flat maps of the letters, and what their width does."""
 
 from __future__ import annotations
 
@@ -27,9 +25,7 @@ _SHORT = {"<SOS>": "SOS", "<EOS>": "EOS"}
 
 @dataclass(frozen=True, eq=False)
 class LetterMap:
-    """A flat map of the 29 tokens: its title, two coordinates for each, and what its axes are
-    called (empty: they have no meaning).
-    """
+    """A flat map of the 29 tokens; axes without a name have no meaning."""
 
     title: str
     coordinates: Float[Tensor, "n c"] = field(repr=False)
@@ -95,9 +91,7 @@ def _draw_letters(axis: Axes, letter_map: LetterMap, disc: float) -> None:
 
 
 def _apart(points: Float[Tensor, "n 2"], disc: float) -> Float[Tensor, "n 2"]:
-    """The points, those that would hide each other moved apart until their discs, `disc` times the
-    width of the map, touch.
-    """
+    """The points, moved apart until discs of `disc` times the width of the map only touch."""
     low, high = points.amin(0), points.amax(0)
     width = (high - low).clamp(min=1e-9)
     placed = (points - low) / width
@@ -114,9 +108,7 @@ def _apart(points: Float[Tensor, "n 2"], disc: float) -> Float[Tensor, "n 2"]:
 
 
 def _neighbours(letter_map: LetterMap) -> str:
-    """For each vowel which other vowel is nearest on the map, and the how-manieth of all tokens it
-    is.
-    """
+    """For each vowel the vowel nearest on the map, and that one's rank among all tokens."""
     points = letter_map.coordinates.double()
     vowels = [
         number for number, token in enumerate(VOCABULARY.tokens) if kind_of_token(token) == "vowel"

@@ -1,6 +1,4 @@
-"""Figures of what heads do: alignment accuracy beside what guessing gives, roles, and the same
-roles in other seeds.
-"""
+"""Figures of what heads do: alignment accuracy, roles, and the same roles in other seeds."""
 
 from __future__ import annotations
 
@@ -119,11 +117,6 @@ def plot_shifts(shares: Mapping[str, Mapping[int, float]]) -> Picture:
         for name, line in shares.items()
     )
     return finish(figure, alt=f"Lines over shifts. {ends}.", reading=reading)
-
-
-def head_names(layers: int, heads: int) -> list[str]:
-    """Names of all heads of a stack, layer after layer."""
-    return [f"layer {layer} head {head}" for layer in range(layers) for head in range(heads)]
 
 
 def plot_table_of_scores(values: Float[Tensor, "rows columns"], rows: Sequence[str], columns: Sequence[str], *, title: str,

@@ -1,6 +1,4 @@
-"""Figures of positions in a trained model: tables of position vectors before and after, and the
-frequencies of rotary positions.
-"""
+"""Figures of positions in a trained model: learned tables and rotary frequencies."""
 
 from __future__ import annotations
 
@@ -105,7 +103,7 @@ def plot_frequencies(effects: Sequence[FrequencyEffect], accuracy: float, longes
     Args:
         effects: from `frequency_effects`, one for each pair of coordinates.
         accuracy: word accuracy with all of them.
-        longest: signs in the longest sequence, which is how far the left panel reaches.
+        longest: tokens in the longest sequence, which is how far the left panel reaches.
 
     Raises:
         ValueError: without effects, or for a longest sequence below 2.

@@ -1,6 +1,4 @@
-"""Figures of Mamba: what a state keeps, the gate that Δ is, the block, step sizes of a trained
-model, and the cost of a letter.
-"""
+"""Figures of Mamba: what a state keeps, the gate Δ, step sizes, and the cost of a letter."""
 
 from __future__ import annotations
 
@@ -115,9 +113,7 @@ def _share(kept: Tensor, written: Tensor) -> str:
 
 
 def plot_gate() -> Picture:
-    """Softplus makes Δ out of any number z; with A = −1 the state then keeps σ(−z) and, by
-    zero-order hold, takes in σ(z).
-    """
+    """Δ is the softplus of z; with A = −1 the state keeps σ(−z) and takes in σ(z) (ZOH)."""
     z = torch.linspace(-6, 6, 200, dtype=torch.float64)
     delta = F.softplus(z)
     figure, (left, right) = new_figure(8.0, 3.0, 1, 2)

@@ -1,6 +1,4 @@
-"""Figures of Mamba's memory: what is left of each letter in each channel, where states forget, and
-how long they remember.
-"""
+"""Figures of Mamba's memory: what is left of each letter, where states forget, and when."""
 
 from __future__ import annotations
 

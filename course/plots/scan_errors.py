@@ -1,6 +1,4 @@
-"""Figures of how exact scans are: error against length and against the spread of the logits, with
-the two errors of log space apart.
-"""
+"""Figures of how exact scans are, with the two errors of log space apart."""
 
 from __future__ import annotations
 
@@ -32,9 +30,7 @@ LINES: dict[str, tuple[str, str, str, str]] = {  # key in a row → name, colour
 
 
 def plot_errors_by_length(rows: Sequence[Row]) -> Picture:
-    """Largest relative error of h and of ∂loss/∂log a against length; `rows` are those of
-    assets/results/scans.json, errors by length.
-    """
+    """Largest relative error of h and ∂loss/∂log a; `rows` of assets/results/scans.json."""
     figure = _two_panels(rows, "length", "length L")
     last = rows[-1]
     return finish(
@@ -75,9 +71,7 @@ def plot_errors_by_spread(rows: Sequence[Row]) -> Picture:
 
 
 def plot_log_space_difference(rows: Sequence[Row]) -> Picture:
-    """The assignment's own measure, max |h − h_loop| in float32, against length, and its two causes
-    each by itself.
-    """
+    """max |h − h_loop| in float32 against length, and its two causes each by itself."""
     figure, axis = new_figure(7, 3.6)
     for key in ("heinsen", "cancellation", "clamp", "log_pairs"):
         name, colour, dash, marker = LINES[key]

@@ -1,6 +1,4 @@
-"""Figures of how long scans take: against length, against width, for the two ways to write the
-loop, and compiled.
-"""
+"""Figures of how long scans take: by length, by width, two ways to loop, and compiled."""
 
 from __future__ import annotations
 
@@ -78,9 +76,7 @@ def _sketch_line(panel: Panel, rows: Sequence[Row], method: str, part: str) -> N
 
 
 def plot_two_loops(rows: Sequence[Row]) -> Picture:
-    """Forward + backward of the loop written a[:, t], written with `unbind`, and as one step for
-    autograd, against length.
-    """
+    """Time of the loop as a[:, t], with `unbind`, and as one step for autograd, by length."""
     loops = [row for row in rows if row["method"] in ("sequential_indexed", "sequential", "fast")]
     figure, axis = new_figure(7, 3.6)
     _draw_lines(axis, loops, "length", "both")
@@ -109,9 +105,7 @@ def plot_two_loops(rows: Sequence[Row]) -> Picture:
 
 
 def plot_times_by_width(rows: Sequence[Row]) -> Picture:
-    """Microseconds for each position of the sequence against the numbers in one state, at one
-    length: where the tree loses to the loop.
-    """
+    """Microseconds a position against the numbers in one state: trees against the loop."""
     length = rows[0]["length"]
     figure, axis = new_figure(7, 3.6)
     _draw_lines(axis, rows, "numbers", "both", scale=1e6 / length)
@@ -143,9 +137,7 @@ def plot_times_by_width(rows: Sequence[Row]) -> Picture:
 
 
 def plot_compiled(rows: Sequence[Row]) -> Picture:
-    """Plain and compiled milliseconds (forward + backward), and the seconds that compiling takes,
-    against length.
-    """
+    """Plain and compiled milliseconds (both ways), and the seconds of compiling, by length."""
     figure, (left, right) = new_figure(8.5, 3.4, columns=2)
     methods = list(dict.fromkeys(row["method"] for row in rows))
     for method in methods:
@@ -203,9 +195,7 @@ def _draw_lines(axis: Axes, rows: Iterable[Row], x: str, part: str, scale: float
 
 
 def label_places(axis: Axes, places: Iterable[float]) -> None:
-    """Write the measured places at the logarithmic x axis, and plain numbers at both axes: 1,000
-    instead of 10³.
-    """
+    """Plain numbers at both logarithmic axes, at x where something was measured."""
     log_axis(axis, "x", places)
     log_axis(axis, "y")
     axis.minorticks_off()

@@ -1,6 +1,4 @@
-"""Figures of scans: what a recurrence remembers, how neighbours are joined round by round, and what
-that costs.
-"""
+"""Figures of scans: what a recurrence remembers, who joins whom, and what that costs."""
 
 from __future__ import annotations
 
@@ -28,32 +26,21 @@ from course.plots.svg import Drawing, Point
 from nmt.parallel_scan import Prefix, blelloch, chunked, hillis_steele, one_by_one, sklansky
 from nmt.scan import scan
 
-SCAN_NAMES = {
-    "sequential": "loop, unbind",
-    "sequential_indexed": "loop, a[:, t]",
-    "fast": "fast loop",
-    "chunked": "chunked",
-    "hillis_steele": "Hillis–Steele",
-    "sklansky": "Sklansky",
-    "blelloch": "Blelloch",
-    "heinsen": "Heinsen, log space",
-    "log_pairs": "log pairs",
-    "one_by_one": "one by one",
+_SCANS = {  # name, colour, dash, marker
+    "sequential": ("loop, unbind", NEUTRAL, "-", "o"),
+    "sequential_indexed": ("loop, a[:, t]", TARGET, "-", "s"),
+    "fast": ("fast loop", TRUTH, "-", "D"),
+    "chunked": ("chunked", MAMBA, "-", "^"),
+    "hillis_steele": ("Hillis–Steele", SOURCE, "--", "v"),
+    "sklansky": ("Sklansky", TRANSFORMER, "-", "<"),
+    "blelloch": ("Blelloch", MODEL, "-", ">"),
+    "heinsen": ("Heinsen, log space", INK, "-", "x"),
+    "log_pairs": ("log pairs", INK, "--", "P"),
+    "one_by_one": ("one by one", NEUTRAL, "-", "o"),
 }
-SCAN_COLOURS = {
-    "sequential": NEUTRAL,
-    "sequential_indexed": TARGET,
-    "fast": TRUTH,
-    "chunked": MAMBA,
-    "hillis_steele": SOURCE,
-    "sklansky": TRANSFORMER,
-    "blelloch": MODEL,
-    "heinsen": INK,
-    "log_pairs": INK,
-    "one_by_one": NEUTRAL,
-}
-SCAN_LINES = dict.fromkeys(SCAN_NAMES, "-") | {"hillis_steele": "--", "log_pairs": "--"}
-SCAN_MARKERS = dict(zip(SCAN_NAMES, "osD^v<>xPo", strict=True))
+SCAN_NAMES, SCAN_COLOURS, SCAN_LINES, SCAN_MARKERS = (
+    dict(zip(_SCANS, column)) for column in zip(*_SCANS.values())
+)
 PREFIXES: dict[str, Prefix] = {
     "one_by_one": one_by_one,
     "chunked": chunked,
@@ -155,9 +142,7 @@ def plot_rounds(method: str, length: int, round_shown: int | None = None) -> Pic
 def _draw_join(
     panel: Panel, join: Join, place: Mapping[Span, int], number: int, fresh: bool
 ) -> None:
-    """Lines from the two nodes to the joined one. A value that waits goes down beside its column,
-    round the boxes that stand there.
-    """
+    """Lines from two nodes to the joined one; a value that waits goes round boxes below it."""
     for part in join:
         column, start, goal = part[1], place[part], (join.whole[1], number)
         path: list[Point] = [(column, start), goal]
@@ -201,9 +186,7 @@ def _joins(number: int) -> str:
 
 
 def plot_work_and_depth(costs: Mapping[str, Mapping[int, Cost]]) -> Picture:
-    """Compositions in all (work) and rounds that wait for each other (depth) against length;
-    `costs` maps a method to {length: Cost}.
-    """
+    """Compositions in all (work) and rounds in a row (depth) against length, by method."""
     figure, (left, right) = new_figure(8.5, 3.4, columns=2)
     for method, by_length in costs.items():
         left.loglog(

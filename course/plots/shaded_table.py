@@ -1,6 +1,4 @@
-"""A table whose cells are shaded by their numbers: heads by roles, layers by positions, ways by
-classes of words.
-"""
+"""A table whose cells are shaded by their numbers, such as heads by roles."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Figures that are on the screen at once: written as SVG in a millisecond or two, where drawing and
-painting the same with matplotlib takes a hundred. The figures of explorers are sketches.
-"""
+"""Figures of explorers, written as SVG in a millisecond where matplotlib takes a hundred."""
 
 from __future__ import annotations
 
@@ -22,7 +20,6 @@ WIDTH = 816  # pixels: the width of a page of text in JupyterLab
 GRID = "#e3e3e3"
 TEXT = 13  # pixels
 SMALL = 12
-LETTER = 0.64 * TEXT  # pixels that a letter takes at most, in DejaVu Sans
 Limits = tuple[float, float]
 
 
@@ -270,9 +267,7 @@ class Panel:
 
 
 def steps_of(low: float, high: float, count: int = 5) -> list[float]:
-    """At most `count` + 1 round numbers between `low` and `high`, 1, 2 or 5 times a power of ten
-    apart.
-    """
+    """At most `count` + 1 round numbers in reach, 1, 2 or 5 times a power of ten apart."""
     rough = (high - low) / count or 1.0
     power = 10 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)

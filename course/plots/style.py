@@ -1,6 +1,4 @@
-"""The one figure style of the course: colours with fixed meanings, and a `Picture` that carries its
-own words.
-"""
+"""The one figure style: colours with fixed meanings, and a `Picture` with its own words."""
 
 from __future__ import annotations
 
@@ -42,7 +40,7 @@ SERIES = [
 # Discs that carry a letter (Tol's muted palette, 2021): vowels dark, consonants light, so that they
 # also differ without colour.
 VOWEL = "#882255"  # wine
-# sand; y, which the rule takes for either, is white with a rim of wine; other signs are grey
+# sand; y, which the rule takes for either, is white with a rim of wine; other tokens are grey
 CONSONANT = "#ddcc77"
 
 SEQUENTIAL = (  # weights in [0, 1]: white is none, dark is all; no hue of a source, target or truth
@@ -104,9 +102,7 @@ class Picture:
         return self.draw("svg").decode()
 
     def to_html(self) -> str:
-        """An `<img>` with alt text and a visible caption, self-contained, for outputs and for
-        `ipywidgets.HTML`.
-        """
+        """An `<img>` with alt text and caption, self-contained, also for `ipywidgets.HTML`."""
         kind, image = ("webp", self.webp) if self.webp else ("svg+xml", self.draw("svg"))
         data = base64.b64encode(image).decode()
         return (
@@ -163,9 +159,7 @@ def finish(figure: Figure, *, alt: str, reading: str) -> Picture:
 
 
 def label_letters(axis: Axes, which: str, letters: Sequence[str], colour: str = "") -> None:
-    """Put one letter at every tick of the `which` ("x" or "y") axis, in `colour`, or that of source
-    (x) or target (y).
-    """
+    """A letter at every tick of the "x" (source) or "y" (target) axis, in that colour."""
     colour = colour or (SOURCE if which == "x" else TARGET)
     set_ticks = axis.set_xticks if which == "x" else axis.set_yticks
     set_ticks(range(len(letters)), list(letters))

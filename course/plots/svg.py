@@ -1,6 +1,4 @@
-"""A pencil for diagrams and for the figures of explorers: boxes, arrows and letters as SVG, on an
-opaque white card that reads in light and dark themes.
-"""
+"""A pencil for diagrams and explorers: SVG on a white card that reads in both themes."""
 
 from __future__ import annotations
 
@@ -22,9 +20,7 @@ def tint(colour: str, share: float) -> str:
 
 
 class Drawing:
-    """A diagram of `width` × `height` pixels; `title` names it and `description` tells it to those
-    who do not see it.
-    """
+    """A diagram in pixels; `title` names it, `description` is for those who do not see it."""
 
     def __init__(self, width: int, height: int, title: str, description: str) -> None:
         self.width, self.height, self.title, self.description = width, height, title, description
@@ -44,9 +40,7 @@ class Drawing:
         radius: float = 7,
         dash: str = "",
     ) -> None:
-        """A rounded box with its corner at (x, y), outlined in `colour`; the first line is strong,
-        the others explain.
-        """
+        """A box with its corner at (x, y); its first line is strong, the others explain."""
         dashes = f' stroke-dasharray="{dash}"' if dash else ""
         self.parts.append(
             f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{radius:g}"'

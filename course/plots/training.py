@@ -1,6 +1,4 @@
-"""Figures of training and of its result: learning curves, mistakes by group, runs side by side,
-accuracy against loss.
-"""
+"""Figures of training and its result: curves, mistakes, runs side by side, loss."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Figures of one word being spelled: what the model writes, how sure it is, and what it believes at
-one step.
-"""
+"""Figures of one word being spelled: what is written, how sure, and one step."""
 
 from __future__ import annotations
 
@@ -82,9 +80,7 @@ def plot_spelling(spelling: Spelling, step: int = 1) -> Picture:
 
 
 def _draw_steps(drawing: Drawing, spelling: Spelling, chosen: int) -> None:
-    """A bar for each step, as high as the probability of what was written; a wrong one is hatched
-    and its letter framed.
-    """
+    """A bar a step, as high as its probability; a wrong one is hatched, its letter framed."""
     sure = spelling.probabilities.max(dim=-1).values.tolist()
     steps = max(len(sure), len(spelling.rule))
     panel = Panel(drawing, (90, 40, 706, 100), (-0.7, max(steps, 10) - 0.3), (0, 1.1))

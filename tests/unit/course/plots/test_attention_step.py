@@ -1,6 +1,4 @@
-"""The figure of one head at one step: what it says when the rule copies, adds, or has nothing more
-to ask.
-"""
+"""One head at one step: what is said when the rule copies, adds, or asks no more."""
 
 import pytest
 import torch

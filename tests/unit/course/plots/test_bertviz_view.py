@@ -1,6 +1,4 @@
-"""The attention views: self-contained pages that no token can break, and errors that say what to
-do.
-"""
+"""The attention views: self-contained, no token breaks them, errors say what to do."""
 
 import json
 import re

@@ -56,9 +56,7 @@ def test_convergence_reads_the_slope_of_its_data():
 
 
 def test_small_steps_sees_total_loss_and_none():
-    """A float32 e^z − 1 is 0 at z = −1e-8, and its gradient 1e8 instead of ½; phi1 keeps its
-    digits.
-    """
+    """A float32 e^z − 1 is 0 at z = −1e-8, its gradient 1e8, not ½; phi1 keeps its digits."""
     reading = plot_small_steps().reading
     assert (
         "(e^z − 1)/z, value 1; (e^z − 1)/z, gradient about 1e8; phi1(z), value below 1e-6; phi1(z),"

@@ -1,6 +1,4 @@
-"""Figures of heads, causes and probes: their words come from the numbers, and what does not fit is
-refused.
-"""
+"""Figures of heads, causes and probes: words from the numbers; misfits are refused."""
 
 import pytest
 import torch

@@ -1,6 +1,4 @@
-"""Figures of trained positions and of rotary frequencies: the numbers in their words, and what they
-refuse.
-"""
+"""Figures of learned positions and frequencies: their words, and what they refuse."""
 
 import pytest
 import torch

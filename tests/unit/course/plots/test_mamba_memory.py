@@ -1,6 +1,4 @@
-"""Figures of memory: what they say about a trace, for every layer, channel and place, and what they
-refuse.
-"""
+"""Figures of memory: what they say of layers, channels, places, and what they refuse."""
 
 import pytest
 import torch
