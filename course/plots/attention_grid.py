@@ -1,4 +1,4 @@
-"""All heads of all layers in one picture: what a still page shows in place of an interactive view."""
+"""All heads of all layers in one picture: what a still page shows instead of a live view."""
 
 from __future__ import annotations
 

@@ -58,14 +58,18 @@ MODEL_HELP = (
     " letter on its left."
 )
 HEAD_NUMBERS = """
-        checkboxContainer.selectAll("text").data(config.headVis).enter().append("text").text((d, i) => i)
-            .attr("x", (d, i) => (i + 0.5) * CHECKBOX_SIZE).attr("y", top + 15).attr("text-anchor", "middle")
+        checkboxContainer.selectAll("text").data(config.headVis).enter().append("text")
+            .text((d, i) => i)
+            .attr("x", (d, i) => (i + 0.5) * CHECKBOX_SIZE)
+            .attr("y", top + 15).attr("text-anchor", "middle")
             .attr("font-size", "13px").attr("font-weight", "bold").style("pointer-events", "none");
 """
 STYLE = f"""
-    body {{ margin: {MARGIN}px; background: #fff; color: #1a1a1a; font: 14px Helvetica, Arial, "DejaVu Sans", sans-serif }}
+    body {{ margin: {MARGIN}px; background: #fff; color: #1a1a1a;
+        font: 14px Helvetica, Arial, "DejaVu Sans", sans-serif }}
     body > div > span {{ display: block; height: {CONTROLS}px; white-space: nowrap }}
-    body > p {{ height: {HELP}px; margin: {GAP}px 0 0; overflow: hidden; font-size: 12px; line-height: 16px; color: #595959 }}
+    body > p {{ height: {HELP}px; margin: {GAP}px 0 0; overflow: hidden;
+        font-size: 12px; line-height: 16px; color: #595959 }}
     svg {{ display: block }}
 """
 
@@ -115,7 +119,8 @@ class Beside:
     def _repr_html_(self) -> str:
         cells = "".join(
             "<div"
-            f' style="max-width:{view.width}px"><b>{html.escape(view.title)}</b>{view.to_html()}</div>'
+            f' style="max-width:{view.width}px"><b>{html.escape(view.title)}</b>'
+            f"{view.to_html()}</div>"
             for view in self.views
         )
         return f'<div style="display:flex;flex-wrap:wrap;gap:16px">{cells}</div>'
@@ -338,7 +343,8 @@ def _page(
     help_line = (HEAD_HELP if form == "head" else MODEL_HELP).format(head=head)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
 <title>{form} view</title><style>{STYLE}</style></head>
 <body>{markup}<p>{help_line}</p>
 <script>{_javascript()}

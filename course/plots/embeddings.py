@@ -76,9 +76,21 @@ def _draw_letters(axis: Axes, letter_map: LetterMap, disc: float) -> None:
         face, edge, ink = _DISCS[kind_of_token(token)]
         short = _SHORT.get(token, token)
         axis.text(
-            x, y, short, color=ink, ha="center", va="center", fontsize=8.5 if len(short) == 1 else 5.5, zorder=2 + (face == VOWEL),
-            bbox={"boxstyle": "circle,pad=0.16", "facecolor": face, "edgecolor": edge, "linewidth": 1.2},
-        )  # fmt: skip
+            x,
+            y,
+            short,
+            color=ink,
+            ha="center",
+            va="center",
+            fontsize=8.5 if len(short) == 1 else 5.5,
+            zorder=2 + (face == VOWEL),
+            bbox={
+                "boxstyle": "circle,pad=0.16",
+                "facecolor": face,
+                "edgecolor": edge,
+                "linewidth": 1.2,
+            },
+        )
     low, high = points.amin(0), points.amax(0)
     margin = torch.where(high > low, 0.1 * (high - low), 1.0)
     axis.set_xlim(float(low[0] - margin[0]), float(high[0] + margin[0]))

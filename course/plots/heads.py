@@ -109,8 +109,9 @@ def plot_shifts(shares: Mapping[str, Mapping[int, float]]) -> Picture:
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     best = {name: max(line, key=line.__getitem__) for name, line in shares.items()}
     reading = (
-        "The best shift is"
-        f" {', '.join(f'{shift:+d} for {name}'.replace('+0', '0') for name, shift in best.items())}."
+        "The best shift is "
+        + ", ".join(f"{shift:+d} for {name}".replace("+0", "0") for name, shift in best.items())
+        + "."
     )
     ends = "; ".join(
         f"{name}: " + ", ".join(f"{shift:+d} {share:.0%}" for shift, share in line.items())
@@ -119,8 +120,15 @@ def plot_shifts(shares: Mapping[str, Mapping[int, float]]) -> Picture:
     return finish(figure, alt=f"Lines over shifts. {ends}.", reading=reading)
 
 
-def plot_table_of_scores(values: Float[Tensor, "rows columns"], rows: Sequence[str], columns: Sequence[str], *, title: str,
-                         reading: str, across: str = "") -> Picture:  # fmt: skip
+def plot_table_of_scores(
+    values: Float[Tensor, "rows columns"],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    title: str,
+    reading: str,
+    across: str = "",
+) -> Picture:
     """A table of shares in percent, shaded: such as heads by rule classes."""
     figure, axis = new_figure(2.4 + 0.75 * len(columns), 1.3 + 0.25 * len(rows))
     draw_table(axis, values, rows, columns)

@@ -292,10 +292,8 @@ def plot_half_lives(models: Mapping[str, Float[Tensor, "layers e n"]], longest: 
     for name in models:
         own = [half for other, _, half in rows if other == name]
         longer = float((torch.cat(own) > longest).double().mean())
-        told.append(
-            f"{name}: median {_rounded(float(torch.cat(own).median()))} tokens, {longer:.0%} of states"
-            f" above {longest}"
-        )
+        median = _rounded(float(torch.cat(own).median()))
+        told.append(f"{name}: median {median} tokens, {longer:.0%} of states above {longest}")
     reading = f"Half-lives of states – {'; '.join(told)}."
     medians = ", ".join(
         f"{name} layer {layer} {_rounded(value)}" for (name, layer, _), value in zip(rows, middle)

@@ -42,8 +42,17 @@ def plot_probes(probes: Mapping[str, Sequence[Probe]]) -> Picture:
                 color=colour,
                 label=model,
             )
-            axis.plot(range(len(own)), [one.control for one in own], marker=marker, ms=4, ls="--", lw=1, color=colour, mfc="white",
-                      label=f"{model}: control")  # fmt: skip
+            axis.plot(
+                range(len(own)),
+                [one.control for one in own],
+                marker=marker,
+                ms=4,
+                ls="--",
+                lw=1,
+                color=colour,
+                mfc="white",
+                label=f"{model}: control",
+            )
         axis.axhline(own[0].usual, color=MODEL, lw=1, ls=":", label="most frequent label")
         axis.set_title(label)
         axis.set_xticks(

@@ -123,8 +123,15 @@ def show_attention(
     ]
     title = f"{name}, layer {layer}, {what[:-1]} {head}: {word} → {found.written}"
     return plot_attention_step(
-        patterns[layer, head], found.source, asked, truth, found.logits[row].softmax(dim=-1), right, row, title=title
-    )  # fmt: skip
+        patterns[layer, head],
+        found.source,
+        asked,
+        truth,
+        found.logits[row].softmax(dim=-1),
+        right,
+        row,
+        title=title,
+    )
 
 
 def explore_attention(models: Mapping[str, Any], word: str = "street", step: int = 1) -> Explorer:
@@ -148,8 +155,11 @@ def explore_attention(models: Mapping[str, Any], word: str = "street", step: int
         "step": BoundedIntText(value=step, min=1, max=MOST_STEPS, description="Step:"),
     }
     return explorer(
-        controls, lambda word, layer, head, step: show_attention(models[layer[0]], word, layer[1], head, step, layer[0])
-    )  # fmt: skip
+        controls,
+        lambda word, layer, head, step: show_attention(
+            models[layer[0]], word, layer[1], head, step, layer[0]
+        ),
+    )
 
 
 def show_embedding(

@@ -43,7 +43,7 @@ MOVED = 8  # a, b → h; then a, h, ∂h → ∂a, ∂b: eight tensors go throug
 
 
 class Row(NamedTuple):
-    """One figure beside its peer: `ratio` is ours over the peer's, at most `target` if all is well."""
+    """One figure beside its peer: `ratio` is ours over theirs, at most `target` if all is well."""
 
     what: str
     ours: float

@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from draw import DIAGRAMS, DRAWINGS, draw_alignment
-from course.plots.svg import Drawing, tint
 
+from course.plots.svg import Drawing, tint
 from nmt.pig_latin import align
 
 SVG = "{http://www.w3.org/2000/svg}"

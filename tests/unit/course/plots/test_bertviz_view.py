@@ -254,7 +254,8 @@ import sys, torch, course.plots.bertviz_view as view
 assert "bertviz" not in sys.modules
 from nmt.trace import trace
 from nmt.transformer import Transformer, TransformerConfig
-view.head_view(trace(Transformer(TransformerConfig(hidden_size=8, num_heads=1)), "a", written="a"), "cross")
+model = Transformer(TransformerConfig(hidden_size=8, num_heads=1))
+view.head_view(trace(model, "a", written="a"), "cross")
 assert "bertviz" in sys.modules and "transformers" not in sys.modules
 """
     subprocess.run(

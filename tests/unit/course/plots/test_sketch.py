@@ -45,7 +45,7 @@ def test_a_sketch_is_well_formed_and_says_its_words(tmp_path):
 @pytest.mark.parametrize("rule", RULE_NAMES)
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 0.5, 0.8])
 def test_the_shaded_region_is_where_the_rule_forgets(rule, alpha):
-    """The circle or half plane of the sketch against |decay(z)| < 1 at z = −1, −3.5 and 1.5 + 2i."""
+    """Circle or half plane of the sketch against |decay(z)| < 1 at z = −1, −3.5 and 1.5 + 2i."""
     svg = plot_trajectory(rule, -1, 1.0, alpha).svg
     own = alpha if rule == "generalized_bilinear" else None
     left = dict(re.findall(r'(x|width)="([\d.]+)"', svg[svg.index("clipPath") :][:120]))

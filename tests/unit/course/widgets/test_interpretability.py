@@ -39,10 +39,16 @@ TABLES = {
     "Mamba": MAMBA.embedding.weight.detach(),
 }
 BAD_WORDS = [
-    ("", "Nothing typed yet"), ("   ", "Nothing typed yet"), ("naïve", "character 3"), ("a" * 200, "200 letters are more than the 20"),
-    ("two words", "One word at a time"), ("don't", "character 4"), ("<b>", "character 1"), ("日本", "character 1"),
+    ("", "Nothing typed yet"),
+    ("   ", "Nothing typed yet"),
+    ("naïve", "character 3"),
+    ("a" * 200, "200 letters are more than the 20"),
+    ("two words", "One word at a time"),
+    ("don't", "character 4"),
+    ("<b>", "character 1"),
+    ("日本", "character 1"),
     ("x" * 21, "21 letters"),
-]  # fmt: skip
+]
 
 
 def all_explorers() -> list[Explorer]:
