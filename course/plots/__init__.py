@@ -58,6 +58,7 @@ from course.plots.mamba_memory import (
     plot_letter_memory,
     plot_survival,
 )
+from course.plots.matrix_view import plot_matrix_view
 from course.plots.positions import (
     plot_clock_hands,
     plot_looking_behind,
