@@ -1,6 +1,4 @@
-"""Causes, not pictures: what is lost when a head is ablated, or looks elsewhere? Measured in nats
-per token and in whole words, over any list of words.
-"""
+"""Causes, not pictures: what is lost when a head is ablated, or looks elsewhere?"""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from course.interpretability.alignment import rows_by_rule_class, true_places
+from course.interpretability.alignment import rows_alike, rows_by_rule_class, true_places
 from nmt.attention import PatternHook
 from nmt.data import VOCABULARY
 from nmt.decoding import evaluating
@@ -23,9 +21,8 @@ from nmt.interventions import look_at, replace_patterns, spread_evenly, switch_o
 from nmt.pig_latin import align, to_pig_latin
 from nmt.transformer import Transformer
 
-Change = Callable[
-    [Sequence[str]], Mapping[str, PatternHook]
-]  # from the words of a batch to what is done to named layers
+# From the words of a batch to what is done to named layers.
+Change = Callable[[Sequence[str]], Mapping[str, PatternHook]]
 NOTHING: Change = lambda words: {}  # noqa: E731
 BATCH = 128
 
@@ -40,35 +37,19 @@ def teacher_batches(
     Without `answers` the true ones.
     """
     answers = [to_pig_latin(word) for word in words] if answers is None else answers
-    by_length: dict[int, list[int]] = defaultdict(list)
-    for row, word in enumerate(words):
-        by_length[len(word)].append(row)
-    for length in sorted(by_length):
-        for begin in range(0, len(by_length[length]), BATCH):
-            rows = by_length[length][begin : begin + BATCH]
-            longest = max(len(answers[row]) for row in rows)
-            ends = [[VOCABULARY.eos] * (1 + longest - len(answers[row])) for row in rows]
-            source = torch.tensor(
-                [[*VOCABULARY.encode(words[row]), VOCABULARY.eos] for row in rows]
-            )
-            target = torch.tensor(
-                [
-                    [
-                        VOCABULARY.sos,
-                        *(VOCABULARY.encode(answers[row]) if answers[row] else ()),
-                        *end,
-                    ]
-                    for row, end in zip(rows, ends)
-                ]
-            )
-            yield rows, source, target
+    for rows in rows_alike(map(len, words), BATCH):
+        written = [VOCABULARY.encode(answers[row]) if answers[row] else [] for row in rows]
+        longest = max(map(len, written))
+        source = [[*VOCABULARY.encode(words[row]), VOCABULARY.eos] for row in rows]
+        target = [
+            [VOCABULARY.sos, *own, *[VOCABULARY.eos] * (1 + longest - len(own))] for own in written
+        ]
+        yield rows, torch.tensor(source), torch.tensor(target)
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Which words a model spells right, and its loss at each target token of each word, in nats,
-    `<EOS>` counted.
-    """
+    """Which words a model spells right, and its loss in nats at each token of each target."""
 
     right: Bool[Tensor, " words"]
     losses: list[Float[Tensor, " _"]]
@@ -78,17 +59,17 @@ class Outcome:
         """Nats per target token, as in training."""
         return torch.cat(self.losses).double().mean().item()
 
+    @property
+    def accuracy(self) -> float:
+        """The share of words that are right."""
+        return self.right.double().mean().item()
+
 
 def ask(model: Transformer, words: Sequence[str], change: Change = NOTHING) -> Outcome:
     """Which words the model spells right, and with which loss, while its attention is changed.
 
     The right letters are given, and each must be the most probable one: that is greedy decoding's
     own answer (see `nmt.evaluation.measure`).
-
-    Args:
-        model: a transformer.
-        words: to ask.
-        change: from the words of a batch, all of one length, to the patterns to replace.
 
     Raises:
         ValueError: if there is no word.
@@ -108,13 +89,6 @@ def ask(model: Transformer, words: Sequence[str], change: Change = NOTHING) -> O
             for row, own, end in zip(rows, nats, ended):
                 losses[row] = own[~end]
     return Outcome(right, losses)
-
-
-def spelled_right(
-    model: Transformer, words: Sequence[str], change: Change = NOTHING
-) -> Bool[Tensor, " words"]:
-    """Which words the model spells right while its attention is changed: `ask(…).right`."""
-    return ask(model, words, change).right
 
 
 @contextmanager
@@ -167,9 +141,7 @@ def _before(module: nn.Module, hook: Callable[[Any, tuple[Tensor]], Any]) -> Ite
 
 
 def jobs(word: str) -> list[str]:
-    """What each token of the answer, `<EOS>` last, asks of a model: to find the first letter, to
-    come back to the onset, to copy another letter, or to copy nothing.
-    """
+    """What each token of the answer, `<EOS>` last, asks of a model: what it must find or copy."""
 
     def job(query: int, place: int | None) -> str:
         if place is None:
@@ -196,13 +168,8 @@ def letter_written(
     change: Change = NOTHING,
     answers: Sequence[str] | None = None,
 ) -> list[str]:
-    """The token that the model would write next at one query of each word, with the letters of
-    `answers` before it.
-
-    Args:
-        model, words, change: as in `spelled_right`.
-        queries: for each word the number of letters that are already written.
-        answers: what is given as written; without it the truth.
+    """The token that the model would write next, in each word after as many letters of its answer
+    as `queries` says. `answers` are the truth where none are given.
     """
     found = [""] * len(words)
     with evaluating(model):
@@ -219,8 +186,7 @@ def accuracy_without(model: Transformer, words: Sequence[str], layer: str, *head
     named. Raises `ValueError` for an unknown layer or head, or if there is no word.
     """
     chosen = heads or range(model.config.num_heads)
-    right = spelled_right(model, words, lambda batch: {layer: switch_off(*chosen)})
-    return right.double().mean().item()
+    return ask(model, words, lambda batch: {layer: switch_off(*chosen)}).accuracy
 
 
 def ideal_pattern(words: Sequence[str], shift: int = 0) -> Float[Tensor, "b t s"]:
@@ -250,8 +216,7 @@ def ideal_pattern(words: Sequence[str], shift: int = 0) -> Float[Tensor, "b t s"
 
 @dataclass(frozen=True)
 class Loss:
-    """What one change of one layer's attention does: which heads, changed how, and which words are
-    still spelled right.
+    """What one change of one layer's attention does: which heads, changed how, with which effect.
 
     `loss` is in nats per target token. `accuracy` and `by_class` are shares of words; `lost` is the
     accuracy of the untouched model minus `accuracy`.
@@ -278,19 +243,17 @@ def measure_loss(
     """Ablate some heads of one layer; the loss per token, and the words that are lost.
 
     Args:
-        model, words: as in `ask`.
-        layer: one of `model.attention_layers()`.
         heads: their numbers; all, where none is named.
         how: "off" (no weight at all: zero ablation), "mean" and "resample" as in `replace_heads`,
             "uniform" (the same weight on every key it may see), and for cross-attention "ideal", or
             "ideal+1" and so on for the ideal of a shift.
-        untouched: `spelled_right(model, words)`, where it is known.
+        untouched: `ask(model, words).right`, where it is known.
 
     Raises:
         ValueError: for an unknown layer, head or `how`, or if there is no word.
     """
     chosen = tuple(heads) or tuple(range(model.config.num_heads))
-    before = spelled_right(model, words) if untouched is None else untouched
+    before = ask(model, words).right if untouched is None else untouched
     if how in ("mean", "resample"):
         with replace_heads(model, layer, chosen, how, words):
             after = ask(model, words)
@@ -300,20 +263,16 @@ def measure_loss(
         name: after.right[rows].double().mean().item()
         for name, rows in rows_by_rule_class(words).items()
     }
-    accuracy = after.right.double().mean().item()
-    lost = before.double().mean().item() - accuracy
-    return Loss(layer, chosen, how, after.loss, accuracy, lost, by_class)
+    lost = before.double().mean().item() - after.accuracy
+    return Loss(layer, chosen, how, after.loss, after.accuracy, lost, by_class)
 
 
 def _change(layer: str, heads: tuple[int, ...], how: str) -> Change:
     if how == "off":
         return lambda words: {layer: switch_off(*heads)}
     if how == "uniform":
-        return lambda words: {
-            layer: spread_evenly(
-                *heads, causal=layer.startswith("decoder") and layer.endswith("self_attention")
-            )
-        }
+        causal = layer.startswith("decoder") and layer.endswith("self_attention")
+        return lambda words: {layer: spread_evenly(*heads, causal=causal)}
     if how.startswith("ideal") and layer.endswith("cross_attention"):
         shift = int(how.removeprefix("ideal") or 0)
         return lambda words: {layer: look_at(ideal_pattern(words, shift), *heads)}

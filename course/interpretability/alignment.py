@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -20,15 +20,22 @@ from nmt.pig_latin import RULE_CLASSES, align, rule_class
 from nmt.selective_ssm import SSMTrace
 from nmt.trace import MambaTrace, Trace
 
-Places = Sequence[
-    int | None
-]  # for each query of a word the key that it should look at; None where nothing is asked
-Patterns = Sequence[
-    Float[Tensor, "layers h _ _"]
-]  # for each word who looks at whom: queries by keys
-SHIFTS = (-2, -1, 0, 1, 2)
+# For each query of a word the key that it should look at; None where nothing is asked.
+Places = Sequence[int | None]
+# For each word who looks at whom: queries by keys.
+Patterns = Sequence[Float[Tensor, "layers h _ _"]]
 _class_of = lru_cache(maxsize=30_000)(rule_class)  # asked again for each of many measurements
 SIDE_BY_SIDE = 16  # words whose hidden attention is computed together
+
+
+def rows_alike(keys: Iterable[Hashable], most: int) -> Iterator[list[int]]:
+    """The rows with one and the same key, key after key in order, at most `most` rows at a time."""
+    by_key: dict[Any, list[int]] = defaultdict(list)
+    for row, key in enumerate(keys):
+        by_key[key].append(row)
+    for key in sorted(by_key):
+        rows = by_key[key]
+        yield from (rows[begin : begin + most] for begin in range(0, len(rows), most))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,24 +103,24 @@ def cross_patterns(traces: Sequence[Trace]) -> list[Float[Tensor, "_ _ _ _"]]:
     all channels together (one "head"): Σ_c |α_{c,t,s}| over the source, divided by the same sum
     over everything read so far, as in `MambaTrace.attention(…, groups=1)`.
     """
-    found: dict[int, Tensor] = {}
-    alike: dict[tuple[int, int], list[tuple[int, MambaTrace]]] = defaultdict(list)
-    for row, one in enumerate(traces):
-        if isinstance(one, MambaTrace):
-            alike[len(one.source), len(one.target)].append((row, one))
-        else:
-            found[row] = one.attention("cross")
-    for (length, _), rows in alike.items():
-        for begin in range(0, len(rows), SIDE_BY_SIDE):
-            part = rows[begin : begin + SIDE_BY_SIDE]
-            strength = torch.stack(
-                [_strength([one.ssm[name] for _, one in part]) for name in part[0][1].ssm], dim=1
-            )
-            weights = strength / strength.sum(dim=-1, keepdim=True).clamp(
-                min=torch.finfo(strength.dtype).tiny
-            )
-            found.update(zip((row for row, _ in part), weights[:, :, None, length:, :length]))
-    return [found[row] for row in range(len(traces))]
+    found: list[Any] = [None] * len(traces)
+    shapes = [(type(one).__name__, len(one.source), len(one.target)) for one in traces]
+    for rows in rows_alike(shapes, SIDE_BY_SIDE):
+        alike = [traces[row] for row in rows]
+        for row, pattern in zip(rows, _cross_patterns(alike)):
+            found[row] = pattern
+    return found
+
+
+def _cross_patterns(alike: Sequence[Trace]) -> Iterable[Float[Tensor, "_ _ _ _"]]:
+    """`cross_patterns` of traces of one model and shape."""
+    states = [one.ssm for one in alike if isinstance(one, MambaTrace)]
+    if not states:
+        return [one.attention("cross") for one in alike]
+    layers = [_strength([one[name] for one in states]) for name in states[0]]
+    strength, length = torch.stack(layers, dim=1), len(alike[0].source)
+    whole = strength.sum(dim=-1, keepdim=True).clamp(min=torch.finfo(strength.dtype).tiny)
+    return (strength / whole)[:, :, None, length:, :length]
 
 
 def _strength(words: Sequence[SSMTrace]) -> Float[Tensor, "b l l"]:
@@ -150,16 +157,10 @@ def alignment_score(patterns: Patterns, words: Sequence[str], shift: int = 0) ->
         patterns: of `cross_patterns`, for traces with the truth (`trace(model, words,
             truth=True)`).
         words: the same words.
-        shift: mark the heads as if they had to look so many letters further right: information may
-            have moved there.
+        shift: score as if heads had to look so many letters further right: information may have
+            moved there.
     """
     return score_looks(patterns, [true_places(word, shift) for word in words])
-
-
-def best_shift(patterns: Patterns, words: Sequence[str], shifts: Sequence[int] = SHIFTS) -> Tensor:
-    """For each head the shift at which it scores best, as a table (layers, h) of whole numbers."""
-    weights = torch.stack([alignment_score(patterns, words, shift).weight for shift in shifts])
-    return torch.tensor(list(shifts))[weights.argmax(dim=0)]
 
 
 def places_without_reading(known: Sequence[str], words: Sequence[str]) -> list[list[int | None]]:
@@ -174,14 +175,14 @@ def places_without_reading(known: Sequence[str], words: Sequence[str]) -> list[l
             if place is not None:
                 usual[len(word), query][place] += 1
 
-    def place_of(word: str, query: int) -> int:
-        counts = usual[len(word), query]
+    def guess(length: int, query: int) -> int:
+        counts = usual[length, query]
         return max(counts, key=counts.__getitem__, default=query)
 
     return [
         [
-            None if place is None else place_of(word, query)
-            for query, place in enumerate(align(word))
+            None if true is None else guess(len(word), query)
+            for query, true in enumerate(align(word))
         ]
         for word in words
     ]

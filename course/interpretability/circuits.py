@@ -30,17 +30,12 @@ def ov_matrices(model: Transformer, layer: str) -> Float[Tensor, "h d d"]:
     """For each head the map from what it reads to what it writes:  W_O W_V.
 
     A head adds  Σ_s weight_s · W_O W_V x_s  to the residual stream, x_s what it reads at s.
-
-    Args:
-        model: a transformer.
-        layer: one of `model.attention_layers()`, such as "decoder.1.cross_attention".
     """
     attention = model.attention_layers()[layer]
     value = attention.to_key_value.weight.detach().chunk(2)[1]
     heads = rearrange(value, "(h k) d -> h k d", h=attention.num_heads)
-    output = rearrange(
-        attention.to_output.weight.detach(), "e (h k) -> h e k", h=attention.num_heads
-    )
+    output = attention.to_output.weight.detach()
+    output = rearrange(output, "e (h k) -> h e k", h=attention.num_heads)
     return einsum(output, heads, "h e k, h k d -> h e d")
 
 
@@ -51,11 +46,6 @@ def copying_scores(model: Transformer, words: Sequence[str], layer: str) -> Floa
         argmax over tokens of  W_U (γ ∘ W_O W_V memory_s)  =  source_s
 
     γ is the last norm's gain, memory_s the encoder's output at s. Guessing finds one in 29.
-
-    Args:
-        model: a transformer.
-        words: whose copied letters are asked, each in its place.
-        layer: one of cross-attention.
     """
     matrices = ov_matrices(model, layer)
     right, asked = torch.zeros(len(matrices)), 0
@@ -83,9 +73,6 @@ def scores_by_distance(
     vectors themselves.
 
     Args:
-        model: a transformer.
-        words: over whose letters the means are taken.
-        layer: one of self-attention.
         distances: δ, key's place − query's place.
     """
     attention = model.attention_layers()[layer]
@@ -114,10 +101,6 @@ def attribute_logits(model: Transformer, words: Sequence[str]) -> dict[str, floa
 
     The parts' shares and the bias add up to the logit. Names are "embedding", "decoder.0.mlp" and,
     for heads, "decoder.1.cross_attention 2".
-
-    Args:
-        model: a transformer.
-        words: spelled with the right letters given.
     """
     layers = [name for name in model.attention_layers() if name.startswith("decoder")]
     mlps = [f"decoder.{number}.mlp" for number in range(model.config.decoder_layers)]
@@ -149,10 +132,6 @@ def attribute_logits(model: Transformer, words: Sequence[str]) -> dict[str, floa
 def logit_lens(model: Transformer, words: Sequence[str]) -> dict[str, float]:
     """The share of copied letters that the decoder would write if it stopped after the embedding,
     after layer 0, and so on: the residual stream read off by the last norm and W_U.
-
-    Args:
-        model: a transformer.
-        words: spelled with the right letters given.
     """
     names = [f"decoder.{number}" for number in range(model.config.decoder_layers)]
     right = dict.fromkeys(["embedding", *names], 0)
@@ -184,9 +163,8 @@ def _copied(
     """Where, in a batch, the next letter is a copied one, and which it is."""
     at = torch.zeros(target.shape, dtype=torch.bool)
     for row, word in enumerate(rows):
-        at[row, [query for query, place in enumerate(align(words[word])) if place is not None]] = (
-            True
-        )
+        copied = [query for query, place in enumerate(align(words[word])) if place is not None]
+        at[row, copied] = True
     return at, target.roll(-1, dims=1)[at]
 
 

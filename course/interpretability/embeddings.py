@@ -1,6 +1,4 @@
-"""What a table of vectors says: flat maps of it, how nearly at right angles its rows stand, and
-whether vowels keep together.
-"""
+"""What a table of vectors says: maps, angles between rows, and whether vowels keep together."""
 
 from __future__ import annotations
 
@@ -44,9 +42,7 @@ def check_spread(table: Float[Tensor, "n d"]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """A flat map: two coordinates for each row of a table, and the share of the table's variance
-    along each axis.
-    """
+    """A flat map: coordinates of each row, and the share of the variance along each axis."""
 
     coordinates: Float[Tensor, "n c"] = field(repr=False)
     shares: tuple[float, ...]
@@ -59,12 +55,8 @@ def principal_components(table: Float[Tensor, "n d"], count: int = 2) -> Project
     that lies farthest out is on the positive side. So the same table gives the same map on every
     machine.
 
-    Args:
-        table: n rows.
-        count: how many directions, at most min(n, d).
-
     Raises:
-        ValueError: if the table has fewer directions than asked for, or no spread.
+        ValueError: if the table has fewer directions, min(n, d), than asked for, or no spread.
     """
     from sklearn.decomposition import PCA  # takes a second to load, so only when asked for
 
@@ -81,9 +73,7 @@ def principal_components(table: Float[Tensor, "n d"], count: int = 2) -> Project
 
 
 def largest_perplexity(rows: int) -> int:
-    """The largest whole perplexity below a third of the rows, the limit that t-SNE's nearest
-    neighbours set.
-    """
+    """The largest whole perplexity below a third of the rows, the limit of t-SNE."""
     return max(2, -(-rows // 3) - 1)
 
 
@@ -98,7 +88,6 @@ def tsne(
     them mean nothing in it.
 
     Args:
-        table: n rows.
         perplexity: about how many neighbours each row looks at, at least 2 and below n/3.
         seed: decides a random start.
         start: "pca" begins with the principal components and leaves nothing to chance; "random"
@@ -202,24 +191,14 @@ def vowel_grouping(table: Float[Tensor, "29 d"]) -> Grouping:
     a and b are a letter's mean cosine distances to its own group and to the other one. The test is
     exact: all 53,130 ways to name 5 of the 25 letters vowels are tried.
 
-    Args:
-        table: a row for each token of the vocabulary.
-
     Source: Rousseeuw 1987, Journal of Computational and Applied Mathematics 20.
     """
-    letters = [
-        row
-        for row, token in enumerate(VOCABULARY.tokens)
-        if kind_of_token(token) in ("vowel", "consonant")
-    ]
-    vowels = [
-        place
-        for place, row in enumerate(letters)
-        if kind_of_token(VOCABULARY.tokens[row]) == "vowel"
-    ]
-    distance = (1 - cosines(table)[letters][:, letters]).numpy()
-    tried = _silhouettes(distance, _choices(len(letters), len(vowels)))
-    observed = float(_silhouettes(distance, np.isin(np.arange(len(letters)), vowels)[None])[0])
+    kinds = np.array([kind_of_token(token) for token in VOCABULARY.tokens])
+    letters = np.isin(kinds, ("vowel", "consonant"))
+    vowels = kinds[letters] == "vowel"
+    distance = (1 - cosines(table)).numpy()[letters][:, letters]
+    tried = _silhouettes(distance, _choices(len(vowels), int(vowels.sum())))
+    observed = float(_silhouettes(distance, vowels[None])[0])
     p_value = float((tried >= observed - 1e-12).mean())
     high = float(np.quantile(tried, 0.95))
     return Grouping(observed, p_value, float(tried.mean()), high, float(tried.std()))
@@ -239,10 +218,7 @@ def _silhouettes(distance: Any, first: Any) -> Any:
     `sklearn.metrics.silhouette_score` has it, for many at once.
     """
     size = first.sum(axis=1, keepdims=True)
-    to_first, to_second = (
-        first @ distance,
-        ~first @ distance,
-    )  # sums of distances from each letter to each group
+    to_first, to_second = first @ distance, ~first @ distance  # each letter's sum over each group
     own = np.where(first, to_first / (size - 1), to_second / (first.shape[1] - size - 1))
     other = np.where(first, to_second / (first.shape[1] - size), to_first / size)
     return ((other - own) / np.maximum(own, other)).mean(axis=1)
@@ -251,9 +227,7 @@ def _silhouettes(distance: Any, first: Any) -> Any:
 def nearest_pairs(
     table: Float[Tensor, "n d"], names: Sequence[str], count: int = 5
 ) -> list[tuple[str, str, float]]:
-    """The pairs of rows with the largest cosines, by name. Raises `ValueError` if there is not one
-    name a row.
-    """
+    """The pairs of rows with the largest cosines, by name."""
     if len(names) != len(table):
         raise ValueError(f"{len(names)} names do not fit {len(table)} rows")
     between = cosines(table).triu(1)

@@ -1,6 +1,4 @@
-"""What is each head for? Roles that a head may play, the mark that it gets for each, and whether
-other seeds have the same heads.
-"""
+"""What is each head for? Roles, the score of each head for each, and whether seeds agree."""
 
 from __future__ import annotations
 
@@ -17,13 +15,9 @@ from course.interpretability.alignment import Patterns, Score, score_looks, true
 from nmt.pig_latin import align
 from nmt.trace import KINDS, Trace
 
-Role = Callable[
-    [Trace], list[int | None]
-]  # for each query the key that a head of this role looks at; None where the role says nothing
-STRONG, WEAK = (
-    0.5,
-    0.3,
-)  # mean weights from which a reading calls a role the head's work, or its leaning
+# For each query the key that a head of this role looks at; None where the role says nothing.
+Role = Callable[[Trace], list[int | None]]
+STRONG, WEAK = 0.5, 0.3  # mean weights from which a role is called a head's work, or its leaning
 
 
 def previous_letter_score(pattern: Float[Tensor, "*batch q q"]) -> Float[Tensor, "*batch"]:
@@ -81,9 +75,7 @@ def _fixed(place: Callable[[Trace], int], cross: bool = False) -> Role:
 
 
 def first_vowel(word: str) -> int:
-    """The place of the letter that the rule writes first: the first vowel, where the rule finds one
-    to begin with.
-    """
+    """The place of the letter that the rule writes first: the first vowel, where there is one."""
     return next(place for place in align(word) if place is not None)
 
 
@@ -142,8 +134,7 @@ OF_ONE_WORD = {  # what a reading of one word says; roles of single queries say 
 
 
 def score_heads(traces: Sequence[Trace], kind: str) -> dict[str, Score]:
-    """For each role of this kind of attention the marks of all heads, over all words, with the
-    chance level.
+    """For each role of this kind of attention the scores of all heads, with the chance level.
 
     Args:
         traces: of a transformer, with the truth.
@@ -153,13 +144,18 @@ def score_heads(traces: Sequence[Trace], kind: str) -> dict[str, Score]:
         ValueError: for an unknown kind, or if no word asks a role's question (such as words that
             all begin with a vowel).
     """
-    if kind not in ROLES:
-        raise ValueError(f"unknown kind of attention {kind!r}; choose one of {', '.join(KINDS)}")
+    roles = _roles(kind)
     patterns = [trace.attention(kind) for trace in traces]
     return {
         name: score_looks(patterns, [role(trace) for trace in traces], causal=kind == "decoder")
-        for name, role in ROLES[kind].items()
+        for name, role in roles.items()
     }
+
+
+def _roles(kind: str) -> Mapping[str, Role]:
+    if kind not in ROLES:
+        raise ValueError(f"unknown kind of attention {kind!r}; choose one of {', '.join(KINDS)}")
+    return ROLES[kind]
 
 
 def describe_head(trace: Trace, kind: str, layer: int, head: int) -> str:
@@ -174,16 +170,15 @@ def describe_head(trace: Trace, kind: str, layer: int, head: int) -> str:
     Raises:
         ValueError: for an unknown kind, or a layer or head that is not there.
     """
-    if kind not in ROLES:
-        raise ValueError(f"unknown kind of attention {kind!r}; choose one of {', '.join(KINDS)}")
+    roles = _roles(kind)
     weights = trace.attention(kind)
     if not (0 <= layer < weights.shape[0] and 0 <= head < weights.shape[1]):
         raise ValueError(
             f"there is no layer {layer} with a head {head}; there are {weights.shape[0]} layers of"
             f" {weights.shape[1]} heads"
         )
-    marks: dict[str, float] = {}
-    for name, role in ROLES[kind].items():
+    scores: dict[str, float] = {}
+    for name, role in roles.items():
         asked = [
             (query, key)
             for query, key in enumerate(role(trace))
@@ -191,15 +186,13 @@ def describe_head(trace: Trace, kind: str, layer: int, head: int) -> str:
         ]
         if name in OF_ONE_WORD and asked:
             at, to = torch.tensor(asked).T
-            marks[name] = weights[layer, head, at, to].mean().item()
-    name = max(marks, key=marks.__getitem__)
-    if marks[name] >= STRONG:
-        return f"{OF_ONE_WORD[name]} ({marks[name]:.0%})"
-    if marks[name] >= WEAK:
-        return f"leans: {OF_ONE_WORD[name]} ({marks[name]:.0%})"
-    return (
-        f"diffuse (its largest weight is {weights[layer, head].amax(dim=-1).mean():.0%} on average)"
-    )
+            scores[name] = weights[layer, head, at, to].mean().item()
+    name = max(scores, key=scores.__getitem__)
+    if scores[name] >= WEAK:
+        leaning = "" if scores[name] >= STRONG else "leans: "
+        return f"{leaning}{OF_ONE_WORD[name]} ({scores[name]:.0%})"
+    largest = weights[layer, head].amax(dim=-1).mean()
+    return f"diffuse (its largest weight is {largest:.0%} on average)"
 
 
 def describe_heads(trace: Trace, kind: str) -> str:
@@ -224,14 +217,11 @@ def overlap(first: Patterns, second: Patterns) -> Float[Tensor, "layers h h"]:
         first, second: for the same words, the weights of each model; the layers and heads of
             `first` stand in rows.
     """
-    total = torch.zeros(
-        first[0].shape[0], first[0].shape[1], second[0].shape[1], dtype=torch.float64
-    )
-    queries = 0
-    for one, other in zip(first, second, strict=True):
-        total += torch.minimum(one[:, :, None], other[:, None]).double().sum(dim=(-2, -1))
-        queries += one.shape[-2]
-    return total / queries
+    shared = [
+        torch.minimum(one[:, :, None], other[:, None]).double().sum(dim=(-2, -1))
+        for one, other in zip(first, second, strict=True)
+    ]
+    return sum(shared, torch.tensor(0.0)) / sum(one.shape[-2] for one in first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,10 +251,8 @@ def match_heads(first: Patterns, second: Patterns) -> Matching:
     """
     if len(first) < 2:
         raise ValueError("matching takes two words at least: one to choose on, one to measure on")
-    chosen_on, measured_on = (
-        overlap(first[::2], second[::2]).numpy(),
-        overlap(first[1::2], second[1::2]).numpy(),
-    )
+    chosen_on = overlap(first[::2], second[::2]).numpy()
+    measured_on = overlap(first[1::2], second[1::2]).numpy()
     order = [linear_sum_assignment(layer, maximize=True)[1].tolist() for layer in chosen_on]
     heads = np.arange(chosen_on.shape[1])
     matched = [float(layer[heads, own].mean()) for layer, own in zip(measured_on, order)]

@@ -39,9 +39,7 @@ def letter_weights(trace: MambaTrace, at: int | None = None) -> Float[Tensor, "l
 
 
 def sorted_channels(trace: MambaTrace) -> list[list[int]]:
-    """For each layer its channels, from the shortest memory of this word to the longest: by what is
-    left of the first token at the end.
-    """
+    """For each layer its channels, by what is left of the first token at the end; least first."""
     return letter_weights(trace)[:, 0].argsort(dim=1, stable=True).tolist()
 
 
@@ -60,20 +58,8 @@ class Survival:
     elsewhere: Float[Tensor, "layers e"] = field(repr=False)
 
     @property
-    def forgetting(self) -> list[float]:
-        """For each layer the share of channels that keep less than half across the token."""
-        return (self.at_token < 0.5).double().mean(dim=1).tolist()
-
-    @property
-    def keeping(self) -> list[float]:
-        """For each layer the share of channels that keep more than nine tenths across the token."""
-        return (self.at_token > 0.9).double().mean(dim=1).tolist()
-
-    @property
     def reset(self) -> list[float]:
-        """For each layer the share of channels that keep less than half as much across the token as
-        elsewhere.
-        """
+        """For each layer the share of channels that keep less than half as much as elsewhere."""
         return (self.at_token < 0.5 * self.elsewhere).double().mean(dim=1).tolist()
 
 
@@ -92,9 +78,7 @@ class MemoryStatistics:
 
     @property
     def vanished(self) -> list[float]:
-        """For each layer the share of channels in which less than a twentieth of the source's
-        letters is left at the end.
-        """
+        """For each layer the share of channels that keep less than a twentieth of the letters."""
         return (self.left < 0.05).double().mean(dim=1).tolist()
 
 
@@ -130,18 +114,9 @@ def measure_memory(
         kept = _left(clock[:, steps:] - clock[:, :-steps], rates)  # (layers, windows, e)
         read = trace.source + trace.target
         for token in tokens:
-            begins = torch.tensor(
-                [
-                    place < len(trace.source) and read[place] == token
-                    for place in range(kept.shape[1])
-                ]
-            )
-            without = torch.tensor(
-                [token not in read[place : place + steps] for place in range(kept.shape[1])]
-            )
-            for which, chosen in enumerate((begins, without)):
+            for which, chosen in enumerate(_windows(read, token, steps, len(trace.source))):
                 sums[token][which] = sums[token][which] + kept[:, chosen].sum(dim=1)
-                counts[token][which] += int(chosen.sum())
+                counts[token][which] += len(chosen)
     missing = [token for token in tokens if not counts[token][0]]
     if missing:
         raise ValueError(
@@ -149,19 +124,21 @@ def measure_memory(
         )
     states = next(iter(traces[0].ssm.values())).A.shape[1]
     half_life = math.log(2) / -(rate[:, 0].double() / length)
-    return MemoryStatistics(
-        half_life=half_life.expand(*half_life.shape[:2], states),
-        left=left.double() / len(traces),
-        survival={
-            token: Survival(
-                token,
-                steps,
-                counts[token][0],
-                *(s.double() / n for s, n in zip(sums[token], counts[token])),
-            )
-            for token in tokens
-        },
-    )
+    survival = {}
+    for token in tokens:
+        means = [total.double() / count for total, count in zip(sums[token], counts[token])]
+        survival[token] = Survival(token, steps, counts[token][0], *means)
+    half_life = half_life.expand(*half_life.shape[:2], states)
+    return MemoryStatistics(half_life, left.double() / len(traces), survival)
+
+
+def _windows(
+    read: Sequence[str], token: str, steps: int, source: int
+) -> tuple[list[int], list[int]]:
+    """Where windows of `steps` tokens begin: with the token, in the source; and without it."""
+    places = range(len(read) - steps + 1)
+    at = [place for place in places if place < source and read[place] == token]
+    return at, [place for place in places if token not in read[place : place + steps]]
 
 
 def _clock(
@@ -206,9 +183,8 @@ def shares_before_the_end(trace: MambaTrace) -> dict[str, list[float]]:
     places = range(length, clock.shape[1])
     decay = []
     for place in places:
-        weights = _left(clock[:, place, None] - clock[:, : place + 1], rates).sum(
-            dim=2
-        )  # (layers, tokens)
+        left = _left(clock[:, place, None] - clock[:, : place + 1], rates)
+        weights = left.sum(dim=2)  # (layers, tokens)
         decay.append(weights[:, :letters].sum(dim=1) / weights.sum(dim=1))
     even = sum(letters / (place + 1) for place in places) / len(places)
     hidden = trace.attention("cross", 1)[:, 0, :, :letters].sum(dim=-1).mean(dim=-1)

@@ -1,6 +1,4 @@
-"""Misleading the decoder: letters of the source swap neighbours, attention is turned to another
-letter, another letter is shown as written; and which letter is written then?
-"""
+"""Misleading the decoder: swap neighbours, turn attention, show it another letter."""
 
 from __future__ import annotations
 
@@ -35,9 +33,7 @@ class Question:
 
 
 def questions(words: Sequence[str], seed: int = 0) -> list[Question]:
-    """One question about each word that has no letter twice and at least three letters behind the
-    first one written.
-    """
+    """One question about each word without doubles and with three letters behind the first."""
     found = []
     for word in words:
         vowel = first_vowel(word)
@@ -77,13 +73,18 @@ def show_another_letter(model: Transformer, asked: Sequence[Question]) -> dict[s
     return _answers(model, asked, answers=shown)
 
 
-def previous_letter_heads(previous: Score, enough: float = 0.5) -> list[tuple[int, int]]:
-    """Layer and number of each encoder head that gives more than `enough` of its weight to the
-    letter before, the best first; the best alone, if none does.
+def _best_first(scores: Tensor) -> list[tuple[int, int]]:
+    """Layer and number of each head, in the order of their scores."""
+    order = scores.flatten().argsort(descending=True).tolist()
+    return [divmod(i, scores.shape[1]) for i in order]
+
+
+def previous_letter_heads(previous: Score) -> list[tuple[int, int]]:
+    """Layer and number of each encoder head that gives more than half of its weight to the letter
+    before, the best first; the best alone, if none does.
     """
-    heads = previous.weight.shape[1]
-    order = [divmod(i, heads) for i in previous.weight.flatten().argsort(descending=True).tolist()]
-    return [one for one in order if previous.weight[one] > enough] or order[:1]
+    order = _best_first(previous.weight)
+    return [one for one in order if previous.weight[one] > 0.5] or order[:1]
 
 
 def swap_neighbours(
@@ -100,7 +101,6 @@ def swap_neighbours(
     now goes to `other`.
 
     Args:
-        model, asked: the model and the questions.
         heads: layer and number of each encoder head.
         swap: False makes each look at its own letter before, with all weight: the control.
 
@@ -108,10 +108,9 @@ def swap_neighbours(
         As `show_another_letter`.
     """
     turned = {
-        one.word: {
-            one.place: (one.other if swap else one.place) - 1,
-            one.other: (one.place if swap else one.other) - 1,
-        }
+        one.word: {one.place: one.other - 1, one.other: one.place - 1}
+        if swap
+        else {place: place - 1 for place in (one.place, one.other)}
         for one in asked
     }
     chosen = {
@@ -135,7 +134,6 @@ def turn_attention(
     the letter at `other`.
 
     Args:
-        model, asked: the model and the questions.
         layers: names of layers, such as "decoder.1.cross_attention".
         heads: numbers of heads; all, where none is named.
 
@@ -157,10 +155,8 @@ def swap_more_and_more(
     so on to all heads of the encoder.
 
     Args:
-        model, asked, swap: as there.
         scores: (encoder layers, heads), such as `score_heads(traces, "encoder")["previous
             letter"].weight`.
     """
-    heads = scores.shape[1]
-    order = [divmod(i, heads) for i in scores.flatten().argsort(descending=True).tolist()]
+    order = _best_first(scores)
     return [swap_neighbours(model, asked, order[: n + 1], swap) for n in range(len(order))]

@@ -9,18 +9,20 @@ the model spells *brown*, one vector (one layer, one position) is replaced by th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
+from course.interpretability.ablation import teacher_batches
+from course.interpretability.alignment import rows_alike
 from nmt.data import VOCABULARY
 from nmt.decoding import evaluating
 from nmt.interventions import replace_patterns, replace_vectors
-from nmt.pig_latin import align, to_pig_latin
+from nmt.pig_latin import align
 from nmt.transformer import Transformer
 
 CHUNK = 40  # pairs patched side by side
@@ -28,9 +30,7 @@ CHUNK = 40  # pairs patched side by side
 
 @dataclass(frozen=True)
 class Pair:
-    """Two words that differ at one `place` only, and are spelled in the same order: brown and
-    crown.
-    """
+    """Two words that differ at one `place` only, spelled in the same order: brown and crown."""
 
     word: str
     other: str
@@ -90,8 +90,7 @@ def patch_pairs(model: Transformer, pairs: Sequence[Pair]) -> list[Patched]:
     Source: Meng et al. 2022, arXiv 2202.05262, §2.1; in both directions and as a share: Wang et al.
     2022, arXiv 2211.00593, §3.
     """
-    by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for row, pair in enumerate(pairs):
+    for pair in pairs:
         word, other, place = pair.word, pair.other, pair.place
         if (
             len(word) != len(other)
@@ -102,34 +101,25 @@ def patch_pairs(model: Transformer, pairs: Sequence[Pair]) -> list[Patched]:
                 f"{word} and {other} must differ at place {place} alone and be spelled in the same"
                 " order"
             )
-        by_shape[len(word), len(align(word))].append(row)
     found: dict[int, Patched] = {}
+    shapes = [(len(pair.word), len(align(pair.word))) for pair in pairs]
     with evaluating(model):
-        for rows in by_shape.values():
-            for begin in range(0, len(rows), CHUNK):
-                part = rows[begin : begin + CHUNK]
-                found.update(zip(part, _patch(model, [pairs[row] for row in part])))
+        for rows in rows_alike(shapes, CHUNK):
+            found.update(zip(rows, _patch(model, [pairs[row] for row in rows])))
     return [found[row] for row in range(len(pairs))]
 
 
 def _patch(model: Transformer, pairs: Sequence[Pair]) -> list[Patched]:
     """Pairs of one shape. Each word is repeated once for each position that is patched."""
     layers = ("embedding", *(f"encoder.{layer}" for layer in range(model.config.encoder_layers)))
-    source, theirs = (
-        _source([getattr(pair, name) for pair in pairs]) for name in ("word", "other")
-    )
-    target = torch.tensor(
-        [[VOCABULARY.sos, *VOCABULARY.encode(to_pig_latin(pair.word))] for pair in pairs]
-    )
-    positions = source.shape[1]
-    _, _, vectors = _run(model, theirs, target, layers)
-    clean, clean_cross, _ = _run(model, source, target, layers)
-    wished, _, _ = _run(model, theirs, target, layers)
-    rows, columns = (
-        torch.arange(len(pairs)).repeat_interleave(positions),
-        torch.arange(positions).repeat(len(pairs)),
-    )
-    patched = {}
+    ((_, source, target),) = teacher_batches([pair.word for pair in pairs])
+    ((_, theirs, _),) = teacher_batches([pair.other for pair in pairs])
+    target, positions = target[:, :-1], source.shape[1]
+    clean, clean_cross, _ = _run(model, source, target)
+    wished, _, vectors = _run(model, theirs, target, layers)
+    rows = torch.arange(len(pairs)).repeat_interleave(positions)
+    columns = torch.arange(positions).repeat(len(pairs))
+    patched = []
     for layer in layers:
 
         def put(own: Tensor, new: Tensor = vectors[layer]) -> Tensor:
@@ -139,43 +129,32 @@ def _patch(model: Transformer, pairs: Sequence[Pair]) -> list[Patched]:
             own[torch.arange(len(rows)), columns] = new[rows, columns]
             return own
 
-        patched[layer] = _run(model, source[rows], target[rows], (), {layer: _first_call(put)})
+        logits, cross, _ = _run(model, source[rows], target[rows], (), {layer: _first_call(put)})
+        patched.append((logits.unflatten(0, (-1, positions)), cross.unflatten(0, (-1, positions))))
     results = []
     for number, pair in enumerate(pairs):
         order = align(pair.word)
-        query = order.index(pair.place)
-        mine, other = (
-            VOCABULARY.encode(pair.word[pair.place])[0],
-            VOCABULARY.encode(pair.other[pair.place])[0],
+        query, key = order.index(pair.place), pair.place + 1  # where the letter and the next stand
+        mine, other = VOCABULARY.encode(pair.word[pair.place] + pair.other[pair.place])
+        before, after = (
+            (logits[number, query, other] - logits[number, query, mine]).item()
+            for logits in (clean, wished)
         )
-        own = slice(number * positions, (number + 1) * positions)
-        before = (clean[number, query, other] - clean[number, query, mine]).item()
-        after = (wished[number, query, other] - wished[number, query, mine]).item()
         moved = [
-            patched[layer][0][own, query, other] - patched[layer][0][own, query, mine]
-            for layer in layers
+            logits[number, :, query, other] - logits[number, :, query, mine]
+            for logits, _ in patched
         ]
         letter = (torch.stack(moved) - before) / (after - before)
         finding = None
-        if query + 1 < len(order) and order[query + 1] == pair.place + 1:
-            key = pair.place + 1
-            finding = clean_cross[number, query + 1, key] - torch.stack(
-                [patched[layer][1][own, query + 1, key] for layer in layers]
-            )
-        results.append(
-            Patched(pair, layers, letter.clone(), None if finding is None else finding.clone())
-        )
+        if query + 1 < len(order) and order[query + 1] == key:
+            looks = [cross[number, :, query + 1, key] for _, cross in patched]
+            finding = clean_cross[number, query + 1, key] - torch.stack(looks)
+        results.append(Patched(pair, layers, letter, finding))
     return results
 
 
-def _source(words: Sequence[str]) -> Int[Tensor, "b s"]:
-    return torch.tensor([[*VOCABULARY.encode(word), VOCABULARY.eos] for word in words])
-
-
 def _first_call(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """The source is embedded first, the target after it, by the same module: only the first call is
-    changed.
-    """
+    """Change the first call only: one module embeds the source, and then the target."""
     calls: list[int] = []
 
     def once(vectors: Tensor) -> Tensor:
@@ -189,12 +168,10 @@ def _run(
     model: Transformer,
     source: Tensor,
     target: Tensor,
-    keep: Sequence[str],
-    change: dict[str, Callable[[Tensor], Tensor]] | None = None,
+    keep: Sequence[str] = (),
+    change: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
 ) -> tuple[Float[Tensor, "b t v"], Float[Tensor, "b t s"], dict[str, Tensor]]:
-    """Logits, the last layer's cross-attention (mean over heads), and the vectors of the layers to
-    keep.
-    """
+    """Logits, the last layer's cross-attention (mean over heads), the vectors of layers to keep."""
     kept: dict[str, Tensor] = {}
     cross: list[Tensor] = []
     last = f"decoder.{model.config.decoder_layers - 1}.cross_attention"

@@ -1,6 +1,4 @@
-"""Probes: what can a straight cut through a layer's vectors read off? With words held out, and a
-control for what it learns by heart.
-"""
+"""Probes: what does a straight cut through a layer's vectors read off, beyond what it memorises?"""
 
 from __future__ import annotations
 
@@ -18,12 +16,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from course.interpretability.embeddings import VOWELS
 from course.interpretability.heads import first_vowel
 from nmt.data import VOCABULARY
 from nmt.trace import trace
 
 Label = Callable[[str, int], str]  # the property of the letter at a place of a word
-VOWELS = "aeiou"
 FARTHEST = 7  # positions from here on count as one
 
 
@@ -33,9 +31,7 @@ def position(word: str, place: int) -> str:
 
 
 def inside_onset(word: str, place: int) -> str:
-    """Whether the letter moves to the end of the word: it stands before the letter that is written
-    first.
-    """
+    """Whether the letter moves to the end: it stands before the letter that is written first."""
     return "moves" if place < first_vowel(word) else "stays"
 
 
@@ -127,7 +123,6 @@ def run_probes(
     probe does well on it by learning types by heart.
 
     Args:
-        model: a transformer or Mamba.
         train_words, test_words: without a word in common.
         labels: names of `LABELS`.
 
@@ -150,16 +145,11 @@ def run_probes(
         values, counts = np.unique(train, return_counts=True)
         usual = float((test == values[counts.argmax()]).mean())
         for layer in seen:
-            accuracy = _fit(seen[layer], train, unseen[layer], test)
-            probes.append(
-                Probe(
-                    layer,
-                    name,
-                    accuracy,
-                    _fit(seen[layer], by_chance[0], unseen[layer], by_chance[1]),
-                    usual,
-                )
+            accuracy, control = (
+                _fit(seen[layer], own, unseen[layer], other)
+                for own, other in ((train, test), by_chance)
             )
+            probes.append(Probe(layer, name, accuracy, control, usual))
     return probes
 
 
@@ -199,7 +189,5 @@ def _fit(
         return float((test_labels == train_labels[0]).mean())
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=150, tol=1e-2))
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", ConvergenceWarning
-        )  # a few per mille are not worth the time
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the last per mille cost too much time
         return float(probe.fit(train, train_labels).score(test, test_labels))

@@ -1,6 +1,4 @@
-"""What each frequency of rotary positions is good for: how fast it turns, and what a trained model
-loses when it stands still.
-"""
+"""What each frequency of rotary positions is good for: what a model loses when it stands still."""
 
 from __future__ import annotations
 
@@ -34,9 +32,7 @@ class FrequencyEffect:
 
 
 def wavelengths(model: Transformer) -> list[float]:
-    """Letters for a full turn, pair by pair: 2π/θ_i. Raises `ValueError` for a model without rotary
-    positions.
-    """
+    """Letters for a full turn, pair by pair: 2π/θ_i. `ValueError` without rotary positions."""
     return [2 * math.pi / float(frequency) for frequency in _turning(model)[0].frequencies]
 
 

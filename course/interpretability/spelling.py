@@ -1,6 +1,4 @@
-"""One word, letter by letter: what a model writes, how sure it is of each letter, and what the rule
-says.
-"""
+"""One word, letter by letter: what a model writes, how sure it is, and what the rule says."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nmt.data import VOCABULARY
-from nmt.decoding import MAX_WORD, MIN_STEPS, Seq2Seq, evaluating
+from nmt.decoding import MIN_STEPS, Seq2Seq, evaluating
 from nmt.pig_latin import check_word, to_pig_latin
 
 
@@ -41,26 +39,14 @@ class Spelling:
 
     @property
     def first_mistake(self) -> int | None:
-        """The first step (counted from 0) at which another token than the rule's was written, or
-        None if all are right.
-        """
-        if self.written == self.rule:
-            return None
-        return next(
-            step
-            for step, token in enumerate(self.written)
-            if step >= len(self.rule) or token != self.rule[step]
-        )
+        """The first step (from 0) at which another token than the rule's was written, or None."""
+        steps = enumerate(self.written)
+        return next((step for step, own in steps if (own,) != self.rule[step : step + 1]), None)
 
     def right_token(self, step: int) -> str | None:
-        """The token that the rule asks for at `step`; None after a mistake, for then there is no
-        right way to go on.
-        """
-        return (
-            None
-            if self.first_mistake is not None and step > self.first_mistake
-            else self.rule[step]
-        )
+        """The token that the rule asks for at `step`; None after a mistake: no way on is right."""
+        wrong = self.first_mistake
+        return None if wrong is not None and step > wrong else self.rule[step]
 
 
 def spell(model: Seq2Seq, word: str) -> Spelling:
@@ -70,29 +56,23 @@ def spell(model: Seq2Seq, word: str) -> Spelling:
 
     The same word as `greedy_decode` gives.
 
-    Args:
-        model: a trained model.
-        word: letters a–z and dashes.
-
     Raises:
         ValueError: if the word is empty, longer than the model can read, or holds another
             character.
     """
-    longest = getattr(model, "longest_word", MAX_WORD)
-    if len(word) > longest:
+    if len(word) > model.longest_word:
         raise ValueError(
-            f"{len(word)} letters are more than the {longest} that this model can read; type a"
-            " shorter word"
+            f"{len(word)} letters are more than the {model.longest_word} that this model can read;"
+            " type a shorter word"
         )
     check_word(word)
     rule = (*to_pig_latin(word), "<EOS>")
     device = next(iter(model.parameters())).device
+    source = torch.tensor([[*VOCABULARY.encode(word), VOCABULARY.eos]], device=device)
     written: list[str] = []
     rows: list[Tensor] = []
     with evaluating(model):
-        cache = model.start(
-            torch.tensor([[*VOCABULARY.encode(word), VOCABULARY.eos]], device=device)
-        )
+        cache = model.start(source)
         token = torch.tensor([VOCABULARY.sos], device=device)
         while len(written) < max(MIN_STEPS, 2 * len(word)) and written[-1:] != ["<EOS>"]:
             logits, cache = model.step(token, cache)

@@ -1,5 +1,4 @@
-"""Embedding and position tables of small transformers, before and after training, in one file: what
-notebook 07 compares.
+"""Embedding and position tables of small transformers, before and after training, in one file.
 
 `make embeddings` trains the models and runs this module, which keeps their tables and leaves the
 rest behind.
@@ -52,9 +51,7 @@ class RunTables:
 
 
 def tables_of(model: nn.Module) -> dict[str, Tensor]:
-    """The tables of a transformer by name: "embedding.weight" and, where positions are trained,
-    "positions.table".
-    """
+    """A transformer's "embedding.weight" and, where positions are trained, "positions.table"."""
     return {
         name: tensor.detach()
         for name, tensor in model.state_dict().items()
@@ -113,10 +110,8 @@ def load_tables(path: Path = TABLES) -> dict[str, list[RunTables]]:
     content = path.read_bytes()
     try:
         summary = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        matches, records = (
-            summary["tables_sha256"] == hashlib.sha256(content).hexdigest(),
-            dict(summary["runs"]),
-        )
+        matches = summary["tables_sha256"] == hashlib.sha256(content).hexdigest()
+        records = dict(summary["runs"])
         tensors = load(content) if matches else {}
     except (ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ValueError(

@@ -29,12 +29,11 @@ from nmt.trace import Trace
 from nmt.transformer import Transformer
 
 MOVED = ("consonant", "cluster", "qu")  # classes whose words begin with letters that move
+MOST = 0.5  # the share above which something holds "most of the time"
 
 
 def ay_looking_away(model: Transformer, words: Sequence[str]) -> float:
-    """How often is the a of "ay" still written when all cross-attention looks at `<EOS>` there? Of
-    words whose first letters move.
-    """
+    """How often is the a of "ay" still written, behind moved letters, with all on `<EOS>`?"""
     moved = [word for word in words if rule_class(word) in MOVED]
     crosses = [name for name in model.attention_layers() if name.endswith("cross_attention")]
 
@@ -70,13 +69,11 @@ def when_ay_begins(traces: Sequence[Trace]) -> dict[str, Score]:
 def onset_score(traces: Sequence[Trace]) -> Score:
     """Alignment of the letters that move to the end, in words that have such letters."""
     moved = [one for one in traces if rule_class(one.word) in MOVED]
-    places = [
-        [
-            place if place is not None and place < first_vowel(one.word) else None
-            for place in align(one.word)
-        ]
-        for one in moved
-    ]
+    places = []
+    for one in moved:
+        first = first_vowel(one.word)
+        copied = align(one.word)
+        places.append([place if place is not None and place < first else None for place in copied])
     return score_looks(cross_patterns(moved), places)
 
 
@@ -97,45 +94,34 @@ def by_thresholds(value: float, confirmed: float, refined: float) -> str:
     return "confirmed" if value > confirmed else "refined" if value > refined else "refuted"
 
 
-def judge(model: Transformer, traces: Sequence[Trace], *, enough: float = 0.5) -> list[Part]:
-    """The verdict on each of the claim's five parts, for one model.
-
-    Args:
-        model: a trained transformer.
-        traces: of its words, with the truth.
-        enough: the share above which something holds "most of the time", between 0 and 1.
-    """
+def judge(model: Transformer, traces: Sequence[Trace]) -> list[Part]:
+    """The verdict on each of the claim's five parts, for one model and traces of the truth."""
     previous = score_heads(traces, "encoder")["previous letter"]
     return [
-        _judge_looking_back(previous, enough),
-        _judge_finding(model, questions([one.word for one in traces]), previous, enough),
-        _judge_division(traces, enough),
-        _judge_return(traces, enough),
-        _judge_ay(model, traces, enough),
+        _judge_looking_back(previous),
+        _judge_finding(model, questions([one.word for one in traces]), previous),
+        _judge_division(traces),
+        _judge_return(traces),
+        _judge_ay(model, traces),
     ]
 
 
-def _judge_looking_back(previous: Score, enough: float) -> Part:
+def _judge_looking_back(previous: Score) -> Part:
     """Refined: more than twice the chance level."""
     layer, head = previous.best()
     weight = previous.weight[layer, head].item()
     numbers = {"layer": layer, "head": head, "weight": weight, "chance": previous.chance,
-               "heads above": int((previous.weight > enough).sum())}  # fmt: skip
-    verdict = by_thresholds(weight, enough, 2 * previous.chance)
+               "heads above": int((previous.weight > MOST).sum())}  # fmt: skip
+    verdict = by_thresholds(weight, MOST, 2 * previous.chance)
     return Part("an encoder head looks at the previous letter", verdict, numbers)
 
 
-def _judge_finding(
-    model: Transformer, asked: Sequence[Question], previous: Score, enough: float
-) -> Part:
+def _judge_finding(model: Transformer, asked: Sequence[Question], previous: Score) -> Part:
     """Confirmed by the best head alone; refined where all previous-letter heads together mislead
     the decoder in a fifth of the words. Both beyond the control, in which nothing is swapped.
     """
-    layer, head = previous.best()
-    groups = {
-        "best head": [(layer, head)],
-        "previous-letter heads": previous_letter_heads(previous),
-    }
+    several = previous_letter_heads(previous)
+    groups = {"best head": [previous.best()], "previous-letter heads": several}
     numbers: dict[str, float] = {"words": len(asked)}
     moved = {}
     for name, chosen in groups.items():
@@ -144,43 +130,37 @@ def _judge_finding(
         moved[name] = swapped["other"] - kept["other"]
     shown = show_another_letter(model, asked)
     numbers |= {"follows the letter": shown["other"], "keeps count": shown["place"]}
-    verdict = by_thresholds(moved["best head"], enough, 1)
+    verdict = by_thresholds(moved["best head"], MOST, 1)
     if verdict != "confirmed":
         verdict = by_thresholds(moved["previous-letter heads"], 1, 0.2)
-    return Part(
-        "by what that head has written, the decoder finds the next letter", verdict, numbers
-    )
+    claim = "by what that head has written, the decoder finds the next letter"
+    return Part(claim, verdict, numbers)
 
 
-def _judge_division(traces: Sequence[Trace], enough: float) -> Part:
+def _judge_division(traces: Sequence[Trace]) -> Part:
     """Refuted where half of the heads that start also copy."""
-    copy = alignment_score(cross_patterns(traces), [one.word for one in traces]).share > enough
-    start = score_heads(traces, "cross")["first vowel, at <SOS>"].share > enough
-    both = int((copy & start).sum())
-    numbers = {
-        "heads": copy.numel(),
-        "copy": int(copy.sum()),
-        "start": int(start.sum()),
-        "both": both,
-    }
-    verdict = "refuted" if 2 * both >= int(start.sum()) else "refined" if both else "confirmed"
+    copy = alignment_score(cross_patterns(traces), [one.word for one in traces]).share > MOST
+    start = score_heads(traces, "cross")["first vowel, at <SOS>"].share > MOST
+    copies, starts, both = (int(one.sum()) for one in (copy, start, copy & start))
+    numbers = {"heads": copy.numel(), "copy": copies, "start": starts, "both": both}
+    verdict = "refuted" if 2 * both >= starts else "refined" if both else "confirmed"
     claim = "one cross-attention head copies, another takes <SOS> to the first vowel"
     return Part(claim, verdict, numbers)
 
 
-def _judge_return(traces: Sequence[Trace], enough: float) -> Part:
+def _judge_return(traces: Sequence[Trace]) -> Part:
     share = onset_score(traces).share.max().item()
-    verdict = by_thresholds(share, 0.9, enough)
+    verdict = by_thresholds(share, 0.9, MOST)
     return Part("at the word's end attention returns to the start", verdict, {"best head": share})
 
 
-def _judge_ay(model: Transformer, traces: Sequence[Trace], enough: float) -> Part:
+def _judge_ay(model: Transformer, traces: Sequence[Trace]) -> Part:
     """Confirmed where most heads look there, and the a depends on it."""
     scores = when_ay_begins(traces)
-    looking = scores["first vowel"].share > enough
+    looking = scores["first vowel"].share > MOST
     away = ay_looking_away(model, [one.word for one in traces])
     numbers = {"heads": looking.numel(), "looking": int(looking.sum()), "a, all looking away": away}
     numbers |= {f"best head, {name}": score.share.max().item() for name, score in scores.items()}
-    most = looking.double().mean() > 0.5 and away < enough
+    most = looking.double().mean() > 0.5 and away < MOST
     verdict = "confirmed" if most else "refined" if looking.any() else "refuted"
     return Part('at the letter that <SOS> had found the model writes "ay"', verdict, numbers)

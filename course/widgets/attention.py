@@ -1,6 +1,4 @@
-"""Explorers of attention: what mask and temperature do to a look-up, and what each position scheme
-can ask for.
-"""
+"""Explorers of attention: mask and temperature in a look-up, and what positions can ask for."""
 
 from __future__ import annotations
 
@@ -53,9 +51,8 @@ def look_up_weights(
         raise ValueError(f"the temperature must be above 0, not {temperature}")
     wanted = [len(word) if place is None else place for place in align(word)]
     table = _look_up_table(positions, len(word) + 1)
-    query = (
-        table[wanted] * math.sqrt(table.shape[1]) / temperature
-    )  # the root undoes that of `attention_weights`
+    # The root undoes that of `attention_weights`.
+    query = table[wanted] * math.sqrt(table.shape[1]) / temperature
     return attention_weights(query, table, _look_up_mask(mask, len(wanted), len(table)))
 
 
@@ -131,19 +128,16 @@ def looking_behind_scores(
     check_word(word)
     if not base > 1:
         raise ValueError(f"the base must be above 1, not {base}")
-    own = 0.15 * torch.randn(
-        128, SIZE, generator=torch.Generator().manual_seed(0)
-    )  # one random vector for each character
+    # One random vector for each character.
+    own = 0.15 * torch.randn(128, SIZE, generator=torch.Generator().manual_seed(0))
     vectors = own[[ord(letter) for letter in word]] + _added(scheme, len(word), base)
     rotary = RotaryPositions(SIZE, base)
     # (sin, cos) of the table runs against the turn of rotary positions, so the way back has the
     # other sign.
     turn = distance if scheme == "sinusoidal" else -distance
-    queries, keys = (
-        rotary(rearrange(vectors, "l k -> l 1 1 k"), start=turn),
-        rearrange(vectors, "l k -> 1 1 l k"),
-    )
+    queries = rotary(rearrange(vectors, "l k -> l 1 1 k"), start=turn)
     queries = rearrange(queries, "l 1 1 k -> 1 1 l k")
+    keys = rearrange(vectors, "l k -> 1 1 l k")
     if scheme == "rotary":
         queries, keys = rotary(queries), rotary(keys)
     return SHARPNESS * (queries @ keys.mT)[0, 0] / math.sqrt(SIZE)
@@ -170,9 +164,8 @@ def _added(scheme: str, length: int, base: float) -> Float[Tensor, "l k"]:
     if scheme == "sinusoidal":
         return sinusoidal_table(length, SIZE, base)
     if scheme == "learned":
-        return 0.02 * torch.randn(
-            length, SIZE, generator=torch.Generator().manual_seed(1)
-        )  # as `PositionEmbedding` starts
+        start = torch.randn(length, SIZE, generator=torch.Generator().manual_seed(1))
+        return 0.02 * start  # as `PositionEmbedding` starts
     if scheme == "rotary":
         return sinusoidal_table(1, SIZE).expand(length, SIZE)
     raise ValueError(f"unknown scheme {scheme!r}; choose none, sinusoidal, learned or rotary")

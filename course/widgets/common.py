@@ -50,18 +50,12 @@ class Explorer(VBox):
             _small_first_letter(control.description.rstrip(":"))
             for control in self.controls.values()
         )
-        return "\n".join(
-            [
-                f"Explorer ({names}): run this cell to use it.",
-                *(f"It starts with: {reading}" for reading in self._start),
-            ]
-        )
+        starts = (f"It starts with: {reading}" for reading in self._start)
+        return "\n".join([f"Explorer ({names}): run this cell to use it.", *starts])
 
     def _repr_mimebundle_(self, **arguments: Any) -> dict[str, Any]:
-        return {
-            **super()._repr_mimebundle_(**arguments),
-            "text/plain": repr(self),
-        }  # ipywidgets cuts it after 110 characters
+        # ipywidgets cuts its own text after 110 characters.
+        return {**super()._repr_mimebundle_(**arguments), "text/plain": repr(self)}
 
 
 def own_keys() -> HTML:
@@ -177,9 +171,7 @@ def _attempt(draw: Callable[..., Picture | str], values: Mapping[str, Any]) -> t
     """The picture, or the message that tells why there is none."""
     try:
         result = draw(**values)
-    except (
-        ValueError
-    ) as error:  # what the course raises for bad input says what was wrong and what to do
+    except ValueError as error:  # what the course raises says what was wrong and what to do
         return "", _message(str(error))
     except Exception as error:  # a student's own change must not fill the page with a traceback
         return "", _message(f"{type(error).__name__}: {error}")
@@ -188,9 +180,8 @@ def _attempt(draw: Callable[..., Picture | str], values: Mapping[str, Any]) -> t
 
 
 def _small_first_letter(name: str) -> str:
-    return (
-        name[:1].lower() + name[1:] if name[1:2].islower() else name
-    )  # "Word" → "word", but "A, real part" keeps its symbol
+    """The name inside a list: "Word" becomes "word", but "A, real part" keeps its symbol."""
+    return name[:1].lower() + name[1:] if name[1:2].islower() else name
 
 
 def _message(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-from ipywidgets import BoundedIntText, Dropdown, Text
+from ipywidgets import BoundedIntText, Dropdown
 from jaxtyping import Float
 from torch import Tensor
 
@@ -24,10 +24,10 @@ from course.plots.attention_step import plot_attention_step
 from course.plots.embeddings import LetterMap, plot_letter_maps
 from course.plots.mamba_memory import plot_channel
 from course.plots.style import Picture
-from course.widgets.common import Explorer, explorer
+from course.widgets.common import Explorer, explorer, one_word, word_field
 from nmt.data import VOCABULARY
 from nmt.mamba import Mamba
-from nmt.pig_latin import align, check_word, to_pig_latin
+from nmt.pig_latin import align, to_pig_latin
 from nmt.trace import GROUPS, MambaTrace, Trace, trace
 
 LONGEST = 20  # letters that a figure shows without crowding
@@ -35,22 +35,6 @@ MOST_STEPS = 64
 FLAT = ("PCA", "t-SNE")
 FROM = ("the end of the answer", "<EOS>")
 TSNE_STEPS = 500  # half of the usual: quick enough to answer a key
-
-
-def _checked(word: str) -> str:
-    """The word in small letters, or a `ValueError` with one sentence for the reader."""
-    word = word.strip().lower()
-    if not word:
-        raise ValueError("Nothing typed yet: type an English word, such as street.")
-    if len(word) > LONGEST:
-        raise ValueError(
-            f"{len(word)} letters are more than the {LONGEST} that the figure can show; type a"
-            " shorter word."
-        )
-    if " " in word:
-        raise ValueError("One word at a time, please: letters a–z and dashes.")
-    check_word(word)
-    return word
 
 
 @lru_cache(maxsize=32)
@@ -74,7 +58,7 @@ def _layer_choices(models: Mapping[str, Any]) -> list[tuple[str, tuple[str, int]
     if not models:
         raise ValueError("give at least one model, by name")
     counts = {
-        name: model.config.num_layers if isinstance(model, Mamba) else model.config.decoder_layers
+        name: model.config.num_layers if model.kind == "mamba" else model.config.decoder_layers
         for name, model in models.items()
     }
     return [
@@ -98,7 +82,7 @@ def show_attention(
     Raises:
         ValueError: for a word that can't be shown, or a layer, head or step that is not there.
     """
-    word = _checked(word)
+    word = one_word(word, LONGEST)
     found, patterns = _traced(model, word), _patterns(model, word)
     layers, heads = patterns.shape[:2]
     what = "channel groups" if isinstance(found, MambaTrace) else "heads"
@@ -122,15 +106,9 @@ def show_attention(
         for place in range(len(asked))
     ]
     title = f"{name}, layer {layer}, {what[:-1]} {head}: {word} → {found.written}"
+    believed = found.logits[row].softmax(dim=-1)
     return plot_attention_step(
-        patterns[layer, head],
-        found.source,
-        asked,
-        truth,
-        found.logits[row].softmax(dim=-1),
-        right,
-        row,
-        title=title,
+        patterns[layer, head], found.source, asked, truth, believed, right, row, title=title
     )
 
 
@@ -144,22 +122,22 @@ def explore_attention(models: Mapping[str, Any], word: str = "street", step: int
     """
     choices = _layer_choices(models)
     heads = max(
-        GROUPS if isinstance(model, Mamba) else model.config.num_heads for model in models.values()
+        GROUPS if model.kind == "mamba" else model.config.num_heads for model in models.values()
     )
     controls = {
-        "word": Text(value=word, description="Word:", placeholder="an English word"),
+        "word": word_field(word),
         "layer": Dropdown(
             options=choices, value=_last_layer_of_first(choices), description="Model and layer:"
         ),
         "head": BoundedIntText(value=0, min=0, max=heads - 1, description="Head or channel group:"),
         "step": BoundedIntText(value=step, min=1, max=MOST_STEPS, description="Step:"),
     }
-    return explorer(
-        controls,
-        lambda word, layer, head, step: show_attention(
-            models[layer[0]], word, layer[1], head, step, layer[0]
-        ),
-    )
+
+    def draw(word: str, layer: tuple[str, int], head: int, step: int) -> Picture:
+        name, number = layer
+        return show_attention(models[name], word, number, head, step, name)
+
+    return explorer(controls, draw)
 
 
 def show_embedding(
@@ -239,7 +217,7 @@ def show_state(
     Raises:
         ValueError: for a word that can't be shown, or a layer, channel or place that is not there.
     """
-    word = _checked(word)
+    word = one_word(word, LONGEST)
     if since not in FROM:
         raise ValueError(f"unknown place {since!r}; choose one of {', '.join(FROM)}")
     found = _traced(model, word)
@@ -250,7 +228,7 @@ def show_state(
 
 def explore_state(models: Mapping[str, Mamba], word: str = "street") -> Explorer:
     """Type a word, choose model and layer (such as A learned, or −1) and a channel: its steps, and
-    what it keeps of each sign.
+    what it keeps of each token.
 
     Args:
         models: Mamba models by the name to show, such as {"A = −1": …, "A learned": …}.
@@ -259,13 +237,13 @@ def explore_state(models: Mapping[str, Mamba], word: str = "street") -> Explorer
     Raises:
         ValueError: without a model, or for one that has no states.
     """
-    strangers = [name for name, model in models.items() if not isinstance(model, Mamba)]
+    strangers = [name for name, model in models.items() if model.kind != "mamba"]
     if strangers:
         raise ValueError(f"{strangers[0]} is not a Mamba model and has no states to look into")
     choices = _layer_choices(models)
     channels = max(model.config.expanded_size for model in models.values())
     controls = {
-        "word": Text(value=word, description="Word:", placeholder="an English word"),
+        "word": word_field(word),
         "layer": Dropdown(
             options=choices, value=_last_layer_of_first(choices), description="Model and layer:"
         ),

@@ -12,7 +12,6 @@ from course.interpretability.ablation import (
     loss_by_job,
     measure_loss,
     replace_heads,
-    spelled_right,
     teacher_batches,
 )
 from nmt.checkpoints import load_checkpoint
@@ -39,7 +38,8 @@ def test_a_word_is_right_if_greedy_decoding_spells_it_right(model: Transformer) 
                 answer == to_pig_latin(word)
                 for word, answer in zip(WORDS, greedy_decode(model, WORDS))
             ]
-        assert spelled_right(model, WORDS, lambda words, change=change: change).tolist() == expected
+        found = ask(model, WORDS, lambda words, change=change: change).right
+        assert found.tolist() == expected
     assert 0 < sum(expected) < len(WORDS), "the test needs words of both kinds"
 
 
@@ -57,14 +57,14 @@ def test_batches_give_every_word_once_and_pad_behind_the_end() -> None:
 
 def test_accuracy_without_is_that_of_the_changed_model(model: Transformer) -> None:
     layer = "decoder.1.cross_attention"
-    right = spelled_right(model, WORDS, lambda words: {layer: switch_off(0, 1, 2, 3)})
+    right = ask(model, WORDS, lambda words: {layer: switch_off(0, 1, 2, 3)}).right
     assert accuracy_without(model, WORDS, layer) == pytest.approx(right.double().mean().item())
     assert accuracy_without(model, WORDS, layer) < 0.7 < accuracy_without(model, WORDS, layer, 0)
 
 
 def test_a_loss_knows_its_classes(model: Transformer) -> None:
     loss = measure_loss(model, WORDS, "decoder.1.cross_attention")
-    before, after = spelled_right(model, WORDS).double().mean().item(), loss.accuracy
+    before, after = ask(model, WORDS).accuracy, loss.accuracy
     assert loss.heads == (0, 1, 2, 3) and loss.lost == pytest.approx(before - after)
     assert set(loss.by_class) >= {"vowel", "consonant", "cluster"} and all(
         0 <= share <= 1 for share in loss.by_class.values()
@@ -103,7 +103,7 @@ def test_the_letter_written_is_the_next_of_the_answer(model: Transformer) -> Non
 
 def test_no_words_are_refused(model: Transformer) -> None:
     with pytest.raises(ValueError, match="no words"):
-        spelled_right(model, [])
+        ask(model, [])
 
 
 def test_the_loss_is_that_of_evaluation_token_by_token(model: Transformer) -> None:

@@ -46,8 +46,7 @@ def test_a_right_word_has_no_mistake():
 
 
 @pytest.mark.parametrize(
-    ("written", "first"),
-    [("oxway-e", 5), ("oxe", 2), ("exway", 0), ("oxway---", 5)],
+    ("written", "first"), [("oxway-e", 5), ("oxe", 2), ("exway", 0), ("oxway---", 5)]
 )
 def test_the_first_mistake_is_found_and_nothing_is_right_after_it(written, first):
     tokens = (*written.removesuffix("e"), *(["<EOS>"] if written.endswith("e") else []))

@@ -39,16 +39,11 @@ TABLES = {
     "Mamba": MAMBA.embedding.weight.detach(),
 }
 BAD_WORDS = [
-    ("", "Nothing typed yet"),
-    ("   ", "Nothing typed yet"),
-    ("naïve", "character 3"),
-    ("a" * 200, "200 letters are more than the 20"),
-    ("two words", "One word at a time"),
-    ("don't", "character 4"),
-    ("<b>", "character 1"),
-    ("日本", "character 1"),
-    ("x" * 21, "21 letters"),
-]
+    ("", "Nothing typed yet"), ("   ", "Nothing typed yet"), ("naïve", "Letter 3"),
+    ("a" * 200, "200 letters are more than the 20"), ("x" * 21, "21 letters"),
+    ("two words", "this is two and words."), ("don't", "this is don and t."),
+    ("<b>", "Letter 1"), ("日本", "Letter 1"),
+]  # fmt: skip
 
 
 def all_explorers() -> list[Explorer]:
