@@ -198,7 +198,7 @@ def test_vowels_that_keep_together_get_the_smallest_p_and_a_permutation_of_label
         torch.cat((table[13:26], table[:13], table[26:]))
     )  # n … z take the rows of a … m
     assert mixed.p_value > 0.05
-    assert together.z > 5 > mixed.z
+    assert together.z > 4 > mixed.z  # one labelling in 53,130 lies about four deviations out
     assert together.z * together.deviation == pytest.approx(together.silhouette - together.expected)
 
 
