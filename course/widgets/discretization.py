@@ -4,9 +4,7 @@ lies.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from ipywidgets import BoundedFloatText, Dropdown, Widget
+from ipywidgets import BoundedFloatText, Dropdown
 
 from course.plots.discretization import INPUTS, RULE_NAMES, plot_trajectory
 from course.plots.style import Picture
@@ -47,12 +45,7 @@ def explore_discretization() -> Explorer:
             ),
         },
         _draw,
-        _adjust,
     )
-
-
-def _adjust(controls: Mapping[str, Widget]) -> None:
-    controls["alpha"].disabled = controls["rule"].value != "generalized_bilinear"
 
 
 def _draw(
