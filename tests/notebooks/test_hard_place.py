@@ -37,10 +37,12 @@ def training_notebook():
     """Notebook 03's own cells that train before the reader's eyes, for one round, not eight."""
     cells = nbformat.read(ROOT / "notebooks/03_transformer.ipynb", as_version=4).cells
     code = [cell.source for cell in cells if cell.cell_type == "code"]
-    (training,) = [source for source in code if "on_epoch=curves" in source]
+    (settings,) = [source for source in code if source.startswith("live_config = ")]
+    (training,) = [source for source in code if "live_run = train(" in source]
     assert "epochs=8" in training
     return [
-        code[0],
+        *code[:2],
+        settings,
         training.replace("epochs=8", "epochs=1"),
         "assert len(live_run.progress.epochs) == 1",
     ]

@@ -126,7 +126,7 @@ def test_csv_has_a_header_and_quotes_commas():
 
 def test_words_settings_make_other_runs():
     assert TrainingConfig(words=5) != TrainingConfig()
-    with pytest.raises(ValueError, match="words must be positive"):
+    with pytest.raises(ValueError, match="words must not be negative"):
         TrainingConfig(words=-1)
     with pytest.raises(ValueError, match="unknown batching 'sorted'"):
         TrainingConfig(batching="sorted")
