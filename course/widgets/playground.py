@@ -61,6 +61,8 @@ class Playground(VBox):
         )
         self.forget = Button(description="Forget these runs", layout=Layout(width="auto"))
         self.message, self.figure = HTML(), HTML(layout=Layout(min_height="330px"))
+        for box in self.boxes.values():
+            box.observe(self._announce, "value")
         self.train.on_click(self._train)
         self.forget.on_click(self._forget)
         boxes = HBox([*self.boxes.values()], layout=Layout(flex_flow="row wrap", grid_gap="0 16px"))
@@ -77,8 +79,14 @@ class Playground(VBox):
         bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
         return bundle | {"text/plain": repr(self)}  # ipywidgets cuts it after 110 characters
 
+    def _switched_off(self) -> list[str]:
+        return [name for name, box in self.boxes.items() if box.value]
+
+    def _announce(self, _change: Any = None) -> None:
+        self._say(f"Next: {name_of(self._switched_off())}. The button below the boxes trains it.")
+
     def _train(self, _button: Any = None) -> None:
-        switched_off = [name for name, box in self.boxes.items() if box.value]
+        switched_off = self._switched_off()
         name = name_of(switched_off)
         if name in self.runs:
             self._say(f"The curve of {name} is there already. Tick other boxes.")

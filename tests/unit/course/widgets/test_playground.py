@@ -88,3 +88,10 @@ def test_one_call_does_the_same():
 def test_names():
     assert name_of([]) == WHOLE
     assert name_of(["rotary_cross", "mask"]) == "without mask, rotary cross"
+
+
+def test_a_ticked_box_says_at_once_what_would_be_trained(ground):
+    ground.boxes["mask"].value = True
+    assert "Next: without mask." in ground.message.value
+    ground.boxes["mask"].value = False
+    assert "Next: the whole model." in ground.message.value
