@@ -32,7 +32,6 @@ from course.plots.discretization import (
     plot_rescaling,
     plot_small_steps,
     plot_stability_regions,
-    plot_trajectory,
     plot_write_strength,
 )
 from course.plots.embeddings import LetterMap, plot_letter_maps, plot_widths
@@ -85,5 +84,6 @@ from course.plots.training import (
     plot_loss_against_accuracy,
     plot_mistakes,
 )
+from course.plots.trajectory import plot_trajectory
 from course.plots.translation import plot_next_letter, plot_spelling
 from course.plots.two_runs import plot_two_runs

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 
-from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, show, steps_of
 from course.plots.style import (
     INK,
     MAMBA,
@@ -22,8 +21,7 @@ from course.plots.style import (
     finish,
     new_figure,
 )
-from course.plots.svg import Drawing
-from nmt.discretization import StateSpace, diagonal_rule, discretize_system, phi1, simulate
+from nmt.discretization import ALPHA, diagonal_rule, phi1
 
 _RULES = {  # name, colour, marker, corners of the mark in a sketch
     "forward_euler": ("forward Euler", TARGET, "v", 3),
@@ -33,18 +31,10 @@ _RULES = {  # name, colour, marker, corners of the mark in a sketch
     "zoh": ("zero-order hold", TRUTH, "o", 0),
     "mixed": ("Mamba's mixed rule", MAMBA, "D", 4),
 }
-RULE_NAMES, RULE_COLOURS, _MARKERS, _CORNERS = (
+RULE_NAMES, RULE_COLOURS, _MARKERS, CORNERS = (
     dict(zip(_RULES, column)) for column in zip(*_RULES.values())
 )
 STABLE = "#cfe8df"
-INPUTS = {
-    "step": lambda t: np.where(t > 1, 1.0, 0.0),
-    "pulse": lambda t: np.where((t > 1) & (t < 3), 1.0, 0.0),
-    "wave": lambda t: np.sin(t),
-    "letters": lambda t: np.array([0.9, -0.4, 0.1, 1.0, -0.8, 0.5, 0.0, 0.7, -1.0, 0.3, 0.6, -0.2])[
-        np.minimum(t, 11).astype(int)
-    ],
-}
 
 
 def plot_one_step(
@@ -61,18 +51,13 @@ def plot_one_step(
         z = torch.tensor(a * delta, dtype=torch.float64)
         end = float(decay(z) * start + gain(z) * delta * x)
         misses[rule] = end - float(curve[-1])
-        axis.plot(
-            [0, delta],
-            [start, end],
-            color=RULE_COLOURS[rule],
-            marker=_MARKERS[rule],
-            label=RULE_NAMES[rule],
-        )
+        look = {"color": RULE_COLOURS[rule], "marker": _MARKERS[rule]}
+        axis.plot([0, delta], [start, end], **look, label=RULE_NAMES[rule])
     axis.plot(0, start, "o", color=NEUTRAL)
     axis.set(
         xlabel="time since the step began",
         ylabel="state h",
-        title=f"One step, Δ = {_real(delta)}, of h′ = ah + x with a = {_real(a)}, x = {_real(x)}",
+        title=f"h′ = ah + x, a = {show_real(a)}, x = {show_real(x)}: a step of {show_real(delta)}",
     )
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     parts = [
@@ -125,7 +110,7 @@ def plot_small_steps(smallest: float = 1e-8) -> Picture:
             " stay flat at the bottom."
         ),
         reading="Largest relative error: "
-        + "; ".join(f"{label} {_power(value)}" for label, value in worst.items())
+        + "; ".join(f"{label} {show_size(value)}" for label, value in worst.items())
         + ".",
     )
 
@@ -143,18 +128,14 @@ def plot_stability_regions(
     points: Sequence[complex | float | int] = (),
 ) -> Picture:
     """Where |decay(z)| < 1 for z = ΔA: the bilinear family and e^z, with marked `points`."""
-    figure, axes = new_figure(8.5, 2.4, columns=len(alphas) + 1, sharey=True)
+    figure, axes = new_figure(8.5, 2.6, columns=len(alphas) + 1, sharey=True)
+    names = {alpha: RULE_NAMES[rule] for rule, alpha in ALPHA.items()}
     for axis, alpha in zip(axes, [*alphas, None]):
         draw_region(axis, "zoh" if alpha is None else "generalized_bilinear", alpha)
-        axis.plot(
-            [p.real for p in points],
-            [p.imag for p in points],
-            "x",
-            color=INK,
-            markersize=8,
-            markeredgewidth=2,
-        )
-        axis.set_title("hold, mixed" if alpha is None else f"α = {alpha:g}")
+        places = [p.real for p in points], [p.imag for p in points]
+        axis.plot(*places, "x", color=INK, markersize=8, markeredgewidth=2)
+        title = "e^z\nhold, mixed" if alpha is None else f"α = {alpha:g}\n{names.get(alpha, '')}"
+        axis.set_title(title)
         axis.set_xlabel("Re z")
     axes[0].set_ylabel("Im z")
     whole = [f"{alpha:g}" for alpha in alphas if alpha <= 0.5]
@@ -192,32 +173,39 @@ def draw_region(axis: Axes, rule: str, alpha: float | None, reach: float = 5.0) 
 
 
 def plot_convergence(products: torch.Tensor, errors: Mapping[str, torch.Tensor]) -> Picture:
-    """Error at fixed times against Δ|A|; `errors`: by rule, one for each product."""
-    figure, axis = new_figure(6.5, 3.8)
+    """Error at fixed times against Δ|A|, by rule; what is rounding only has its place at the foot.
+
+    Args:
+        products: the values of Δ|A|, rising.
+        errors: by rule, one for each product; a rule below 1e-12 everywhere counts as exact.
+    """
+    figure, axis = new_figure(6.5, 3.6)
+    curves = {rule: values for rule, values in errors.items() if float(values.max()) >= 1e-12}
     slopes = {}
-    for rule, values in errors.items():
-        axis.loglog(
-            products,
-            values.clamp(min=1e-17),
-            color=RULE_COLOURS[rule],
-            marker=_MARKERS[rule],
-            label=RULE_NAMES[rule],
-        )
-        slopes[rule] = math.log(float(values[1] / values[0])) / math.log(
-            float(products[1] / products[0])
-        )
-    axis.set(xlabel="Δ|A|", ylabel="largest error", ylim=(1e-17, None))
+    for rule, values in curves.items():
+        look = {"color": RULE_COLOURS[rule], "marker": _MARKERS[rule]}
+        axis.loglog(products, values, **look, label=RULE_NAMES[rule])
+        slopes[rule] = float((values[1] / values[0]).log() / (products[1] / products[0]).log())
+    floor = min(float(values.min()) for values in curves.values()) / 10
+    for power, top in ((1, 60), (2, 2)):  # triangles to compare a slope with
+        x, y = float(products[-3]), top * floor
+        corners = [x, x * 4, x * 4, x], [y, y, y * 4**power, y]
+        axis.loglog(*corners, color=NEUTRAL, linewidth=1)
+        axis.text(x * 0.9, y * 2**power, f"slope {power}", color=NEUTRAL, ha="right")
+    exact = [rule for rule in errors if rule not in curves]
+    foot = "".join(f"{RULE_NAMES[rule]}: below 1e-12 everywhere" for rule in exact)
+    axis.text(0.02, 0.03, foot, transform=axis.transAxes, color=TRUTH, va="bottom")
+    axis.set(xlabel="Δ|A|", ylabel="largest error", ylim=(floor / 3, None))
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    parts = [f"{RULE_NAMES[rule]} {slope:.1f}" for rule, slope in slopes.items() if rule != "zoh"]
+    parts = [f"{RULE_NAMES[rule]} {slope:.1f}" for rule, slope in slopes.items()]
+    rounding = "".join(f"; {RULE_NAMES[rule]} has rounding errors only" for rule in exact)
     return finish(
         figure,
         alt=(
-            "Straight lines on logarithmic axes: three of slope one, one of slope two, and one"
-            " lying flat at rounding error."
+            "Straight lines on logarithmic axes, three of slope one and one of slope two, beside"
+            " triangles of both slopes; a line of text names the rule that lies far below."
         ),
-        reading=(
-            f"Slopes at small steps: {', '.join(parts)}; zero-order hold has rounding errors only."
-        ),
+        reading=f"Slopes at small steps: {', '.join(parts)}{rounding}.",
     )
 
 
@@ -241,7 +229,7 @@ def plot_write_strength(a: float | int = -1, marks: Sequence[float] = (0.1, 0.5,
             f"{percent:.0f} %", (mark, percent), xytext=(8, -6), textcoords="offset points"
         )
     right.set(
-        xlabel="step size Δ", ylabel="more than exact, %", title=f"Excess of ΔB, A = {_real(a)}"
+        xlabel="step size Δ", ylabel="more than exact, %", title=f"Excess of ΔB, A = {show_real(a)}"
     )
     parts = [f"{percent:.0f} % at Δ = {mark:g}" for mark, percent in zip(marks, excess)]
     return finish(
@@ -277,7 +265,7 @@ def plot_rescaling(largest: torch.Tensor, marks: Mapping[str, float]) -> Picture
         worst = float(1 / phi1(torch.tensor(-product, dtype=torch.float64)))
         left_over[label] = 100 * (worst - 1) / (worst + 1)
         axis.axvline(product, color=NEUTRAL, linestyle=":", linewidth=1)
-        axis.text(product, 78, label + " ", rotation=90, ha="right", va="top", color=NEUTRAL)
+        axis.text(1.08 * product, 44, label, rotation=90, va="bottom", color=NEUTRAL)
     axis.set(xlabel="largest step times |A|", ylabel="largest relative error, %", ylim=(-4, 120))
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     return finish(
@@ -292,161 +280,18 @@ def plot_rescaling(largest: torch.Tensor, marks: Mapping[str, float]) -> Picture
     )
 
 
-def plot_trajectory(
-    rule: str,
-    a: complex | float | int,
-    delta: float | int,
-    alpha: float | int | None = None,
-    shape: str = "letters",
-    duration: float = 12.0,
-) -> Picture:
-    """h′ = ah + bx for a held input: the rule's states on the true curve (real parts), and z = Δa
-    on the rule's stability region.
-
-    b = |a| (1 where a = 0), so that a state that follows its input reaches the same height. `alpha`
-    matters for "generalized_bilinear" alone; `shape` is one of `INPUTS`, read at the middle of each
-    step and held; of "letters" each lasts one step. Raises `ValueError` for an unknown shape, a
-    step that is not between 0.01 and `duration`, or what the rule itself refuses.
-    """
-    if shape not in INPUTS:
-        raise ValueError(f"unknown input {shape!r}; choose one of {', '.join(INPUTS)}")
-    if not 0.01 <= delta <= duration:
-        raise ValueError(f"choose a step size between 0.01 and {duration:g}, not {delta:g}")
-    alpha = alpha if rule == "generalized_bilinear" else None
-    one = torch.ones(1, 1, dtype=torch.complex128)
-    system = StateSpace(
-        torch.tensor([a], dtype=torch.complex128), (abs(a) or 1.0) * one, one, 0 * one
-    )
-    steps, fine = max(1, round(duration / delta)), max(1, math.ceil(600 * delta / duration))
-    if shape == "letters":  # a letter lasts one step, however long that is
-        steps = 12
-    times = delta * np.arange(1, steps + 1)
-    seen = INPUTS[shape](times / delta - 0.5 if shape == "letters" else times - delta / 2)
-    held = torch.from_numpy(seen).to(torch.complex128)[:, None]
-    truth = simulate(
-        discretize_system("zoh", delta / fine, system), held.repeat_interleave(fine, dim=0)
-    )[0][:, 0].real
-    states = simulate(discretize_system(rule, delta, system, alpha), held)[0][:, 0].real
-
-    usual = max(1.0, float(truth.abs().max()))
-    room = 1.15 * max(
-        usual, min(float(states.abs().max()), 4 * usual)
-    )  # an exploding rule may leave the picture, but not at once
-    outside = int((states.abs() > room).sum())
-    drawing = Drawing(WIDTH, 370, "", "")
-    left = Panel(drawing, (76, 44, 440, 260), (0, 1.01 * steps * delta), (-room, room))
-    left.axes("time", "state h (real part)")
-    places, heights = steps_of(0, steps * delta, 6), steps_of(-room, room)
-    left.ticks("x", places, [show(place) for place in places])
-    left.ticks("y", heights, [show(height) for height in heights], grid=True)
-    edges = np.repeat(delta * np.arange(steps + 1), 2)[1:-1].tolist()
-    left.line(edges, held[:, 0].real.repeat_interleave(2).tolist(), NEUTRAL)
-    left.line(
-        (delta / fine * np.arange(1, steps * fine + 1)).tolist(), truth.tolist(), TRUTH, width=2
-    )
-    left.dots(times.tolist(), states.tolist(), RULE_COLOURS[rule], _CORNERS[rule])
-    legend(
-        drawing,
-        [
-            ("held input x", NEUTRAL, ""),
-            ("true h", TRUTH, ""),
-            (RULE_NAMES[rule], RULE_COLOURS[rule], "2 4"),
-        ],
-        90,
-        22,
-        across=140,
-    )
-    z = complex(a) * delta
-    reach = max(5.0, 1.15 * abs(z.real), 1.35 * abs(z.imag))
-    right = Panel(drawing, (600, 44, 200, 200), (-reach, 0.6 * reach), (-0.8 * reach, 0.8 * reach))
-    _sketch_region(right, rule, alpha)
-    right.title("stable where shaded")
-    right.axes("Re ΔA", "Im ΔA")
-    for which, low, high in (("x", -reach, 0.6 * reach), ("y", -0.8 * reach, 0.8 * reach)):
-        places = steps_of(low, high, 4)
-        right.ticks(which, places, [show(place) for place in places])
-    x, y = right.at(z.real, z.imag)
-    right.stroke([(x - 6, y - 6), (x + 6, y + 6)], INK, 2.5)
-    right.stroke([(x - 6, y + 6), (x + 6, y - 6)], INK, 2.5)
-    decay = complex(diagonal_rule(rule, alpha).decay(torch.tensor(z, dtype=torch.complex128)))
-    size = abs(decay)
-    verdict = (
-        "it forgets"
-        if size < 1 - 1e-9
-        else "it never forgets"
-        if size < 1 + 1e-9
-        else "it explodes"
-    )
-    miss = float((states - truth[fine - 1 :: fine]).abs().max())
-    label = RULE_NAMES[rule] + (f" with α = {alpha:g}" if alpha is not None else "")
-    return finish_sketch(
-        drawing,
-        alt=(
-            f"Left: a held input, the true state and the states of {label} over time. Right: ΔA as"
-            " a cross on the stable region."
-        ),
-        reading=(
-            f"{label[0].upper()}{label[1:]}, ΔA = {_complex(z)}: each step keeps a factor of"
-            f" {_factor(decay)}, {verdict}; the largest error is {_power(miss)}."
-        )
-        + (f" {outside} of {steps} states lie outside the picture." if outside else ""),
-    )
-
-
-def _sketch_region(panel: Panel, rule: str, alpha: float | None) -> None:
-    """Shade where |decay(z)| < 1. For the bilinear family that is 2 Re z + (2α − 1)|z|² < 0: inside
-    a circle for α > ½, the left half plane at ½, outside a circle below; for e^z the half plane.
-    """
-    drawing, whole = panel.drawing, (panel.left, panel.top, panel.width, panel.height)
-    weight = {"forward_euler": 1.0, "backward_euler": 0.0}.get(
-        rule, 0.5 if alpha is None else alpha
-    )
-    box = 'x="{:g}" y="{:g}" width="{:g}" height="{:g}"'
-    drawing.parts.append(f'<clipPath id="plane"><rect {box.format(*whole)}/></clipPath>')
-    (x, y), look = panel.at(0, 0), f'clip-path="url(#plane)" stroke="{TRUTH}" stroke-width="1.5"'
-    if abs(weight - 0.5) < 1e-9:
-        half = (panel.left, panel.top, x - panel.left, panel.height)
-        drawing.parts.append(f'<rect {box.format(*half)} fill="{STABLE}"/>')
-        panel.stroke([(x, panel.top), (x, panel.bottom)], TRUTH, 1.5)
-    else:
-        radius = 1 / (2 * weight - 1)
-        across = abs(panel.at(radius, 0)[0] - x)
-        inside, outside = (STABLE, "none") if radius > 0 else ("#ffffff", STABLE)
-        drawing.parts.append(f'<rect {box.format(*whole)} fill="{outside}"/>')
-        drawing.parts.append(
-            f'<circle cx="{panel.at(-radius, 0)[0]:g}" cy="{y:g}" r="{across:g}"'
-            f' fill="{inside}" {look}/>'
-        )
-    panel.stroke([(x, panel.top), (x, panel.bottom)], NEUTRAL, 0.8)
-    panel.stroke([(panel.left, y), (panel.right, y)], NEUTRAL, 0.8)
-
-
-def _factor(decay: complex) -> str:
-    """A real factor with its sign, a complex one by its size."""
-    return f"size {abs(decay):.3g}" if abs(decay.imag) > 1e-12 else _real(decay.real)
-
-
-def _power(value: float) -> str:
+def show_size(value: float) -> str:
     """Two digits, and below rounding error none that differ between machines."""
     return (
         "below 1e-6"
         if value < 1e-6
-        else f"{value:.2g}"
+        else f"{float(f'{value:.2g}'):g}"
         if 0.001 <= value < 1000
         else f"about 1e{round(math.log10(value))}"
     )
 
 
-def _complex(z: complex) -> str:
-    if z.imag == 0:
-        return _real(z.real)
-    return (
-        f"{_real(z.imag)}i"
-        if z.real == 0
-        else f"{_real(z.real)} {'+' if z.imag > 0 else '−'} {abs(z.imag):.3g}i"
-    )
-
-
-def _real(value: float | int) -> str:
+def show_real(value: float | int) -> str:
+    """Three digits, with a true minus sign."""
     digits = f"{value:.3g}" if 1e-3 <= abs(value) < 1e3 or not value else f"{value:,.0f}"
     return (digits if abs(value) >= 1e-3 or not value else f"{value:.1e}").replace("-", "−")

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from ipywidgets import BoundedFloatText, Dropdown
 
-from course.plots.discretization import INPUTS, RULE_NAMES, plot_trajectory
+from course.plots.discretization import RULE_NAMES
 from course.plots.style import Picture
+from course.plots.trajectory import INPUTS, plot_trajectory
 from course.widgets.common import Explorer, explorer
 
 

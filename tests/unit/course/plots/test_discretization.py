@@ -1,12 +1,8 @@
 """The figures of discretisation say what their numbers say, for every possible setting."""
 
-import itertools
-
-import pytest
 import torch
 
 from course.plots.discretization import (
-    INPUTS,
     RULE_COLOURS,
     RULE_NAMES,
     plot_convergence,
@@ -14,7 +10,6 @@ from course.plots.discretization import (
     plot_rescaling,
     plot_small_steps,
     plot_stability_regions,
-    plot_trajectory,
     plot_write_strength,
 )
 from nmt.discretization import RULES
@@ -62,31 +57,3 @@ def test_small_steps_sees_total_loss_and_none():
         "(e^z − 1)/z, value 1; (e^z − 1)/z, gradient about 1e8; phi1(z), value below 1e-6; phi1(z),"
         " gradient below 1e-6" in reading
     )
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_trajectory_at_every_corner_of_the_controls(rule):
-    corners = [(-20.0, -20.0, 6.0, 0.0), (0.0, 0.0, 0.02, 0.5), (1.0, 0.0, 1.0, 0.0)]
-    for (real, imaginary, delta, alpha), shape in zip(
-        corners, itertools.cycle(INPUTS), strict=False
-    ):
-        try:
-            picture = plot_trajectory(rule, complex(real, imaginary), delta, alpha, shape)
-        except ValueError as error:
-            assert "no inverse" in str(error)
-        else:
-            assert picture.alt and "nan" not in picture.reading
-
-
-def test_trajectory_is_honest():
-    assert "below 1e-6" in plot_trajectory("zoh", -1 + 2j, 0.5).reading
-    exploding = plot_trajectory("forward_euler", -1, 2.5).reading
-    assert (
-        "factor of −1.5, it explodes" in exploding
-        and " of 12 states lie outside the picture" in exploding
-    )
-    assert "never forgets" in plot_trajectory("bilinear", 2j, 0.5).reading
-    with pytest.raises(ValueError, match="choose one of step, pulse"):
-        plot_trajectory("zoh", -1, 1.0, shape="square")
-    with pytest.raises(ValueError, match="between 0.01 and 12"):
-        plot_trajectory("zoh", -1, 0.0)

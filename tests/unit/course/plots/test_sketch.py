@@ -6,9 +6,10 @@ import xml.etree.ElementTree as ET
 import pytest
 import torch
 
-from course.plots.discretization import RULE_NAMES, STABLE, plot_trajectory
+from course.plots.discretization import RULE_NAMES, STABLE
 from course.plots.sketch import Panel, finish_sketch, powers_of_ten, shade, show, steps_of
 from course.plots.svg import Drawing
+from course.plots.trajectory import plot_trajectory
 from nmt.discretization import diagonal_rule
 
 

@@ -1,6 +1,7 @@
 """The explorer of discretisation, driven through its controls."""
 
-from course.plots.discretization import INPUTS, RULE_NAMES, plot_trajectory
+from course.plots.discretization import RULE_NAMES
+from course.plots.trajectory import INPUTS, plot_trajectory
 from course.widgets.discretization import explore_discretization
 
 
