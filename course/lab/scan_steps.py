@@ -6,7 +6,25 @@ from typing import NamedTuple
 
 import torch
 
-from nmt.parallel_scan import CHANGES_NOTHING, Pair, Prefix, affine
+from nmt.parallel_scan import (
+    CHANGES_NOTHING,
+    Pair,
+    Prefix,
+    affine,
+    blelloch,
+    chunked,
+    hillis_steele,
+    one_by_one,
+    sklansky,
+)
+
+PREFIXES: dict[str, Prefix] = {
+    "one_by_one": one_by_one,
+    "chunked": chunked,
+    "hillis_steele": hillis_steele,
+    "sklansky": sklansky,
+    "blelloch": blelloch,
+}
 
 
 class Cost(NamedTuple):

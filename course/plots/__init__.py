@@ -72,8 +72,8 @@ from course.plots.scan_errors import (
 )
 from course.plots.scan_times import (
     plot_compiled,
+    plot_predicted_times,
     plot_scan_times,
-    plot_times_by_width,
     plot_two_loops,
 )
 from course.plots.scans import plot_recurrence, plot_rounds, plot_work_and_depth
@@ -87,3 +87,4 @@ from course.plots.training import (
 from course.plots.trajectory import plot_trajectory
 from course.plots.translation import plot_next_letter, plot_spelling
 from course.plots.two_runs import plot_two_runs
+from course.plots.two_sweeps import plot_two_sweeps

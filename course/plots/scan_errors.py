@@ -51,7 +51,7 @@ def plot_errors_by_length(rows: Sequence[Row]) -> Picture:
 
 def plot_errors_by_spread(rows: Sequence[Row]) -> Picture:
     """The same against the standard deviation of the logits z in a = σ(z), at one length."""
-    figure = _two_panels(rows, "spread", "spread of the logits (standard deviation)")
+    figure = _two_panels(rows, "spread", "standard deviation of the logits")
     first, last = rows[0], rows[-1]
     return finish(
         figure,

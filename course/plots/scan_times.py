@@ -7,10 +7,11 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from course.lab.scan_costs import Prices, crossing, predict
 from course.plots.axes import log_axis, spaced
 from course.plots.scans import SCAN_COLOURS, SCAN_LINES, SCAN_NAMES, scan_style
 from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, powers_of_ten
-from course.plots.style import INK, NEUTRAL, Picture, finish, new_figure
+from course.plots.style import INK, NEUTRAL, SOURCE, Picture, finish, new_figure
 from course.plots.svg import Drawing
 
 Row = Mapping[
@@ -21,11 +22,11 @@ Row = Mapping[
 PARTS = {"forward": "forward", "both": "forward + backward"}
 
 
-def plot_scan_times(rows: Sequence[Row], title: str = "") -> Picture:
-    """Milliseconds against length, forward and forward + backward, one line a method (the median of
-    several runs).
+def plot_scan_times(rows: Sequence[Row]) -> Picture:
+    """How many times the fast loop's seconds each method takes, against length; forward, and
+    forward + backward (the median of several runs).
 
-    Raises ValueError without any measurement.
+    Raises ValueError without any measurement, or where the fast loop has none.
     """
     if not rows:
         raise ValueError(
@@ -33,46 +34,66 @@ def plot_scan_times(rows: Sequence[Row], title: str = "") -> Picture:
         )
     drawing = Drawing(WIDTH, 380, "", "")
     lengths = sorted({row["length"] for row in rows})
-    times = [1e3 * row[part]["median"] for row in rows for part in PARTS]
-    limits = (0.8 * min(times), 1.2 * max(times))
-    methods = list(dict.fromkeys(row["method"] for row in rows))
+    fast = {row["length"]: row for row in rows if row["method"] == "fast"}
+    if set(fast) != set(lengths):
+        raise ValueError("each length needs a measurement of the fast loop, for comparison")
+    times = {part: _times_the_fast_loop(rows, fast, part) for part in PARTS}
+    factors = [y for lines in times.values() for line in lines.values() for _, y in line]
+    limits = (0.8 * min(factors), 1.3 * max(factors))
     for number, (part, name) in enumerate(PARTS.items()):
-        box = (80 + 300 * number, 54, 260, 250)
+        box = (80 + 300 * number, 34, 260, 270)
         panel = Panel(drawing, box, (0.9 * lengths[0], 1.1 * lengths[-1]), limits, log="xy")
         panel.title(name)
-        panel.axes("length L", "milliseconds" * (number == 0), gap=8)
+        panel.axes("length L", "times the fast loop" * (number == 0), gap=8)
         labelled = spaced(lengths, 0.17)
         panel.ticks("x", labelled, [f"{length:,}" for length in labelled])
-        powers = powers_of_ten(*limits)
-        numbers = [f"{power:,g}" if number == 0 else "" for power in powers]
-        panel.ticks("y", powers, numbers, grid=True)
-        for method in methods:
-            _sketch_line(panel, [row for row in rows if row["method"] == method], method, part)
+        places = [p * k for p in powers_of_ten(limits[0] / 10, limits[1]) for k in (1, 2, 5)]
+        places = [place for place in places if limits[0] <= place <= limits[1]]
+        numbers = [f"{place:,g}" if number == 0 else "" for place in places]
+        panel.ticks("y", places, numbers, grid=True)
+        for method, line in times[part].items():
+            dash = "6 4" if SCAN_LINES[method] == "--" else ""
+            xs, ys = zip(*line)
+            width = 3 if method == "fast" else 1.6
+            panel.line(xs, ys, SCAN_COLOURS[method], width=width, dash=dash)
+            panel.dots(xs, ys, SCAN_COLOURS[method], size=3)
     dashes = {"-": "", "--": "6 4"}
+    methods = times["both"]
     entries = [(SCAN_NAMES[m], SCAN_COLOURS[m], dashes[SCAN_LINES[m]]) for m in methods]
-    legend(drawing, entries, 660, 70)
-    drawing.text(20, 22, title, size=14, anchor="start")
+    legend(drawing, entries, 660, 50)
     winners = {length: _winner(rows, length) for length in lengths}
-    if len(set(winners.values())) == 1:
-        told = f"every length: {winners[lengths[0]]}"
-    else:
-        told = "; ".join(f"L = {length:,}: {winner}" for length, winner in winners.items())
     return finish_sketch(
         drawing,
         alt=(
-            "Two log-log plots of milliseconds against length, forward alone and forward with"
-            " backward, one line for each way to scan."
+            "Two log-log plots of the time of each way to scan, as a multiple of the fast loop's,"
+            " against length: forward alone and forward with backward. The fast loop lies flat"
+            " at 1."
         ),
-        reading=f"Quickest forward and backward at {told}.",
+        reading=f"Quickest forward and backward at {_in_runs(winners)}.",
     )
 
 
-def _sketch_line(panel: Panel, rows: Sequence[Row], method: str, part: str) -> None:
-    mine = sorted(rows, key=lambda row: row["length"])
-    lengths, times = [row["length"] for row in mine], [1e3 * row[part]["median"] for row in mine]
-    dash, width = "6 4" if SCAN_LINES[method] == "--" else "", 3 if method == "fast" else 1.6
-    panel.line(lengths, times, SCAN_COLOURS[method], width=width, dash=dash)
-    panel.dots(lengths, times, SCAN_COLOURS[method], size=3)
+def _times_the_fast_loop(
+    rows: Sequence[Row], fast: Mapping[int, Row], part: str
+) -> dict[str, list[tuple[int, float]]]:
+    lines: dict[str, list[tuple[int, float]]] = {}
+    for row in sorted(rows, key=lambda row: row["length"]):
+        factor = row[part]["median"] / fast[row["length"]][part]["median"]
+        lines.setdefault(row["method"], []).append((row["length"], factor))
+    return lines
+
+
+def _in_runs(winners: Mapping[int, str]) -> str:
+    """Neighbouring lengths with one winner are told together."""
+    runs: list[tuple[str, list[int]]] = []
+    for length, winner in winners.items():
+        if not runs or runs[-1][0] != winner:
+            runs.append((winner, []))
+        runs[-1][1].append(length)
+    if len(runs) == 1:
+        return f"every length: {runs[0][0]}"
+    ends = [f"{run[0]:,}" + (f" to {run[-1]:,}" if run[1:] else "") for _, run in runs]
+    return "; ".join(f"L = {end}: {winner}" for end, (winner, _) in zip(ends, runs))
 
 
 def plot_two_loops(rows: Sequence[Row]) -> Picture:
@@ -104,81 +125,91 @@ def plot_two_loops(rows: Sequence[Row]) -> Picture:
     )
 
 
-def plot_times_by_width(rows: Sequence[Row]) -> Picture:
-    """Microseconds a position against the numbers in one state: trees against the loop."""
-    length = rows[0]["length"]
-    figure, axis = new_figure(7, 3.6)
-    _draw_lines(axis, rows, "numbers", "both", scale=1e6 / length)
-    axis.set(
-        xlabel="numbers in one state h",
-        ylabel="microseconds a position",
-        title=f"Forward + backward at L = {length:,}",
-    )
-    widths = sorted({row["numbers"] for row in rows})
-    winners = {
-        width: _winner([row for row in rows if row["numbers"] == width], length) for width in widths
+def plot_predicted_times(
+    prices: Mapping[str, Prices], rows: Sequence[Row], length: int = 1000, workers: int = 1
+) -> Picture:
+    """Lines: predicted seconds (forward and backward) against the width, for so many workers. Dots:
+    what one worker needed, where `rows` hold this length. `prices` as of `fit_prices`.
+    """
+    drawing = Drawing(WIDTH, 380, "", "")
+    widths = [2.0**power for power in range(4, 23)]
+    lines = {
+        method: [1e3 * predict(price, method, length, width, workers) for width in widths]
+        for method, price in prices.items()
     }
-    crossing = next((width for width in widths if winners[width] == SCAN_NAMES["fast"]), None)
-    if crossing is not None:
-        axis.axvline(crossing, color=NEUTRAL, linewidth=0.8)
+    limits = (0.7 * min(map(min, lines.values())), 1.4 * max(map(max, lines.values())))
+    panel = Panel(drawing, (90, 20, 520, 290), (14, 1.2 * widths[-1]), limits, log="xy")
+    panel.axes("numbers in one state h", "milliseconds, forward + backward", gap=14)
+    panel.ticks("x", widths[::3], [f"{width:,.0f}" for width in widths[::3]])
+    powers = powers_of_ten(*limits)
+    panel.ticks("y", powers, [f"{power:,g}" for power in powers], grid=True)
+    edge = crossing(prices, length, workers)
+    if widths[0] < edge < widths[-1]:
+        panel.stroke([panel.at(edge, limits[0]), panel.at(edge, limits[1])], NEUTRAL, 1, "3 3")
+    for method, line in lines.items():
+        width = 3 if method == "fast" else 1.6
+        panel.line(widths, line, SCAN_COLOURS[method], width=width)
+        mine = [row for row in rows if (row["method"], row["length"]) == (method, length)]
+        if workers == 1:
+            seconds = [1e3 * row["both"]["median"] for row in mine]
+            panel.dots([row["numbers"] for row in mine], seconds, SCAN_COLOURS[method])
+    legend(drawing, [(SCAN_NAMES[m], SCAN_COLOURS[m], "") for m in lines], 660, 50)
+    who = "1 worker" if workers == 1 else f"{workers:,} workers"
+    found = (
+        "a tree or chunks are quicker at every width drawn"
+        if edge >= widths[-1]
+        else f"the fast loop is the quickest from about {float(f'{edge:.2g}'):,.0f} numbers on"
+        if edge > widths[0]
+        else "the fast loop is the quickest at every width drawn"
+    )
+    return finish_sketch(
+        drawing,
+        alt=(
+            "A log-log plot of predicted milliseconds against the size of the state, one line for"
+            " each way to scan: flat where calls count, then rising with the work."
+        ),
+        reading=f"Predicted for L = {length:,} and {who}: {found}.",
+    )
+
+
+def plot_compiled(rows: Sequence[Row], length: int = 128) -> Picture:
+    """Milliseconds (both ways) at one length: plain, and what `torch.compile` made of it; the fast
+    loop, which it cannot compile, as a line.
+    """
+    figure, axis = new_figure(6.8, 3.2)
+    mine = [row for row in rows if row["length"] == length and row["method"] != "fast"]
+    if not mine:
+        raise ValueError(f"nothing was compiled at length {length}")
+    for row in rows:
+        if (row["method"], row["length"]) == ("fast", length):
+            loop = 1e3 * row["plain"]["both"]["median"]
+            axis.axvline(loop, color=SCAN_COLOURS["fast"], label=f"fast loop, plain: {loop:.0f}")
+    names = [SCAN_NAMES[row["method"]] for row in mine]
+    plain, compiled = (
+        [1e3 * row[kind]["both"]["median"] for row in mine] for kind in ("plain", "compiled")
+    )
+    places = range(len(mine))
+    for shift, times, colour, label in (
+        (-0.2, plain, NEUTRAL, "plain"),
+        (0.2, compiled, SOURCE, "compiled"),
+    ):
+        bars = axis.barh([place + shift for place in places], times, 0.4, color=colour, label=label)
+        axis.bar_label(bars, [f"{time:.0f}" for time in times], padding=3)
+    axis.set_yticks(places, names)
+    axis.invert_yaxis()
+    axis.set_xscale("log")
+    log_axis(axis, "x")
+    axis.minorticks_off()
+    axis.set(xlabel="milliseconds, forward + backward", xlim=(1, 2.5 * max(plain)))
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    reading = (
-        f"With {widths[0]} numbers in a state the quickest is {winners[widths[0]]}, with"
-        f" {widths[-1]:,} it is {winners[widths[-1]]}"
-    )
+    gains = [f"{name} {a / b:.1f} times as quick" for name, a, b in zip(names, plain, compiled)]
     return finish(
         figure,
         alt=(
-            "A log-log plot of microseconds a position against the size of the state. The fast loop"
-            " is flat and rises late; the trees start far below it, rise early and cross it."
+            "Two bars for each way to scan, its time as it is and its time compiled, and a line"
+            " for the fast loop."
         ),
-        reading=reading + (f"; the fast loop wins from {crossing:,} on." if crossing else "."),
-    )
-
-
-def plot_compiled(rows: Sequence[Row]) -> Picture:
-    """Plain and compiled milliseconds (both ways), and the seconds of compiling, by length."""
-    figure, (left, right) = new_figure(8.5, 3.4, columns=2)
-    methods = list(dict.fromkeys(row["method"] for row in rows))
-    for method in methods:
-        mine = [row for row in rows if row["method"] == method]
-        lengths = [row["length"] for row in mine]
-        colour = SCAN_COLOURS[method]
-        for kind, style in (("plain", "-"), ("compiled", ":")):
-            label = SCAN_NAMES[method] + (", compiled" if kind == "compiled" else "")
-            times = [1e3 * row[kind]["both"]["median"] for row in mine]
-            left.loglog(
-                lengths, times, color=colour, linestyle=style, marker="o", markersize=4, label=label
-            )
-        right.loglog(
-            lengths,
-            [row["compile_seconds"] for row in mine],
-            color=colour,
-            marker="s",
-            markersize=4,
-        )
-    for axis in (left, right):
-        label_places(axis, [row["length"] for row in rows])
-    left.set(xlabel="length L", ylabel="milliseconds", title="One run, forward + backward")
-    right.set(xlabel="length L", ylabel="seconds", title="Compiling, once for each length")
-    left.set_ylim(bottom=0.1)
-    right.set_ylim(bottom=1)
-    figure.legend(loc="outside right center", frameon=False)
-    longest = max(row["length"] for row in rows)
-    gains = [
-        f"{SCAN_NAMES[row['method']]}"
-        f" {row['plain']['both']['median'] / row['compiled']['both']['median']:.1f} times as quick"
-        f" after {row['compile_seconds']:.0f} s"
-        for row in rows
-        if row["length"] == longest
-    ]
-    return finish(
-        figure,
-        alt=(
-            "Left, milliseconds against length for each scan, plain as full and compiled as dotted"
-            " lines; right, the seconds of compiling."
-        ),
-        reading=f"At L = {longest} compiling makes {'; '.join(gains)}.",
+        reading=f"At L = {length} compiling makes {'; '.join(gains)}.",
     )
 
 

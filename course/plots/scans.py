@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from course.lab.scan_steps import Cost, Join, Span, watch
+from course.lab.scan_steps import PREFIXES, Cost, Join, Span, watch
 from course.plots.sketch import WIDTH, Panel, finish_sketch
 from course.plots.style import (
     INK,
@@ -23,7 +23,6 @@ from course.plots.style import (
     new_figure,
 )
 from course.plots.svg import Drawing, Point
-from nmt.parallel_scan import Prefix, blelloch, chunked, hillis_steele, one_by_one, sklansky
 from nmt.scan import scan
 
 _SCANS = {  # name, colour, dash, marker
@@ -41,13 +40,6 @@ _SCANS = {  # name, colour, dash, marker
 SCAN_NAMES, SCAN_COLOURS, SCAN_LINES, SCAN_MARKERS = (
     dict(zip(_SCANS, column)) for column in zip(*_SCANS.values())
 )
-PREFIXES: dict[str, Prefix] = {
-    "one_by_one": one_by_one,
-    "chunked": chunked,
-    "hillis_steele": hillis_steele,
-    "sklansky": sklansky,
-    "blelloch": blelloch,
-}
 
 
 def scan_style(method: str) -> dict[str, Any]:

@@ -2,4 +2,4 @@
 
 from course.widgets.data import explore_alignment
 from course.widgets.discretization import explore_discretization
-from course.widgets.scans import explore_rounds, explore_times
+from course.widgets.scans import explore_rounds, explore_times, explore_workers

@@ -1,5 +1,5 @@
-"""The explorers of notebook 05: a scan joined round by round, and measured times for recurrences of
-three widths.
+"""The explorers of notebook 05: a scan joined round by round, measured times for recurrences of
+three widths, and predicted ones for more workers than there were.
 """
 
 from __future__ import annotations
@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ipywidgets import Dropdown, Widget
+from ipywidgets import Dropdown, SelectionSlider, Widget
 
-from course.lab.scan_steps import watch
-from course.plots.scan_times import plot_scan_times
-from course.plots.scans import PREFIXES, SCAN_NAMES, plot_rounds
+from course.lab.scan_costs import Prices
+from course.lab.scan_steps import PREFIXES, watch
+from course.plots.scan_times import plot_predicted_times, plot_scan_times
+from course.plots.scans import SCAN_NAMES, plot_rounds
 from course.plots.style import Picture
 from course.widgets.common import Explorer, explorer, offer
 
@@ -21,6 +22,7 @@ WIDTHS = {
     "one word in a layer, 2,048": "layer",
     "a training batch, 262,144": "training",
 }
+WORKERS = {f"{2**power:,}": 2**power for power in range(15)}
 
 
 def explore_rounds() -> Explorer:
@@ -29,11 +31,11 @@ def explore_rounds() -> Explorer:
         {
             "method": Dropdown(
                 options=[(SCAN_NAMES[name], name) for name in PREFIXES],
-                value="blelloch",
+                value="hillis_steele",
                 description="Scan:",
             ),
             "length": Dropdown(options=LENGTHS, value=8, description="Positions:"),
-            "shown": Dropdown(options=range(8), value=7, description="Rounds done:"),
+            "shown": Dropdown(options=range(4), value=0, description="Rounds done:"),
         },
         lambda method, length, shown: plot_rounds(method, length, shown),
         _adjust,
@@ -65,3 +67,25 @@ def explore_times(rows: Sequence[Mapping[str, Any]]) -> Explorer:
     if len(threads) > 1:  # else there is nothing to choose
         controls["threads"] = Dropdown(options=threads, value=threads[0], description="Threads:")
     return explorer(controls, draw)
+
+
+def explore_workers(prices: Mapping[str, Prices], rows: Sequence[Mapping[str, Any]]) -> Explorer:
+    """Predicted times against the width: choose how many workers share a round, and the length.
+
+    `prices` as of `fit_prices`; `rows` are shown as dots where one worker has measured them.
+    """
+
+    def draw(workers: str, length: int) -> Picture:
+        return plot_predicted_times(prices, rows, length, WORKERS[workers])
+
+    return explorer(
+        {
+            "workers": SelectionSlider(options=list(WORKERS), description="Workers:"),
+            "length": Dropdown(
+                options=[(f"{n:,}", n) for n in (40, 1000, 10_000)],
+                value=1000,
+                description="Length:",
+            ),
+        },
+        draw,
+    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from course.lab.scan_steps import count_cost, watch
+from course.lab.scan_costs import Prices
+from course.lab.scan_steps import PREFIXES, count_cost, watch
 from course.plots.scan_errors import (
     plot_errors_by_length,
     plot_errors_by_spread,
@@ -12,18 +15,18 @@ from course.plots.scan_errors import (
 )
 from course.plots.scan_times import (
     plot_compiled,
+    plot_predicted_times,
     plot_scan_times,
-    plot_times_by_width,
     plot_two_loops,
 )
 from course.plots.scans import (
-    PREFIXES,
     SCAN_COLOURS,
     SCAN_NAMES,
     plot_recurrence,
     plot_rounds,
     plot_work_and_depth,
 )
+from course.plots.two_sweeps import plot_two_sweeps
 from nmt.scan import METHODS
 
 
@@ -83,14 +86,30 @@ def test_work_and_depth_compare_with_the_loop():
     )
 
 
-def test_times_name_the_quickest():
+@pytest.mark.parametrize("length", [2, 4, 8])
+def test_two_sweeps_draw_what_the_code_joins(length):
+    """Each box of the way up and each past with something before it is a join of `blelloch`."""
+    picture = plot_two_sweeps(length)
+    joined = {join.whole for joins in watch(PREFIXES["blelloch"], length) for join in joins}
+    drawn = {tuple(map(int, pair)) for pair in re.findall(r">(\d)–(\d)<", picture.svg)}
+    assert joined == drawn
+    assert f"{length - 1} joins up" in picture.reading
+    with pytest.raises(ValueError, match="2, 4 or 8 positions, not 6"):
+        plot_two_sweeps(6)
+
+
+def test_times_name_the_quickest_and_neighbours_together():
     rows = [row("fast", 1.0), row("sklansky", 3.0), row("fast", 9.0, 16), row("sklansky", 4.0, 16)]
     assert (
         plot_scan_times(rows).reading
         == "Quickest forward and backward at L = 8: fast loop; L = 16: Sklansky."
     )
+    longer = [*rows, row("fast", 9.0, 32), row("sklansky", 4.0, 32)]
+    assert "L = 8: fast loop; L = 16 to 32: Sklansky." in plot_scan_times(longer).reading
     with pytest.raises(ValueError, match="no measurement"):
         plot_scan_times([])
+    with pytest.raises(ValueError, match="fast loop, for comparison"):
+        plot_scan_times(rows[1:])
 
 
 def test_loops_are_compared_at_the_longest_indexed_length():
@@ -107,32 +126,29 @@ def test_loops_are_compared_at_the_longest_indexed_length():
     )
 
 
-def test_the_crossing_width_is_found():
-    rows = [
-        row("fast", 5.0),
-        row("blelloch", 1.0),
-        row("fast", 6.0, numbers=64),
-        row("blelloch", 9.0, numbers=64),
-    ]
-    assert (
-        "With 16 numbers in a state the quickest is Blelloch, with 64 it is fast loop; the fast"
-        " loop wins from 64 on." in (plot_times_by_width(rows).reading)
-    )
+def test_predicted_times_name_the_crossing_and_show_one_worker_alone_as_measured():
+    prices = {"fast": Prices(1e-5, 1e-9), "blelloch": Prices(1e-5, 1e-8)}
+    rows = [row("fast", 5.0, 40, numbers) for numbers in (16, 64)]
+    alone = plot_predicted_times(prices, rows, length=40)
+    assert "for L = 40 and 1 worker: the fast loop is the quickest from about" in alone.reading
+    many = plot_predicted_times(prices, rows, length=40, workers=64)
+    assert "64 workers" in many.reading
+    assert alone.svg.count("<circle") == 2 and "<circle" not in many.svg
+    cheap = {"fast": Prices(1e-9, 1e-9), "blelloch": Prices(1e-5, 1e-8)}
+    assert "at every width drawn" in plot_predicted_times(cheap, [], 40).reading
 
 
-def test_compiling_is_read_at_the_longest_length():
+def test_compiling_is_read_at_one_length_and_beside_the_fast_loop():
     parts = {
         name: {key: timing for key, timing in row("", ms).items() if key in ("forward", "both")}
         for name, ms in (("plain", 6.0), ("compiled", 2.0))
     }
-    rows = [
-        {"method": "blelloch", "length": length, "compile_seconds": 30.0, **parts}
-        for length in (8, 32)
-    ]
+    rows = [{"method": method, "length": 32, **parts} for method in ("blelloch", "fast")]
     assert (
-        plot_compiled(rows).reading
-        == "At L = 32 compiling makes Blelloch 3.0 times as quick after 30 s."
+        plot_compiled(rows, 32).reading == "At L = 32 compiling makes Blelloch 3.0 times as quick."
     )
+    with pytest.raises(ValueError, match="nothing was compiled at length 8"):
+        plot_compiled(rows, 8)
 
 
 def test_errors_are_read_from_their_rows():

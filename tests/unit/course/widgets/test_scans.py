@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import itertools
 
-from course.lab.scan_steps import watch
-from course.plots.scans import PREFIXES, SCAN_NAMES, plot_rounds
-from course.widgets.scans import LENGTHS, WIDTHS, explore_rounds, explore_times
+from course.lab.scan_costs import Prices
+from course.lab.scan_steps import PREFIXES, watch
+from course.plots.scans import SCAN_NAMES, plot_rounds
+from course.widgets.scans import (
+    LENGTHS,
+    WIDTHS,
+    WORKERS,
+    explore_rounds,
+    explore_times,
+    explore_workers,
+)
 from nmt.scan import METHODS
 
 
 def test_the_stepper_begins_with_a_figure_that_a_notebook_can_show_above_it():
-    assert explore_rounds().output.value.count(plot_rounds("blelloch", 8).to_html()) == 1
+    start = plot_rounds("hillis_steele", 8, 0).to_html()
+    assert explore_rounds().output.value.count(start) == 1
 
 
 def test_every_scan_and_length_can_be_stepped_to_its_end_and_no_further():
@@ -56,3 +65,14 @@ def test_times_show_the_chosen_width_and_threads_or_say_what_is_missing():
     assert (
         list(alone.controls) == ["width"] and "Quickest" in alone.output.value
     )  # nothing to choose, so no control
+
+
+def test_more_workers_move_the_crossing():
+    prices = {"fast": Prices(1e-5, 2e-9), "blelloch": Prices(4e-5, 4e-9)}
+    box = explore_workers(prices, [])
+    for workers in WORKERS:
+        box.controls["workers"].value = workers
+        for length in (40, 1000, 10_000):
+            box.controls["length"].value = length
+            assert f"L = {length:,} and {workers} worker" in box.output.value
+    assert "a tree or chunks are quicker at every width" in box.output.value
