@@ -24,6 +24,7 @@ from course.lab.speedrun import RECORD as SPEEDRUN
 from course.lab.sweep import FOLDER, sweep
 from nmt.__main__ import OneLineParser, run_command
 from nmt.checkpoints import SHIPPED
+from nmt.runs import reported
 
 BEYOND = RECORDS.parent / "beyond.json"
 
@@ -278,10 +279,10 @@ class _Display:
         """A run is finished."""
         self._show(run, 1.0)
         self.done += 1
-        best = record["best"]
+        reached = reported(record)
         line = (
-            f"{self.done}/{self.number} {run.name}, seed {run.seed}: {best['val_accuracy']:.1%} of"
-            f" the validation words, loss {best['val_loss']:.3f}, {record['seconds']:.0f} s;"
+            f"{self.done}/{self.number} {run.name}, seed {run.seed}: {reached['val_accuracy']:.1%}"
+            f" of the validation words, loss {reached['val_loss']:.3f}, {record['seconds']:.0f} s;"
             f" {in_words(time.monotonic() - self.began)} gone"
         )
         tqdm.write(line, file=sys.stdout)

@@ -156,11 +156,11 @@ def _train(options: argparse.Namespace) -> int:
     if record is None:
         print(f"interrupted; the same command goes on where {out} stopped", file=sys.stderr)
         return 130
-    best = record["best"]
+    last = record["last"]
     print(
-        f"{out / 'model.safetensors'}: {record['parameters']:,} parameters, best epoch"
-        f" {best['epoch']} of {config.epochs}, validation loss {best['val_loss']:.4f} nats per"
-        f" token, word accuracy {best['val_accuracy']:.2%}"
+        f"{out / 'model.safetensors'}: {record['parameters']:,} parameters,"
+        f" {config.epochs} epochs, validation loss {last['val_loss']:.4f} nats per token, word"
+        f" accuracy {last['val_accuracy']:.2%}"
     )
     return 0
 

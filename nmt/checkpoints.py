@@ -123,7 +123,6 @@ def fingerprint(path: str | Path) -> str:
 def save_state(path: Path, state: TrainingState, config: TrainingConfig) -> None:
     """Save all that a run needs to go on after the last finished epoch, in one file."""
     tensors = {f"model/{name}": tensor for name, tensor in state.model.state_dict().items()}
-    tensors |= {f"best/{name}": tensor for name, tensor in state.best_weights.items()}
     for index, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{name}": tensor for name, tensor in moments.items()}
     tensors["random_state"] = state.random_state
@@ -152,9 +151,6 @@ def load_state(path: Path, config: TrainingConfig, model_data: Mapping[str, Any]
     _check_same(path, {**training, "device": config.device}, asdict(config))
 
     model = _model_from(path, about, _under("model/", tensors))
-    best = _under("best/", tensors)
-    if best:
-        _model_from(path, about, best)  # says whether they fit
     state = start_training(model, config)
     moments: dict[int, dict[str, Tensor]] = {}
     try:
@@ -165,7 +161,7 @@ def load_state(path: Path, config: TrainingConfig, model_data: Mapping[str, Any]
         torch.Generator().set_state(tensors["random_state"])  # says whether it is one
     except (KeyError, ValueError, TypeError, RuntimeError):
         raise CheckpointError(f"{path}: holds a damaged run; train it anew") from None
-    return TrainingState(model, state.optimizer, progress, best, tensors["random_state"])
+    return TrainingState(model, state.optimizer, progress, tensors["random_state"])
 
 
 def _check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
@@ -179,7 +175,7 @@ def _check_same(path: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -
 
 def _read_progress(data: Mapping[str, Any]) -> Progress:
     """Raises KeyError, TypeError or ValueError for what is none."""
-    progress = Progress(**data)
+    progress = Progress(**{key: value for key, value in data.items() if key != "best"})  # older
     numbers = (
         progress.steps,
         progress.plateau_factor,
@@ -194,8 +190,7 @@ def _read_progress(data: Mapping[str, Any]) -> Progress:
     if [row["epoch"] for row in progress.epochs] != list(range(1, len(progress.epochs) + 1)):
         raise ValueError("epochs out of order")
     if progress.epochs and not all(
-        isinstance(progress.best[name], (int, float))
-        for name in ("epoch", "val_loss", "val_accuracy")
+        isinstance(progress.epochs[-1][name], (int, float)) for name in ("val_loss", "val_accuracy")
     ):
         raise TypeError("not a number")
     return progress

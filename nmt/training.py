@@ -1,4 +1,4 @@
-"""The training loop, and around it AdamW, a schedule, the best weights, and a record."""
+"""The training loop, and around it AdamW, a schedule, and a record."""
 
 import math
 import time
@@ -76,7 +76,6 @@ class Progress:
 
     # one row an epoch: losses, accuracies, learning rate, seconds
     epochs: list[dict[str, Any]] = field(default_factory=list)
-    best: dict[str, Any] = field(default_factory=dict)  # the row of the best epoch on validation
     steps: int = 0
     plateau_factor: float = 1.0  # "plateau" halves it when too many epochs in a row
     plateau_waited: int = 0  # (so many by now) have brought no better validation loss
@@ -90,7 +89,6 @@ class TrainingState:
     model: Seq2Seq
     optimizer: torch.optim.AdamW
     progress: Progress
-    best_weights: dict[str, Tensor]
     random_state: Tensor  # of torch's generator, which draws the dropout
     interrupted: bool = False  # whether the last call of `train` was stopped early
 
@@ -135,7 +133,7 @@ def start_training(model: Seq2Seq, config: TrainingConfig) -> TrainingState:
         {"params": [p for p in parameters if p in spared], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
-    return TrainingState(model, optimizer, Progress(), {}, torch.get_rng_state())
+    return TrainingState(model, optimizer, Progress(), torch.get_rng_state())
 
 
 def train_epoch(
@@ -192,7 +190,7 @@ def finish_epoch(
     held_out: Sequence[WordPair],
     began: tuple[float, float],
 ) -> None:
-    """Measure, note the epoch's row, keep the best weights, and slow down on a plateau."""
+    """Measure, note the epoch's row, and slow down on a plateau."""
     progress, model = state.progress, state.model
     train_loss, train_accuracy = measure(model, seen)
     val_loss, val_accuracy = measure(model, held_out)
@@ -207,12 +205,6 @@ def finish_epoch(
         "cpu_seconds": time.process_time() - began[1],
     }
     progress.epochs.append(row)
-
-    # Accuracy decides which epoch is best, and the loss where it is the same.
-    best = progress.best
-    if not best or (val_accuracy, -val_loss) > (best["val_accuracy"], -best["val_loss"]):
-        progress.best = row
-        state.best_weights = {name: w.detach().clone() for name, w in model.state_dict().items()}
 
     if progress.plateau_best is None or val_loss < progress.plateau_best:
         progress.plateau_best, progress.plateau_waited = val_loss, 0
@@ -231,7 +223,10 @@ def train(
     state: TrainingState | None = None,
     on_epoch: Callable[[TrainingState], object] | None = None,
 ) -> TrainingState:
-    """Train `model` and leave in it the weights of its best epoch (accuracy first, then loss).
+    """Train `model` to its last epoch.
+
+    Its weights are those of the last epoch, not of the one that looked best on the validation
+    words: then these words have chosen nothing, and may be reported.
 
     Args:
         model: a model with fresh weights, or that of `state`.
@@ -260,8 +255,6 @@ def train(
                     break
         except KeyboardInterrupt:
             state.interrupted = True
-    if state.best_weights:
-        model.load_state_dict(state.best_weights)
     return state
 
 

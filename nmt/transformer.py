@@ -36,7 +36,8 @@ class TransformerConfig:
     """Everything that fixes the architecture, as plain data.
 
     `mlp_size` 0 means 4 × `hidden_size`. `max_length` is the number of positions of a trained
-    position table. `rotary_cross` turns queries and keys of cross-attention too.
+    position table. `rotary_cross` turns queries and keys of cross-attention too. `positions_in`
+    names who is told positions: "both", only the "encoder", or only the "decoder".
     """
 
     hidden_size: int = 64
@@ -48,6 +49,7 @@ class TransformerConfig:
     positions: str = "rotary"
     rotary_base: float = 10_000.0
     rotary_cross: bool = False
+    positions_in: str = "both"
     max_length: int = 64
     vocabulary_size: int = 29
 
@@ -64,12 +66,20 @@ class TransformerConfig:
             raise ValueError(
                 f"unknown position scheme {self.positions!r}; choose one of {', '.join(SCHEMES)}"
             )
+        if self.positions_in not in ("both", "encoder", "decoder"):
+            raise ValueError(f"positions_in is both, encoder or decoder, not {self.positions_in!r}")
+        if self.rotary_cross and self.positions_in != "both":
+            raise ValueError("rotary_cross turns both sides: it needs positions_in both")
         if self.positions == "rotary" and (self.hidden_size // self.num_heads) % 2:
             raise ValueError("rotary positions turn pairs: hidden_size / num_heads must be even")
         if self.positions in ("sinusoidal", "learned-from-sinusoidal") and self.hidden_size % 2:
             raise ValueError(f"sinusoids need an even hidden_size, not {self.hidden_size}")
         if self.rotary_base <= 1:
             raise ValueError(f"rotary_base must be above 1, not {self.rotary_base}")
+
+    def told_positions(self, part: str) -> bool:
+        """Whether "encoder" or "decoder" is told where a token stands."""
+        return self.positions_in in ("both", part)
 
 
 class MLP(nn.Sequential):
@@ -97,7 +107,8 @@ class EncoderLayer(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.self_attention = _attention(config, config.positions == "rotary")
+        rotary = config.positions == "rotary" and config.told_positions("encoder")
+        self.self_attention = _attention(config, rotary)
         self.mlp = MLP(config)
         self.attention_norm = nn.LayerNorm(config.hidden_size)
         self.mlp_norm = nn.LayerNorm(config.hidden_size)
@@ -146,7 +157,7 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        rotary = config.positions == "rotary"
+        rotary = config.positions == "rotary" and config.told_positions("decoder")
         self.self_attention = _attention(config, rotary)
         self.cross_attention = _attention(config, rotary and config.rotary_cross)
         self.mlp = MLP(config)
@@ -226,11 +237,18 @@ class Transformer(Seq2Seq):
         self.decoder_norm = nn.LayerNorm(config.hidden_size)
         self.output = nn.Linear(config.hidden_size, config.vocabulary_size)
 
+    def embed(
+        self, tokens: Int[Tensor, "b l"], part: str, start: int = 0
+    ) -> Float[Tensor, "b l d"]:
+        """The vectors with which "encoder" or "decoder" begins: a token's, and its position's."""
+        hidden = self.embedding(tokens)  # (b, l, d)
+        return self.positions(hidden, start) if self.config.told_positions(part) else hidden
+
     def encode(
         self, source: Int[Tensor, "b s"], mask: Bool[Tensor, "b 1 1 s"] | None = None
     ) -> Float[Tensor, "b s d"]:
         """The encoder's output: a vector for each source letter that knows about the others."""
-        hidden = self.dropout(self.positions(self.embedding(source)))  # (b, s, d)
+        hidden = self.dropout(self.embed(source, "encoder"))  # (b, s, d)
         for layer in self.encoder:
             hidden = layer(hidden, mask)
         return self.encoder_norm(hidden)
@@ -254,7 +272,7 @@ class Transformer(Seq2Seq):
         """
         mask = None if source_mask is None else source_mask[:, None, None, :]  # (b, 1, 1, s)
         memory = self.encode(source, mask)  # (b, s, d)
-        hidden = self.dropout(self.positions(self.embedding(target)))  # (b, t, d)
+        hidden = self.dropout(self.embed(target, "decoder"))  # (b, t, d)
         for layer in self.decoder:
             hidden = layer(hidden, memory, mask)
         return self.output(self.decoder_norm(hidden))  # (b, t, v)
@@ -269,7 +287,7 @@ class Transformer(Seq2Seq):
         self, tokens: Int[Tensor, "b t"], cache: TransformerCache
     ) -> tuple[Float[Tensor, "b t v"], TransformerCache]:
         """Logits after each of `tokens`, which follow what `cache` holds, and the next cache."""
-        hidden = self.dropout(self.positions(self.embedding(tokens), cache.position))  # (b, t, d)
+        hidden = self.dropout(self.embed(tokens, "decoder", cache.position))  # (b, t, d)
         layers = []
         for layer, layer_cache in zip(self.decoder, cache.layers, strict=True):
             hidden, layer_cache = cast(DecoderLayer, layer).step(hidden, layer_cache)

@@ -15,6 +15,8 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from nmt.runs import reported
+
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "assets" / "results" / "runs"
 SPEEDRUN = ROOT / "assets" / "results" / "speedrun.json"
@@ -92,15 +94,15 @@ def results_table(records: dict[str, list[dict[str, Any]]]) -> str:
         sizes = {run["parameters"] for run in runs}
         if len(sizes) > 1:
             raise ValueError(f"the seeds of {name} have models of different sizes: {sorted(sizes)}")
-        right = [run["best"]["val_accuracy"] for run in runs]
+        right = [reported(run)["val_accuracy"] for run in runs]
         spread = f" ({min(right):.2%} to {max(right):.2%})" if len(runs) > 1 else ""
         cells = (
             f"`{name}`",
             str(len(runs)),
             f"{sizes.pop():,}",
             f"{mean(right):.2%}{spread}",
-            f"{mean(run['best']['val_loss'] for run in runs):.3f}",
-            f"{mean(run['best']['train_accuracy'] for run in runs):.2%}",
+            f"{mean(reported(run)['val_loss'] for run in runs):.3f}",
+            f"{mean(reported(run)['train_accuracy'] for run in runs):.2%}",
             f"{mean(run['seconds'] for run in runs) / 60:.1f}",
         )
         rows.append(f"| {' | '.join(cells)} |")

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from nmt import ROOT
 from nmt.checkpoints import build_model, load_checkpoint, write_json, write_whole
+from nmt.runs import reported
 
 TABLES = ROOT / "assets" / "results" / "embeddings.safetensors"
 REPAIR = "restore it from git, or run `make embeddings`"
@@ -47,7 +48,7 @@ class RunTables:
     @property
     def accuracy(self) -> float:
         """Word accuracy on the validation words."""
-        return float(self.record["best"]["val_accuracy"])
+        return float(reported(self.record)["val_accuracy"])
 
 
 def tables_of(model: nn.Module) -> dict[str, Tensor]:
@@ -86,7 +87,7 @@ def collect_tables(runs: Sequence[Path], out: Path = TABLES) -> None:
             }
         records[name] = {
             key: record[key]
-            for key in ("model", "training", "seed", "parameters", "versions", "seconds", "best")
+            for key in ("model", "training", "seed", "parameters", "versions", "seconds", "last")
         }
     content = save(tensors)
     write_whole(out, content)

@@ -82,7 +82,7 @@ class Assembled(Transformer):
     def encode(self, source: Int[Tensor, "b s"], mask: Any = None) -> Float[Tensor, "b s d"]:
         """The encoder's output, layer by layer; `mask` must be None, for nothing is padded here."""
         self._refuse(mask)
-        x = self.positions(self.embedding(source))  # (b, s, d)
+        x = self.embed(source, "encoder")  # (b, s, d)
         for parts in cast(Iterable[EncoderLayer], self.encoder):
             x = self.run_encoder_layer(x, parts)
         return cast(Tensor, self.encoder_norm(x))
@@ -107,7 +107,7 @@ class Assembled(Transformer):
     def _write(
         self, notes: Float[Tensor, "b s d"], target: Int[Tensor, "b t"]
     ) -> Float[Tensor, "b t v"]:
-        x = self.positions(self.embedding(target))  # (b, t, d)
+        x = self.embed(target, "decoder")  # (b, t, d)
         for parts in cast(Iterable[DecoderLayer], self.decoder):
             x = self.run_decoder_layer(x, notes, parts)
         return cast(Tensor, self.output(self.decoder_norm(x)))  # (b, t, v)

@@ -1,13 +1,17 @@
 """Reads `catalogue.toml`: every experiment as data."""
 
 import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from course.lab.grid import Experiment, Reported, Row
+from course.lab.grid import Experiment, Reported, Row, slug
+from course.lab.recipes import epochs_for, grid_rows
 from nmt.runs import PRESETS, Preset
 
 FILE = Path(__file__).with_name("catalogue.toml")
+LONG = "long"  # names all that is trained to the end
 
 
 def read_catalogue(text: str) -> dict[str, Experiment]:
@@ -21,6 +25,7 @@ def read_catalogue(text: str) -> dict[str, Experiment]:
     for name, own in data.pop("bases").items():
         start = bases[own["from"]] if "from" in own else Preset({})
         bases[name] = start.but(own.get("model"), own.get("training"))
+    grids, longer, recipes = (data.pop(key, {}) for key in ("grids", LONG, "recipes"))
     found = {}
     for name, own in data.items():
         try:
@@ -30,7 +35,60 @@ def read_catalogue(text: str) -> dict[str, Experiment]:
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"catalogue, experiment {name}: {error}") from None
+    for size, own in grids.items():
+        question = f"Which learning rate, dropout and weight decay suit {size}?"
+        base, rows = bases["long-transformer"], grid_rows(own["model"])
+        name = f"grid-{size}"
+        found[name] = Experiment(name, question, base, rows, seeds=(0,), aside=True, long=True)
+    for name, own in longer.items():
+        try:
+            found[f"{LONG}-{name}"] = _to_the_end(name, own, found, bases, recipes)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"catalogue, {LONG} {name}: {error}") from None
     return found
+
+
+def _to_the_end(
+    name: str,
+    own: dict[str, Any],
+    found: Mapping[str, Experiment],
+    bases: Mapping[str, Preset],
+    recipes: Mapping[str, dict[str, Any]],
+) -> Experiment:
+    """A shorter experiment's rows and its own, each with the recipe of its size."""
+    short = found.get(own.get("like", name))
+    rows = {row.label: row for row in (short.rows if short else ())}
+    for written in own.get("rows", ()):
+        row = _row(written, dict(bases))
+        known = rows.get(row.label, row)
+        rows[row.label] = replace(row, student=known.student)
+    base = bases[own.get("base", "long-transformer")]
+    done, waiting = [], []
+    for row in rows.values():
+        size = slug(row.label)
+        recipe = size if size in own.get("sizes", ()) else own.get("recipe", "width-64")
+        if recipe not in recipes:
+            waiting.append(row.label)
+            continue
+        start = base.but(**recipes[recipe])
+        training = {key: own[key] for key in ("epochs",) if key in own} | dict(row.training)
+        if "steps" in own:
+            training["epochs"] = epochs_for(own["steps"], {**start.training, **training})
+        seeds = row.seeds if row.seeds and not short else ()
+        done.append(replace(row, base=start, training=training, seeds=seeds, recipe=recipe))
+    about = {key: own[key] for key in ("number", "question", "axis", "log") if key in own}
+    if short:
+        about = {key: getattr(short, key) for key in ("number", "question", "axis", "log")} | about
+    return Experiment(
+        f"{LONG}-{name}",
+        base=base,
+        rows=tuple(done),
+        seeds=_seeds(own),
+        aside=True,
+        long=True,
+        waiting=tuple(waiting),
+        **about,
+    )
 
 
 def _row(own: dict[str, Any], bases: dict[str, Preset]) -> Row:
@@ -52,16 +110,18 @@ EXPERIMENTS = {name: one for name, one in CATALOGUE.items() if not one.aside}  #
 
 def choose(names: list[str]) -> list[Experiment]:
     """The experiments of these names, in the order of their worth; "all" stands for those of the
-    report that are not run on request only.
+    report that are not run on request only, "long" for all that is trained to the end.
 
     Raises:
         ValueError: for an unknown name.
     """
     for name in names:
-        if name != "all" and name not in CATALOGUE:
-            raise ValueError(f"no experiment {name!r}; there are all, {', '.join(CATALOGUE)}")
+        if name not in ("all", LONG) and name not in CATALOGUE:
+            raise ValueError(f"no experiment {name!r}; there are all, long, {', '.join(CATALOGUE)}")
     return [
         one
         for one in CATALOGUE.values()
-        if one.name in names or ("all" in names and not one.on_request and not one.aside)
+        if one.name in names
+        or ("all" in names and not one.on_request and not one.aside)
+        or (LONG in names and one.long)
     ]

@@ -34,6 +34,7 @@ from course.lab.verdicts import (
 )
 from nmt.data import load_pairs
 from nmt.pig_latin import rule_class
+from nmt.runs import reported
 
 SLIGHTLY = 0.05  # a difference of more than five points of a hundred is not slight
 RULES = ("mixed", "zero-order hold", "bilinear", "backward Euler")
@@ -46,7 +47,8 @@ def overfits(rows: Rows, smaller: str, larger: str) -> Finding:
     """
     found = difference(rows, larger, smaller)
     more, less = (
-        [record["best"]["train_accuracy"] for record in rows[label]] for label in (larger, smaller)
+        [reported(record)["train_accuracy"] for record in rows[label]]
+        for label in (larger, smaller)
     )
     gain, spread = mean(more) - mean(less), max(stdev(more), stdev(less))
     verdict = BY_SIGN[-found.sign] if gain > spread or found.sign >= 0 else IN_PART

@@ -36,7 +36,7 @@ class Row:
     the row's place on the axis of the figure where what varies is a number; `line` names the curve
     that it belongs to. `student` is the same row in the student's report. `name` is that of its
     runs, where it is not made from the label; `ships` names the checkpoints that its first seeds
-    leave in assets/checkpoints/.
+    leave in assets/checkpoints/. `recipe` is the size whose recipe the base already has.
     """
 
     label: str
@@ -49,6 +49,7 @@ class Row:
     student: Reported | None = None
     name: str = ""
     ships: tuple[str, ...] = ()
+    recipe: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ class Experiment:
     `axis` says what varies, with its unit.
 
     `log` puts the axis on a logarithmic scale. `on_request` leaves the experiment out of `run all`:
-    its runs are long. `aside` leaves it out of the report.
+    its runs are long. `aside` leaves it out of the report. `long` says that it belongs to the sweep
+    that is trained to the end; `waiting` names rows whose recipe is not chosen yet.
     """
 
     name: str
@@ -99,6 +101,8 @@ class Experiment:
     log: bool = False
     on_request: bool = False
     aside: bool = False
+    long: bool = False
+    waiting: tuple[str, ...] = ()
 
     def runs(self, row: Row) -> list[Run]:
         """The runs of one row, in the order of their seeds.

@@ -166,6 +166,7 @@ def wrong_words(record: Mapping[str, Any]) -> set[str]:
     )
 
 
-def best_accuracies(records: Iterable[Mapping[str, Any]]) -> list[float]:
-    """Each run's word accuracy on validation, at its best epoch."""
-    return [record["best"]["val_accuracy"] for record in records]
+def epoch_reported(records: Iterable[Mapping[str, Any]]) -> str:
+    """Of which epoch `nmt.runs.reported` tells: "last", "best", or "" for no record."""
+    kinds = {"last" if "last" in record else "best" for record in records}
+    return "best" if "best" in kinds else "".join(kinds)

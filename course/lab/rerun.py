@@ -15,6 +15,7 @@ from course.lab.records import RECORDS, find_records
 from course.lab.sweep import train_run
 from course.lab.tables import NOT_RUN
 from nmt.data import load_pairs, training_words
+from nmt.runs import reported
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,21 @@ class Rerun:
     full: tuple[Mapping[str, Any], ...]
 
     def __repr__(self) -> str:
-        best, training = self.record["best"], self.run.training
+        reached, training = reported(self.record), self.run.training
         found = NOT_RUN
         if self.full:
-            reached = mean(record["best"]["val_accuracy"] for record in self.full)
-            loss = mean(record["best"]["val_loss"] for record in self.full)
+            share = mean(reported(record)["val_accuracy"] for record in self.full)
+            loss = mean(reported(record)["val_loss"] for record in self.full)
             found = (
-                f"{reached:.1%} of the same words, loss {loss:.2f}, mean of {len(self.full)} seeds"
+                f"{share:.1%} of the same words, loss {loss:.2f}, mean of {len(self.full)} seeds"
             )
         words = self.full_words / training.words
         passes = words * self.full_epochs / training.epochs
         return (
             f"{self.title}, seed {self.run.seed}\n"
             f"  now:  {training.words:>6,} words, {training.epochs:>3} epochs:"
-            f" {best['val_accuracy']:.1%} of the validation words, loss {best['val_loss']:.2f},"
-            f" after {self.record['seconds']:.0f} s\n"
+            f" {reached['val_accuracy']:.1%} of the validation words, loss"
+            f" {reached['val_loss']:.2f}, after {self.record['seconds']:.0f} s\n"
             f"  full: {self.full_words:>6,} words, {self.full_epochs:>3} epochs: {found}\n"
             f"  Why they differ: the full row had {words:.1f} times as many words to learn from,\n"
             f"  and went through {passes:.0f} times as many in all. Hold a rerun against a rerun of"

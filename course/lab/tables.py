@@ -11,6 +11,7 @@ from typing import Any
 
 from course.lab.grid import Experiment, Row
 from course.lab.significance import compare_rows, holm, number_of_words
+from nmt.runs import reported
 
 Records = Mapping[tuple[str, int], Mapping[str, Any]]
 NOT_RUN = "not run yet"
@@ -43,8 +44,8 @@ class Outcome:
         return f"{told}, {diverged} diverged" if diverged else told
 
     def values(self, key: str) -> list[float]:
-        """One number a seed: a key of the best epoch, such as "val_accuracy" or "train_loss"."""
-        found = [record["best"].get(key) for record in self.records]
+        """One number a seed, from its `reported` epoch, such as "val_accuracy" or "train_loss"."""
+        found = [reported(record).get(key) for record in self.records]
         return [value for value in found if value is not None]
 
     @property
@@ -113,8 +114,8 @@ def table(experiment: Experiment, records: Records) -> list[dict[str, str]]:
 
     Accuracies are shares of words, losses nats per character; `_sd` is the standard deviation over
     seeds, `_min` and `_max` their range. `cpu_seconds` is the processor's time for training (the
-    clock's, in records that do not know the other), `milliseconds_a_word` that for decoding one
-    validation word in a batch.
+    clock's, in records that do not know the other), `milliseconds_a_word` that for spelling one
+    word in a batch of 256 (older records: of all validation words).
     """
     rows = []
     for outcome in outcomes(experiment, records):
@@ -134,9 +135,9 @@ def table(experiment: Experiment, records: Records) -> list[dict[str, str]]:
         seconds = [record.get("cpu_seconds", record["seconds"]) for record in outcome.records]
         cells["cpu_seconds"] = _number(mean(seconds), 0) if seconds else ""
         latency = [
-            1000 * r["decode_cpu_seconds"] / r["words"]
+            r["latency"]["256"] if "latency" in r else 1000 * r["decode_cpu_seconds"] / r["words"]
             for r in outcome.records
-            if "decode_cpu_seconds" in r
+            if "latency" in r or "decode_cpu_seconds" in r
         ]
         cells["milliseconds_a_word"] = _number(mean(latency), 2) if latency else ""
         cells["against_the_best"] = "best" if outcome.best else ""

@@ -17,6 +17,7 @@ from course.lab.catalogue import EXPERIMENTS
 from course.lab.grid import Experiment
 from course.lab.significance import compare_rows, holm
 from course.lab.tables import Records, found_rows
+from nmt.runs import reported
 
 HOLDS, IN_PART, NOT_SHOWN, FAILS, OPEN = VERDICTS = (
     "holds",
@@ -103,7 +104,9 @@ def difference(rows: Rows, first: str, second: str) -> Difference:
     seeds = sorted(ours.keys() & theirs.keys())
     if len(seeds) < 2:
         raise ValueError(f"{first} and {second} share {len(seeds)} seeds; a spread needs two")
-    accuracies = [[runs[seed]["best"]["val_accuracy"] for seed in seeds] for runs in (ours, theirs)]
+    accuracies = [
+        [reported(runs[seed])["val_accuracy"] for seed in seeds] for runs in (ours, theirs)
+    ]
     found = compare_rows([ours[seed] for seed in seeds], [theirs[seed] for seed in seeds])
     means = mean(accuracies[0]), mean(accuracies[1])
     return Difference(
@@ -125,8 +128,8 @@ def rows_of(name: str, records: Records) -> dict[str, Sequence[Mapping[str, Any]
 
 
 def accuracy(records: Sequence[Mapping[str, Any]]) -> float:
-    """The mean word accuracy on validation, at each run's best epoch."""
-    return mean(record["best"]["val_accuracy"] for record in records)
+    """The mean word accuracy on validation."""
+    return mean(reported(record)["val_accuracy"] for record in records)
 
 
 def lacking(rows: Rows, labels: Sequence[str]) -> bool:

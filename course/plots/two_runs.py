@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.ticker import MaxNLocator
 
 from course.plots.style import NEUTRAL, SERIES, Picture, finish, new_figure
+from nmt.runs import reported
 
 
 def plot_two_runs(
@@ -68,7 +69,7 @@ def plot_two_runs(
     figure.legend(
         *left.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9
     )
-    accuracies = {name: record["best"]["val_accuracy"] for name, record in runs.items()}
+    accuracies = {name: reported(record)["val_accuracy"] for name, record in runs.items()}
     told = ", ".join(f"{name} {accuracy:.1%}" for name, accuracy in accuracies.items())
     first, second = runs
     reading = (

@@ -44,9 +44,8 @@ def tiny(tmp_path_factory):
     state = start_training(model, config)
     sum(parameter.sum() for parameter in model.parameters()).backward()
     state.optimizer.step()
-    state.best_weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     row = {"epoch": 1, "val_loss": 1.0, "val_accuracy": 0.5}
-    state.progress.epochs, state.progress.best, state.progress.steps = [row], row, 3
+    state.progress.epochs, state.progress.steps = [row], 3
     save_state(folder / "state.safetensors", state, config)
     again = load_state(folder / "state.safetensors", config, model.config_data())
     assert again.progress.steps == 3
@@ -199,7 +198,7 @@ def test_any_damage_to_the_files(tiny, tmp_path, place, bits, keep):
 
 
 PARTS = st.sampled_from(["model", "training", "progress"])
-ENTRIES = st.sampled_from("epochs best steps plateau_best plateau_waited kind seed".split())
+ENTRIES = st.sampled_from("epochs steps plateau_best plateau_waited kind seed".split())
 
 
 @given(part=PARTS, data=JSON, key=ENTRIES)
@@ -234,7 +233,7 @@ def test_any_tensors_in_the_files(tiny, tmp_path, lost, kind, shape):
         load_checkpoint(forged(tiny[0], tmp_path, change))
     one_sentence(caught.value, "forged.safetensors")
     tensors, header = opened(tiny[0] / "state.safetensors")
-    others = f"random_state optimizer/{lost}/exp_avg optimizer/x optimizer/1/2/3 best/new".split()
+    others = f"random_state optimizer/{lost}/exp_avg optimizer/x optimizer/1/2/3".split()
     for name in (sorted(tensors)[lost % len(tensors)], *others):
         content = packed({**tensors, name: torch.ones(shape).to(kind)}, header)
         (tmp_path / "state.safetensors").write_bytes(content)

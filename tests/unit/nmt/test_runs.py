@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from nmt.batches import LengthBuckets
 from nmt.checkpoints import CheckpointError, build_model, load_checkpoint, load_state
 from nmt.data import load_pairs
-from nmt.runs import PRESETS, record_divergence, run
+from nmt.evaluation import measure
+from nmt.runs import PRESETS, record_divergence, reported, run, wide_words
 from nmt.training import TrainingConfig
 
 SIZES = {"hidden_size": 8, "num_heads": 1, "encoder_layers": 1, "decoder_layers": 1, "mlp_size": 8}
@@ -115,12 +116,19 @@ def test_a_run_leaves_a_whole_record_and_is_not_repeated(tmp_path):
     record = run("tiny", TINY, config, tmp_path / "run")
     assert record is not None
     assert json.loads((tmp_path / "run" / "record.json").read_text()) == record
-    assert len(record["epochs"]) == 2 and record["seed"] == 0 and record["best"]["epoch"] in (1, 2)
+    assert len(record["epochs"]) == 2 and record["seed"] == 0 and record["last"]["epoch"] == 2
     checkpoint = load_checkpoint(tmp_path / "run" / "model")
     assert checkpoint.record == record
     assert record["parameters"] == sum(p.numel() for p in checkpoint.model.parameters())
     held_out = load_pairs("small", "val")
-    assert record["best"]["val_accuracy"] == round(1 - len(record["mistakes"]) / len(held_out), 6)
+    assert record["last"]["val_accuracy"] == round(1 - len(record["mistakes"]) / len(held_out), 6)
+    assert record["last"]["val_loss"] == record["epochs"][-1]["val_loss"]
+    train, wide = load_pairs("small", "train"), wide_words()
+    assert record["last"]["train_loss"] == pytest.approx(measure(checkpoint.model, train)[0], 1e-4)
+    assert record["wide"]["val_loss"] == pytest.approx(measure(checkpoint.model, wide)[0], 1e-4)
+    batches = len(LengthBuckets(train, config.batch_size))
+    assert record["steps"] == 2 * batches and record["words_seen"] == 2 * len(train)
+    assert set(record["latency"]) == {"1", "256"} and min(record["latency"].values()) > 0
     seen = []
     again = run("tiny", TINY, config, tmp_path / "run", on_epoch=seen.append)
     assert not seen and again == record
@@ -155,14 +163,26 @@ def test_a_run_that_diverges_is_recorded_as_it_was_before(tmp_path):
         run("tiny", TINY, config, tmp_path)
     record = record_divergence("tiny", TINY, config, tmp_path, str(error.value))
     assert "the loss became" in record["diverged"]
-    assert record["best"]["epoch"] == 0 and record["epochs"] == []
-    assert record["best"]["val_accuracy"] == 0
-    assert record["best"]["val_loss"] == pytest.approx(math.log(29), abs=0.5)
+    assert record["last"]["epoch"] == 0 and record["epochs"] == []
+    assert record["last"]["val_accuracy"] == 0
+    assert record["last"]["val_loss"] == pytest.approx(math.log(29), abs=0.5)
     assert json.loads((tmp_path / "record.json").read_text()) == record
     config, out = TrainingConfig(epochs=2, learning_rate=1e-2), tmp_path / "later"
     run("tiny", TINY, config, out)
     later = record_divergence("tiny", TINY, config, out, "the loss became inf")
-    assert later["best"]["epoch"] in (1, 2) and len(later["epochs"]) == 2
+    assert later["last"]["epoch"] == 2 and len(later["epochs"]) == 2
+
+
+def test_wide_words_are_none_of_smalls_and_of_its_kind():
+    words, small = wide_words(), {pair.source for pair in load_pairs("small")}
+    assert len(words) == len(set(words)) == 1_726
+    assert {pair.split for pair in words} == {"val"} and not small & {p.source for p in words}
+    assert all(len(p.source) >= 4 and set(p.source) & set("aeiou") for p in words)
+
+
+def test_figures_are_the_last_epochs_or_in_old_records_the_best():
+    assert reported({"last": {"val_loss": 1}, "best": {"val_loss": 0}}) == {"val_loss": 1}
+    assert reported({"best": {"val_loss": 0}}) == {"val_loss": 0}
 
 
 def test_presets_are_complete():

@@ -258,3 +258,28 @@ def test_config_errors(changes: dict, message: str) -> None:
 )
 def test_longest_word(positions: str, longest: int) -> None:
     assert small_model(positions=positions).longest_word == longest
+
+
+@pytest.mark.parametrize("scheme", ["sinusoidal", "learned", "rotary"])
+@pytest.mark.parametrize("part, other", [("encoder", "decoder"), ("decoder", "encoder")])
+def test_positions_may_be_told_to_one_side_alone(scheme, part, other):
+    torch.manual_seed(0)
+    one = small_model(positions=scheme, positions_in=part).eval()
+    both, none = (small_model(positions=name).eval() for name in (scheme, "none"))
+    for model in (both, none):
+        model.load_state_dict(one.state_dict(), strict=model is both)
+    tokens = torch.tensor([[1, 2, 3]])
+    for side, like in ((part, both), (other, none)):
+        assert torch.equal(one.embed(tokens, side), like.embed(tokens, side))
+    layers = {"encoder": one.encoder, "decoder": one.decoder}
+    assert (layers[part][0].self_attention.rotary is None) == (scheme != "rotary")
+    assert layers[other][0].self_attention.rotary is None
+    whole, cache = one(tokens, tokens), one.start(tokens)
+    torch.testing.assert_close(one.read_on(tokens, cache)[0], whole)
+
+
+def test_unknown_sides_are_refused():
+    with pytest.raises(ValueError, match="both, encoder or decoder, not 'neither'"):
+        TransformerConfig(positions_in="neither")
+    with pytest.raises(ValueError, match="needs positions_in both"):
+        TransformerConfig(positions_in="encoder", rotary_cross=True)

@@ -18,6 +18,7 @@ from course.lab.records import (
 )
 from nmt.checkpoints import build_model
 from nmt.data import load_pairs
+from nmt.runs import reported
 from nmt.training import TrainingConfig
 
 MODEL = {"kind": "transformer", "dropout": 0.2}
@@ -134,7 +135,7 @@ def test_every_record_of_the_repository_is_known_and_whole():
     sizes = {name: len(load_pairs(name, "val")) for name in ("small", "large")}
     for one in found.values():
         words = sizes[one["training"]["data"]]
-        assert one["best"]["val_accuracy"] == pytest.approx(
+        assert reported(one)["val_accuracy"] == pytest.approx(
             1 - len(wrong_words(one)) / words, abs=1e-6
         ), one["name"]
 

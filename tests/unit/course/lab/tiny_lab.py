@@ -94,7 +94,7 @@ def timeless(record: dict) -> dict:
     """A record without the times, which differ from run to run."""
     rows = [
         {key: value for key, value in row.items() if "seconds" not in key}
-        for row in (record["best"], *record["epochs"])
+        for row in (record["last"], *record["epochs"])
     ]
     return {
         "rows": rows,

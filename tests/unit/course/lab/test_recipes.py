@@ -1,0 +1,86 @@
+"""The grid and its rule, and what the catalogue makes of a recipe."""
+
+import math
+import re
+
+import pytest
+
+from course.lab.catalogue import CATALOGUE, FILE, choose, read_catalogue
+from course.lab.recipes import chosen, epochs_for
+from course.lab.records import find_records
+from nmt.batches import LengthBuckets
+from nmt.data import load_pairs
+
+
+def cell(loss, rate, dropout, decay):
+    training = {"learning_rate": rate, "weight_decay": decay}
+    return {"wide": {"val_loss": loss}, "training": training, "model": {"dropout": dropout}}
+
+
+def test_the_rule_takes_the_smallest_loss_or_of_near_ones_decay_and_the_smaller_rate():
+    far = cell(0.2, 0.001, 0.2, 0.7)
+    best = cell(0.100, 0.01, 0.0, 0.01)
+    near = cell(0.104, 0.003, 0.1, 0.1), cell(0.105, 0.001, 0.1, 0.1)
+    outside = cell(0.1051, 0.001, 0.2, 0.7)
+    assert chosen([far, best]) == {"learning_rate": 0.01, "dropout": 0.0, "weight_decay": 0.01}
+    assert chosen([far, best, *near, outside])["learning_rate"] == 0.001
+    assert chosen([far, best, *near, outside])["weight_decay"] == 0.1
+    for few in ([], [{"training": {}, "model": {}}]):
+        with pytest.raises(ValueError, match="wide words"):
+            chosen(few)
+
+
+def test_every_recipe_of_the_catalogue_is_what_the_rule_takes_from_its_grid():
+    records = find_records()
+    recipes = {name: row for one in CATALOGUE.values() if one.long for name, row in _recipes(one)}
+    for size, recipe in recipes.items():
+        runs = [run for row in CATALOGUE[f"grid-{size}"].rows for run in _runs(size, row)]
+        assert recipe == chosen([records[run.key] for run in runs]), size
+
+
+def _runs(size, row):
+    return CATALOGUE[f"grid-{size}"].runs(row)
+
+
+def _recipes(one):
+    for row in one.rows:
+        if row.recipe:
+            start = row.base
+            yield (
+                row.recipe,
+                {
+                    "learning_rate": start.training["learning_rate"],
+                    "dropout": start.model["dropout"],
+                    "weight_decay": start.training["weight_decay"],
+                },
+            )
+
+
+def test_a_row_waits_until_the_recipe_of_its_size_is_chosen():
+    text = FILE.read_text(encoding="utf-8")
+    text = re.sub(r"(?ms)^\[recipes\..*?(?=^\[(?!recipes))", "", text)
+    without = read_catalogue(text)
+    assert without["long-width"].rows == () and "width 8" in without["long-width"].waiting
+    more = "\n[recipes.width-8]\nmodel = { dropout = 0.0 }\ntraining = { weight_decay = 0.5 }\n"
+    one = read_catalogue(text + more)
+    (row,) = one["long-width"].rows
+    (first, *_) = one["long-width"].runs(row)
+    assert row.label == "width 8" and "width 16" in one["long-width"].waiting
+    assert first.model["hidden_size"] == 8 and first.model["dropout"] == 0.0
+    assert first.training.weight_decay == 0.5 and first.training.epochs == 200
+
+
+def test_equal_steps_take_epochs_from_the_number_of_batches():
+    training = {"batch_size": 32, "accumulate": 2}
+    batches = len(LengthBuckets(load_pairs("small", "train"), 32, seed=0))
+    epochs = epochs_for(3000, training)
+    assert abs(epochs * math.ceil(batches / 2) - 3000) <= math.ceil(batches / 2) / 2
+    assert epochs_for(3000, {**training, "accumulate": 1}) < epochs
+    assert epochs_for(3000, {**training, "batching": "random"}) > epochs
+    assert epochs_for(1, training) == 1
+
+
+def test_long_names_all_that_is_trained_to_the_end():
+    names = {one.name for one in choose(["long"])}
+    assert {"grid-width-64", "long-positions"} <= names and "positions" not in names
+    assert not names & {one.name for one in choose(["all"])}
