@@ -35,7 +35,7 @@ class RunTables:
     its positions.
 
     `before` and `positions_before` are the tables as training found them. `record` sums up the run:
-    settings, parameters, the best epoch.
+    settings, parameters, figures.
     """
 
     name: str

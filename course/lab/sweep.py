@@ -61,7 +61,7 @@ def train_run(
             except CheckpointError:  # a damaged state: begin again
                 (out / "state.safetensors").unlink(missing_ok=True)
                 record = train_one(run.name, dict(run.model), run.training, out, on_epoch)
-            except ArithmeticError as error:  # a result, too: the best epoch before it counts
+            except ArithmeticError as error:  # a result, too: the epoch before it counts
                 record = record_divergence(run.name, dict(run.model), run.training, out, str(error))
         finally:
             torch.set_num_threads(threads)
