@@ -93,10 +93,8 @@ def sklansky(steps: Pair, combine: Combine = affine, identity: Identity = CHANGE
     half = 1
     while half < length:
         blocks = tuple(tensor.unflatten(1, (-1, 2, half)) for tensor in steps)
-        last_of_left, right = (
-            tuple(block[:, :, 0, -1:] for block in blocks),
-            tuple(block[:, :, 1] for block in blocks),
-        )
+        last_of_left = tuple(block[:, :, 0, -1:] for block in blocks)
+        right = tuple(block[:, :, 1] for block in blocks)
         for block, joined in zip(right, combine(last_of_left, right), strict=True):
             block.copy_(joined)
         half *= 2

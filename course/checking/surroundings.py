@@ -89,11 +89,9 @@ def _settings() -> Iterator[None]:
     """Working directory, recursion limit, random numbers, and torch's global settings."""
     folder, depth = os.getcwd(), sys.getrecursionlimit()
     python, array, drawn = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    kind, gradients, device = (
-        torch.get_default_dtype(),
-        torch.is_grad_enabled(),
-        torch.get_default_device(),
-    )
+    kind = torch.get_default_dtype()
+    gradients = torch.is_grad_enabled()
+    device = torch.get_default_device()
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     try:
         yield

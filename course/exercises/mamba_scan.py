@@ -145,11 +145,9 @@ def _step_cases() -> list[Case]:
     cases = [Case("one channel", tuple(torch.tensor(each, dtype=numbers) for each in rows))]
     for seed, (b, e, n) in enumerate(((2, 3, 4), (1, 5, 1), (4, 2, 3))):
         draw = Draw(120 + seed)
-        x, state, delta = (
-            draw.normal(b, e),
-            draw.normal(b, e, n),
-            draw.uniform(b, e, low=0.1, high=1.5),
-        )
+        x = draw.normal(b, e)
+        state = draw.normal(b, e, n)
+        delta = draw.uniform(b, e, low=0.1, high=1.5)
         A = -draw.uniform(e, n, low=0.2, high=2.0)
         reading = draw.normal(b, n), draw.normal(b, n), draw.normal(e)
         cases.append(Case(f"batch {b}, e = {e}, n = {n}", (x, state, delta, A, *reading)))

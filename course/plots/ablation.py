@@ -209,9 +209,7 @@ def plot_patching_average(
         f" ({letter[-1, list(offsets).index(0)]:.2f} after {last}); what finds the next letter is"
         f" {where[0]} in {first} and {where[-1]} after {last}."
     )
-    written, found = (
-        describe_table(letter, layers, names, False),
-        describe_table(finding, layers, names, False),
-    )
+    written = describe_table(letter, layers, names, False)
+    found = describe_table(finding, layers, names, False)
     alt = f"Two tables. Letter written. {written} Finding the next. {found}"
     return finish(figure, alt=alt, reading=reading)

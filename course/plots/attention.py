@@ -136,10 +136,8 @@ def plot_attention_maps(
         raise ValueError("there is no map to draw; give at least one")
     columns = min(len(maps), 4)
     rows = -(-len(maps) // columns)
-    width, height = (
-        max(2.2, 0.9 + 0.36 * (len(keys) + sums)),
-        max(2.0, 1.0 + 0.34 * (len(queries) + sums)),
-    )
+    width = max(2.2, 0.9 + 0.36 * (len(keys) + sums))
+    height = max(2.0, 1.0 + 0.34 * (len(queries) + sums))
     figure, axes = new_figure(width * columns, height * rows, rows, columns, squeeze=False)
     for axis, (title, weights) in zip(axes.flat, maps.items()):
         _check_map(weights, queries, keys, kind)

@@ -61,10 +61,8 @@ def plot_patterns(
             )
     rows = [len(layers) * (len(p.queries) + GAP) for p in patterns]
     columns = [p.weights.shape[1] * (len(p.keys) + GAP) for p in patterns]
-    width, height = (
-        min(WIDEST, 1.6 + CELL * max(columns)),
-        0.4 + 0.9 * len(patterns) + CELL * sum(rows),
-    )
+    width = min(WIDEST, 1.6 + CELL * max(columns))
+    height = 0.4 + 0.9 * len(patterns) + CELL * sum(rows)
     figure, axes = new_figure(width, height, len(patterns), 1, squeeze=False, height_ratios=rows)
     for axis, pattern in zip(axes.flat, patterns):
         _draw_maps(axis, pattern, layers, heads)

@@ -253,19 +253,15 @@ def _reading(trace: Trace, patterns: dict[str, Pattern], layers: Sequence[int], 
     sentences = []
     for kind, pattern in patterns.items():
         if kind != "cross":
-            shares, what = (
-                pattern.weights.diagonal(offset=-1, dim1=-2, dim2=-1).mean(dim=-1),
-                "at the sign before",
-            )
+            shares = pattern.weights.diagonal(offset=-1, dim1=-2, dim2=-1).mean(dim=-1)
+            what = "at the sign before"
         elif trace.written == to_pig_latin(trace.word):
             copied = [
                 (row, place) for row, place in enumerate(align(trace.word)) if place is not None
             ]
             rows, places = map(list, zip(*copied))
-            shares, what = (
-                pattern.weights[:, :, rows, places].mean(dim=-1),
-                "at the letter that the rule copies",
-            )
+            shares = pattern.weights[:, :, rows, places].mean(dim=-1)
+            what = "at the letter that the rule copies"
         else:
             sentences.append(
                 f"{pattern.title}: the answer is wrong, the rule says {to_pig_latin(trace.word)}."

@@ -40,11 +40,9 @@ def plot_alignment(word: str, *, move_qu: bool = True) -> Picture:
     Raises:
         ValueError: for a word that the rule can't spell, or one that is longer than 24 characters.
     """
-    target, alignment, name = (
-        to_pig_latin(word, move_qu=move_qu),
-        align(word, move_qu=move_qu),
-        rule_class(word),
-    )
+    target = to_pig_latin(word, move_qu=move_qu)
+    alignment = align(word, move_qu=move_qu)
+    name = rule_class(word)
     if len(word) > LONGEST:
         raise ValueError(f"{word!r} has {len(word)} characters; the picture has room for {LONGEST}")
     pitch = min(42.0, 720 / len(target))

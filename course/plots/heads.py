@@ -262,10 +262,8 @@ def plot_matching(matchings: Mapping[str, Sequence[Matching]]) -> Picture:
     names, gains, place = [], [], 0
     for kind, ones in matchings.items():
         for layer in range(len(ones[0].matched)):
-            matched, chance = (
-                [one.matched[layer] for one in ones],
-                [one.random[layer] for one in ones],
-            )
+            matched = [one.matched[layer] for one in ones]
+            chance = [one.random[layer] for one in ones]
             axis.scatter(
                 [place - 0.12] * len(chance),
                 chance,
@@ -290,10 +288,8 @@ def plot_matching(matchings: Mapping[str, Sequence[Matching]]) -> Picture:
     axis.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     axis.set_ylabel("overlap of two seeds' heads")
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    largest, smallest = (
-        max(range(place), key=gains.__getitem__),
-        min(range(place), key=gains.__getitem__),
-    )
+    largest = max(range(place), key=gains.__getitem__)
+    smallest = min(range(place), key=gains.__getitem__)
     plain = [name.replace("\n", " ") for name in names]
     reading = (
         f"Matching raises the overlap most in {plain[largest]}, by {100 * gains[largest]:z.0f}"

@@ -37,10 +37,8 @@ def plot_position_table(table: Float[Tensor, "l d"], *, title: str = "") -> Pict
     axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     figure.colorbar(image, ax=axis, label="value")
     changes = (values[1:] - values[:-1]).abs().mean(dim=0)
-    first, last = (
-        changes[: hidden_size // 4].mean().item(),
-        changes[-hidden_size // 4 :].mean().item(),
-    )
+    first = changes[: hidden_size // 4].mean().item()
+    last = changes[-hidden_size // 4 :].mean().item()
     reading = (
         f"From one letter to the next the first quarter of the coordinates changes by {first:.2g}"
         f" on average, the last by {last:.2g}."

@@ -52,10 +52,8 @@ def test_takes_the_browser_that_is_named(programs, monkeypatch):
 def test_a_name_that_leads_nowhere_is_said(programs, monkeypatch, capsys):
     programs("google-chrome", "echo Chrome 1")
     monkeypatch.setenv("CHROMIUM", "/nowhere/chrome")
-    assert (
-        chromium.main() == 1
-        and "CHROMIUM names /nowhere/chrome, where no program is" in capsys.readouterr().err
-    )
+    assert chromium.main() == 1
+    assert "CHROMIUM names /nowhere/chrome, where no program is" in capsys.readouterr().err
 
 
 def test_root_installs(programs, tmp_path, monkeypatch, capsys):
@@ -63,9 +61,8 @@ def test_root_installs(programs, tmp_path, monkeypatch, capsys):
     programs("apt-get", apt_that_installs(tmp_path))
     assert chromium.main() == 0 and "Chromium 1" in capsys.readouterr().out
     update, install = (tmp_path / "said").read_text().splitlines()
-    assert update.endswith("update") and install.endswith(
-        "install --yes --no-install-recommends chromium fonts-dejavu-core"
-    )
+    assert update.endswith("update")
+    assert install.endswith("install --yes --no-install-recommends chromium fonts-dejavu-core")
 
 
 @pytest.mark.parametrize("asks", [False, True])

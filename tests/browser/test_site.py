@@ -197,10 +197,8 @@ def test_the_keyboard_goes_everywhere_and_can_be_seen(context: BrowserContext, s
     page.get_by_role("navigation", name="Neighbours, above").get_by_role(
         "link", name="Attention"
     ).click()
-    assert (
-        page.url.endswith("02_attention.html")
-        and page.locator("h1").inner_text() == "2 · Attention"
-    )
+    assert page.url.endswith("02_attention.html")
+    assert page.locator("h1").inner_text() == "2 · Attention"
     page.close()
 
 

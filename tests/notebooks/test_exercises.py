@@ -37,11 +37,9 @@ def test_stands_in_its_notebook_with_all_that_belongs_to_it(name):
     )
     assert "**Goal.**" in text.source
     hints = re.findall(r"<details><summary>Hint (\d)", text.source)
-    assert (
-        hints == ["1", "2", "3"][: len(hints)]
-        and len(hints) >= 2
-        and text.source.rstrip().endswith("</details>\n" * (len(hints) - 1) + "</details>")
-    )
+    assert hints == ["1", "2", "3"][: len(hints)]
+    assert len(hints) >= 2
+    assert text.source.rstrip().endswith("</details>\n" * (len(hints) - 1) + "</details>")
     marked, function = STUB.search(stub.source).groups()
     assert marked == name
     assert check.source == f"check({function})" and solution.source == f'show_solution("{name}")'
@@ -120,9 +118,7 @@ def test_a_kernel_survives_answers_that_loop_crash_and_print():
         for cell in notebook.cells
     ]
     assert "did not come to an end" in shown[2] and "Cell In[2], line " in shown[2]
-    assert (
-        "Cell In[4], line 4: return torch.ones(queries)" in shown[4]
-        and "spam" in shown[4]
-        and len(notebook.cells[4].outputs) == 1
-    )
+    assert "Cell In[4], line 4: return torch.ones(queries)" in shown[4]
+    assert "spam" in shown[4]
+    assert len(notebook.cells[4].outputs) == 1
     assert shown[6].startswith("✓") and shown[7] == "2"

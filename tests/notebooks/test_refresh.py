@@ -29,16 +29,12 @@ def test_runs_and_stores_what_does_not_vary(tmp_path):
     assert stored.cells[1].outputs[0].text == "first\nsecond\n", (
         "lines printed by one cell are stored as one output"
     )
-    assert (
-        set(stored.cells[2].outputs[0].data) == {"text/plain"}
-        and WIDGET_VIEW.encode() not in first_run
-    )
-    assert (
-        stored.cells[3].source == "1 + 1" and stored.cells[3].outputs[0].data["text/plain"] == "2"
-    )
-    assert set(stored.metadata) == {"kernelspec", "language_info"} and not any(
-        cell.metadata for cell in stored.cells
-    )
+    assert set(stored.cells[2].outputs[0].data) == {"text/plain"}
+    assert WIDGET_VIEW.encode() not in first_run
+    assert stored.cells[3].source == "1 + 1"
+    assert stored.cells[3].outputs[0].data["text/plain"] == "2"
+    assert set(stored.metadata) == {"kernelspec", "language_info"}
+    assert not any(cell.metadata for cell in stored.cells)
     refresh(path)
     assert path.read_bytes() == first_run, "a second run stores the same bytes"
     assert [file.name for file in tmp_path.iterdir()] == ["lesson.ipynb"]

@@ -83,9 +83,8 @@ def test_opens_with_title_goals_what_to_know_and_minutes(notebook):
 
 def test_closes_with_a_recap_and_the_next_step(notebook):
     closing = prose(notebook.cells[-3:])
-    assert re.search(r"(?i)\brecap\b|\bwhat you (?:now )?(?:have|know)\b", closing) and re.search(
-        r"(?i)\bnext\b", closing
-    )
+    assert re.search(r"(?i)\brecap\b|\bwhat you (?:now )?(?:have|know)\b", closing)
+    assert re.search(r"(?i)\bnext\b", closing)
 
 
 def test_cells_are_short(notebook):
@@ -104,10 +103,8 @@ def test_is_stored_as_one_clean_run_leaves_it(notebook):
     tidy = nbformat.from_dict(tidy)
     normalise(tidy)
     assert notebook == tidy, "run: make notebooks"
-    assert (
-        set(notebook.metadata) == {"kernelspec", "language_info"}
-        and notebook.metadata.kernelspec == KERNEL
-    )
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec == KERNEL
     for cell in notebook.cells:
         assert set(cell.metadata) <= set(KEPT_CELL_METADATA)
 

@@ -71,6 +71,5 @@ def test_tint_mixes_with_white():
 def test_text_is_escaped():
     drawing = Drawing(100, 50, "a < b", "c & d")
     drawing.text(50, 25, "<EOS>")
-    assert (
-        "&lt;EOS&gt;" in drawing.to_svg() and ElementTree.fromstring(drawing.to_svg()) is not None
-    )
+    assert "&lt;EOS&gt;" in drawing.to_svg()
+    assert ElementTree.fromstring(drawing.to_svg()) is not None

@@ -93,8 +93,6 @@ def test_the_steps_to_another_task_name_what_is_there():
     for name in re.findall(r"`((?:nmt|tests|data)/[\w/.]+\.(?:py|md))`", TEXT):
         assert (ROOT / name).is_file(), name
     rule = (ROOT / "nmt" / "pig_latin.py").read_text(encoding="utf-8")
-    assert (
-        all(f"def {name}(" in rule for name in ("_spell", "_plan"))
-        and "RULE_CLASSES = " in rule
-        and "LETTERS = " in rule
-    )
+    assert all(f"def {name}(" in rule for name in ("_spell", "_plan"))
+    assert "RULE_CLASSES = " in rule
+    assert "LETTERS = " in rule

@@ -86,14 +86,10 @@ def test_links_lead_to_pages_code_and_pictures(tmp_path):
         "https://example.org/x.py",
     ):
         assert f'href="{target}"' in page, target
-    assert (
-        page.count('<a href="../nmt/code.py.html"><code>') == 1
-        and "<code>nmt/none.py</code>" in page
-    )
-    assert (
-        page.count('src="../docs/drawing.svg"') == 2
-        and (tmp_path / "site/docs/drawing.svg").is_file()
-    )
+    assert page.count('<a href="../nmt/code.py.html"><code>') == 1
+    assert "<code>nmt/none.py</code>" in page
+    assert page.count('src="../docs/drawing.svg"') == 2
+    assert (tmp_path / "site/docs/drawing.svg").is_file()
     assert "&lt;b&gt;" in (tmp_path / "site/nmt/code.py.html").read_text()
     assert 'rel="next" href="02_two.html"' in page and 'rel="prev"' not in page
     assert '<html lang="en">' in page and "<title>Lesson 1 · nmt</title>" in page
@@ -149,10 +145,8 @@ def test_pictures_become_files_once_and_keep_their_words(tmp_path):
     )
     (picture,) = (tmp_path / "site/notebooks/figures").iterdir()
     assert picture.read_bytes() == b"not really a picture"
-    assert (
-        page.count(f'src="figures/{picture.name}"') == page.count('alt="Two bars"') == 2
-        and "data:image" not in page
-    )
+    assert page.count(f'src="figures/{picture.name}"') == page.count('alt="Two bars"') == 2
+    assert "data:image" not in page
 
 
 def test_an_explorer_shows_the_figure_that_it_starts_with(tmp_path):
@@ -168,11 +162,9 @@ def test_an_explorer_shows_the_figure_that_it_starts_with(tmp_path):
     )
     other = shown("Figure. Three.", **{"text/html": FIGURE.replace("Two bars", "Three bars")})
     far = built(write_course(tmp_path / "b", figure, other, explorer), tmp_path / "far")
-    assert (
-        far.count("Two bars") == 2
-        and far.count("Three bars") == 1
-        and "run this cell to use it" not in far
-    )
+    assert far.count("Two bars") == 2
+    assert far.count("Three bars") == 1
+    assert "run this cell to use it" not in far
     for number, cells in enumerate(((explorer,), (other, explorer))):
         with pytest.raises(
             ValueError, match=r"01_one.ipynb, cell-0\d: an explorer that names no figure above it"
@@ -257,9 +249,8 @@ def test_the_course_loads_nothing_from_elsewhere(site):
         for page in pages
         for target in LOADED.findall(page.read_text(encoding="utf-8"))
     ]
-    assert len(loaded) > len(pages) and not [
-        entry for entry in loaded if re.match(r"[a-z]+:|//", entry[1])
-    ]
+    assert len(loaded) > len(pages)
+    assert not [entry for entry in loaded if re.match(r"[a-z]+:|//", entry[1])]
     for style in site.rglob("*.css"):
         assert not re.findall(r"url\((?!data:)|@import", style.read_text(encoding="utf-8")), (
             style.name
@@ -274,9 +265,8 @@ def test_each_page_has_all_that_its_notebook_holds(site, path):
     page = (site / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     html = "".join(output.data.get("text/html", "") for output in outputs if "data" in output)
-    assert page.count("<figure") >= html.count("<figure") and page.count("<iframe") == html.count(
-        "<iframe"
-    )
+    assert page.count("<figure") >= html.count("<figure")
+    assert page.count("<iframe") == html.count("<iframe")
     explorers = sum(
         output.get("data", {}).get("text/plain", "").startswith("Explorer (") for output in outputs
     )

@@ -38,10 +38,8 @@ def compiled(body: str, arguments: str = "queries, keys"):
 
 def test_a_stub_is_not_attempted():
     verdict = judge(MASK, compiled('"""Doc."""\nraise NotImplementedError'))
-    assert (
-        verdict.status == "not attempted"
-        and repr(verdict).strip() == "○ attention.causal-mask: not attempted yet"
-    )
+    assert verdict.status == "not attempted"
+    assert repr(verdict).strip() == "○ attention.causal-mask: not attempted yet"
     assert "role=" in verdict._repr_html_() and "not attempted yet" in verdict._repr_html_()
 
 
@@ -100,11 +98,9 @@ def test_a_wrong_number_is_said_with_index_both_values_and_the_input():
         return output, weights
 
     verdict = judge(ATTENTION, almost)
-    assert (
-        verdict.status == "wrong"
-        and verdict.details["where"] == "output[1, 0]"
-        and verdict.details["differing"] == 1
-    )
+    assert verdict.status == "wrong"
+    assert verdict.details["where"] == "output[1, 0]"
+    assert verdict.details["differing"] == 1
     assert abs(float(verdict.details["yours"]) - float(verdict.details["expected"]) - 0.5) < 1e-4
     query, key, value, mask = verdict.inputs
     assert (
@@ -142,11 +138,9 @@ def test_an_error_shows_the_line_of_the_answer_and_not_ours():
         ),
     )
     assert verdict.status == "error" and verdict.details["error"] == "RuntimeError"
-    assert (
-        verdict.details["line"] == 3
-        and "line 3" in verdict.message
-        and "mat1 and mat2" in verdict.message
-    )
+    assert verdict.details["line"] == 3
+    assert "line 3" in verdict.message
+    assert "mat1 and mat2" in verdict.message
     assert "judging" not in repr(verdict) and "Traceback" not in repr(verdict)
 
 
@@ -190,9 +184,8 @@ def test_an_endless_loop_is_stopped_and_its_line_named(body):
     handler, began = signal.getsignal(signal.SIGALRM), time.monotonic()
     others, _ = signal.getitimer(signal.ITIMER_REAL)  # such as that of the test run
     verdict = judge(MASK, compiled(body), seconds=0.3)
-    assert verdict.status == "timeout" and verdict.details["where"].endswith(
-        f"line {verdict.details['line']}"
-    )
+    assert verdict.status == "timeout"
+    assert verdict.details["where"].endswith(f"line {verdict.details['line']}")
     assert time.monotonic() - began < 5
     assert signal.getsignal(signal.SIGALRM) == handler
     assert signal.getitimer(signal.ITIMER_REAL)[0] <= others
@@ -234,11 +227,9 @@ def test_a_timer_of_somebody_else_goes_on():
 
 def test_prints_are_kept_short_and_shown_apart(capsys):
     verdict = judge(MASK, compiled('print("spam " * 1_000_000)\nreturn torch.ones(1)'))
-    assert (
-        capsys.readouterr().out == ""
-        and verdict.printed.startswith("spam spam")
-        and len(verdict.printed) < 1100
-    )
+    assert capsys.readouterr().out == ""
+    assert verdict.printed.startswith("spam spam")
+    assert len(verdict.printed) < 1100
     assert "spam" in repr(verdict) and "<details>" in verdict._repr_html_()
 
 
@@ -276,9 +267,8 @@ def test_a_change_in_place_that_breaks_the_backward_pass_is_named_with_torchs_ow
         return x
 
     verdict = judge("transformer.encoder-layer", answer)
-    assert (
-        verdict.mistake == "gradient lost" and "modified by an inplace operation" in verdict.message
-    )
+    assert verdict.mistake == "gradient lost"
+    assert "modified by an inplace operation" in verdict.message
 
 
 def test_a_hard_coded_answer_does_not_pass():
@@ -303,9 +293,8 @@ def test_two_mistakes_at_once_are_named():
 
 def test_what_no_pencil_can_follow_comes_last():
     verdict = judge(ATTENTION, lambda query, key, value, mask: (query @ key.mT @ value, query))
-    assert "query = [[2, 0, 0, 0], [0, 2, 2, 0]]" in verdict.message and "mask = None" in (
-        verdict.message
-    )
+    assert "query = [[2, 0, 0, 0], [0, 2, 2, 0]]" in verdict.message
+    assert "mask = None" in (verdict.message)
 
 
 def test_checks_leave_torchs_random_numbers_alone():
@@ -341,10 +330,8 @@ def test_the_same_numbers_agree_in_every_welcome_form(rows):
         list(right),
     ):
         assert first_difference(right, form) is None
-    assert (
-        first_difference(right, right + 1) is not None
-        and first_difference(right, right.T.reshape(-1)) is not None
-    )
+    assert first_difference(right, right + 1) is not None
+    assert first_difference(right, right.T.reshape(-1)) is not None
 
 
 @pytest.mark.parametrize(
@@ -374,20 +361,16 @@ def test_anything_may_come_back(value):
 
 def test_half_precision_is_too_coarse():
     right = torch.rand(50)
-    assert (
-        first_difference(right, right.half()).kind == "coarse"
-        and first_difference(right, right.double()) is None
-    )
+    assert first_difference(right, right.half()).kind == "coarse"
+    assert first_difference(right, right.double()) is None
 
 
 def test_run_tells_value_error_and_place():
     assert run(lambda: 3, 1.0).value == 3
     outcome = run(lambda: {}["x"], 1.0, within=__file__)
-    assert (
-        isinstance(outcome.error, KeyError)
-        and outcome.place is not None
-        and "lambda" in outcome.place.source
-    )
+    assert isinstance(outcome.error, KeyError)
+    assert outcome.place is not None
+    assert "lambda" in outcome.place.source
 
 
 KEPT = [

@@ -37,11 +37,9 @@ def test_a_guess_is_kept_and_held_against_the_answer():
     asked.choice.value = "one"
     assert "Noted: one" in asked.said.value
     shown = reveal("test.size", "two")
-    assert (
-        shown.right is False
-        and repr(shown) == "Measured: two. You guessed: one."
-        and 'role="status"' in shown._repr_html_()
-    )
+    assert shown.right is False
+    assert repr(shown) == "Measured: two. You guessed: one."
+    assert 'role="status"' in shown._repr_html_()
     assert guess("test.size", "How many?", ["one", "two"]).choice.value == "one", (
         "the cell run again keeps the guess"
     )
@@ -54,9 +52,8 @@ def test_a_guess_is_kept_and_held_against_the_answer():
 
 def test_the_control_is_named_and_its_text_stays():
     asked = guess("test.other", "How <many>?", ["one", "two"])
-    assert asked.choice.description == "How <many>?" and repr(asked) == repr(
-        guess("test.other", "How <many>?", ["one", "two"])
-    )
+    assert asked.choice.description == "How <many>?"
+    assert repr(asked) == repr(guess("test.other", "How <many>?", ["one", "two"]))
     assert "<b>" not in Revealed("<b>", None)._repr_html_()
 
 

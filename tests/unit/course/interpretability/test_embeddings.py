@@ -145,11 +145,9 @@ def test_angles_of_known_tables() -> None:
         [[1.0, 0.0], [-0.5, math.sqrt(3) / 2], [-0.5, -math.sqrt(3) / 2]]
     )  # the best that three rows of two can do
     found = angles(three)
-    assert (
-        found.largest == pytest.approx(0.5)
-        and found.bound == pytest.approx(0.5)
-        and found.typical == pytest.approx(0.5)
-    )
+    assert found.largest == pytest.approx(0.5)
+    assert found.bound == pytest.approx(0.5)
+    assert found.typical == pytest.approx(0.5)
     with pytest.raises(ValueError, match="two rows"):
         angles(torch.ones(1, 3))
 
@@ -178,11 +176,9 @@ def test_the_silhouette_is_that_of_scikit_learn_and_p_is_a_share(seed: int, shif
         table.double().numpy()[rows], [KINDS[row] for row in rows], metric="cosine"
     )
     assert found.silhouette == pytest.approx(expected, abs=1e-9)
-    assert (
-        found.p_value + 1e-12 >= 1 / 53_130
-        and found.p_value <= 1
-        and (found.p_value < 0.05) == (found.silhouette > found.high)
-    )
+    assert found.p_value + 1e-12 >= 1 / 53_130
+    assert found.p_value <= 1
+    assert (found.p_value < 0.05) == (found.silhouette > found.high)
 
 
 def test_vowels_that_keep_together_get_the_smallest_p_and_a_permutation_of_labels_does_not() -> (
@@ -191,9 +187,8 @@ def test_vowels_that_keep_together_get_the_smallest_p_and_a_permutation_of_label
     table = random_table(1)
     table[[0, 4, 8, 14, 20], 0] += 9
     together = vowel_grouping(table)
-    assert (
-        together.p_value == pytest.approx(1 / 53_130) and together.silhouette > 0.1 > together.high
-    )
+    assert together.p_value == pytest.approx(1 / 53_130)
+    assert together.silhouette > 0.1 > together.high
     mixed = vowel_grouping(
         torch.cat((table[13:26], table[:13], table[26:]))
     )  # n … z take the rows of a … m

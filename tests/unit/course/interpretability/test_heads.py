@@ -66,16 +66,14 @@ def test_planted_heads_get_full_marks_for_their_role_only() -> None:
     encoder, decoder, cross = (
         score_heads(traces, kind) for kind in ("encoder", "decoder", "cross")
     )
-    assert (
-        encoder["previous letter"].best() == (0, 0) and encoder["previous letter"].weight[0, 0] == 1
-    )
+    assert encoder["previous letter"].best() == (0, 0)
+    assert encoder["previous letter"].weight[0, 0] == 1
     assert encoder["first vowel"].best() == (0, 1) and encoder["first vowel"].weight[0, 1] == 1
     assert encoder["next letter"].weight[0, 0] == 0 and encoder["end of word"].weight.max() == 0
     assert decoder["itself"].weight[0, 0] == 1 > decoder["itself"].weight[0, 1]
     assert decoder["begin (<SOS>)"].weight[0].tolist() == [0, 1]
-    assert (
-        cross["copied letter"].share[0, 0] == 1 and cross["first vowel, at <SOS>"].share[0, 0] == 1
-    )
+    assert cross["copied letter"].share[0, 0] == 1
+    assert cross["first vowel, at <SOS>"].share[0, 0] == 1
     assert cross["<EOS>, nothing to copy"].share[0, 0] == 1
     for score in cross.values():
         assert score.weight[0, 1] == pytest.approx(score.chance, abs=1e-6)
@@ -136,6 +134,5 @@ def test_real_traces_can_be_scored() -> None:
     )
     for kind, roles in ROLES.items():
         scores = score_heads(trace(model, WORDS, truth=True), kind)
-        assert set(scores) == set(roles) and all(
-            score.weight.min() >= 0 and score.weight.max() <= 1 for score in scores.values()
-        )
+        assert set(scores) == set(roles)
+        assert all(score.weight.min() >= 0 and score.weight.max() <= 1 for score in scores.values())

@@ -63,9 +63,8 @@ def test_channels_are_sorted_from_the_shortest_memory() -> None:
     found = trace(make(), "street")
     weights = letter_weights(found)
     for layer, order in enumerate(sorted_channels(found)):
-        assert sorted(order) == list(range(16)) and bool(
-            (weights[layer, 0, order].diff() >= 0).all()
-        )
+        assert sorted(order) == list(range(16))
+        assert bool((weights[layer, 0, order].diff() >= 0).all())
 
 
 def test_statistics_of_steps_that_are_all_alike() -> None:

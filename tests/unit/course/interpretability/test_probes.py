@@ -34,9 +34,8 @@ def test_vectors_are_those_of_a_trace() -> None:
         (mamba, ["blocks.0", "blocks.1"]),
     ):
         found = letter_vectors(model, ["ox", "brown"])
-        assert list(found) == ["embedding", *names] and all(
-            len(vectors) == 7 for vectors in found.values()
-        )
+        assert list(found) == ["embedding", *names]
+        assert all(len(vectors) == 7 for vectors in found.values())
         np.testing.assert_allclose(
             found["embedding"][2], model.embedding.weight[VOCABULARY.encode("b")[0]].detach()
         )

@@ -44,9 +44,8 @@ def test_inside_the_block_one_pair_is_not_turned_and_afterwards_it_is(model: Tra
     vectors = torch.randn(1, 2, 6, 8)
     with standing_still(model, 1):
         turned = rotary(vectors)
-        assert torch.equal(turned[..., 2:4], vectors[..., 2:4]) and not torch.allclose(
-            turned[..., :2], vectors[..., :2]
-        )
+        assert torch.equal(turned[..., 2:4], vectors[..., 2:4])
+        assert not torch.allclose(turned[..., :2], vectors[..., :2])
         assert not torch.allclose(logits(model), before)
     assert torch.equal(logits(model), before)
     with pytest.raises(RuntimeError), standing_still(model, 0):
@@ -75,9 +74,8 @@ def test_effects_come_pair_by_pair_and_the_fast_ones_move_more(model: Transforme
             layer.to_query.weight *= 4  # sharp enough to see a difference
     effects = frequency_effects(model, PAIRS, every=3)
     assert [effect.pair for effect in effects] == [0, 1, 2, 3]
-    assert effects[0].moved > 10 * effects[3].moved > 0 and all(
-        0 <= effect.accuracy <= 1 for effect in effects
-    )
+    assert effects[0].moved > 10 * effects[3].moved > 0
+    assert all(0 <= effect.accuracy <= 1 for effect in effects)
 
 
 def test_models_without_turns_and_pairs_that_are_not_there_are_refused(model: Transformer) -> None:

@@ -61,11 +61,9 @@ def test_tables_come_back_by_name_and_seed_before_and_after(made: Path) -> None:
         fresh = build_model(run.record["model"])
         assert torch.equal(run.before, fresh.embedding.weight)
         torch.testing.assert_close(run.after, run.before + 1.5)
-        assert (
-            "epochs" not in run.record
-            and "mistakes" not in run.record
-            and run.accuracy == 0.5 + run.record["seed"] / 10
-        )
+        assert "epochs" not in run.record
+        assert "mistakes" not in run.record
+        assert run.accuracy == 0.5 + run.record["seed"] / 10
     assert tables["wide"][0].positions_after is None
     places = tables["places"][0]
     assert places.positions_before is not None and places.positions_after is not None
@@ -105,15 +103,13 @@ def test_the_tables_that_came_with_the_course() -> None:
     assert TABLES.stat().st_size < 600_000
     for width in (8, 16, 32, 64):
         runs = tables[f"width-{width}"]
-        assert [run.record["seed"] for run in runs] == [0, 1, 2] and all(
-            run.after.shape == (29, width) for run in runs
-        )
+        assert [run.record["seed"] for run in runs] == [0, 1, 2]
+        assert all(run.after.shape == (29, width) for run in runs)
         assert all(run.record["training"]["weight_decay"] == 0.01 for run in runs)
     for scheme in ("rotary", "learned", "learned-from-sinusoidal"):
         runs = tables[f"positions-{scheme}"]
-        assert [run.record["seed"] for run in runs] == [0, 1, 2] and all(
-            run.accuracy > 0.5 for run in runs
-        )
+        assert [run.record["seed"] for run in runs] == [0, 1, 2]
+        assert all(run.accuracy > 0.5 for run in runs)
         assert all((run.positions_after is None) == (scheme == "rotary") for run in runs)
     for run in tables["width-64"]:
         torch.manual_seed(run.record["seed"])

@@ -59,9 +59,8 @@ def test_shares_are_shares_and_a_good_model_answers_untouched_questions_right(
     untouched = turn_attention(model, asked, [])
     assert untouched["place"] > 0.9
     for shares in (untouched, show_another_letter(model, asked)):
-        assert set(shares) == {"place", "other", "neither"} and sum(
-            shares.values()
-        ) == pytest.approx(1)
+        assert set(shares) == {"place", "other", "neither"}
+        assert sum(shares.values()) == pytest.approx(1)
 
 
 def test_attention_decides_what_is_written(model: Transformer) -> None:
@@ -109,9 +108,8 @@ def test_the_verdict_has_five_parts_and_follows_from_the_numbers(
     assert looking["weight"] > 0.5 > 2 * looking["chance"] and looking["heads above"] == 3
     assert finding["best head, swapped"] < 0.1 < finding["previous-letter heads, swapped"]
     assert finding["words"] == len(questions(WORDS))
-    assert (
-        division["both"] <= min(division["copy"], division["start"]) and ending["best head"] > 0.9
-    )
+    assert division["both"] <= min(division["copy"], division["start"])
+    assert ending["best head"] > 0.9
 
 
 def test_thresholds_part_three_verdicts() -> None:

@@ -14,14 +14,11 @@ def test_the_alt_text_names_the_sharpest_look_of_every_head() -> None:
         [3, 5],
         reading="Two looks.",
     )
-    assert (
-        "layer 3 head 0 y to c 0.80" in picture.alt and "layer 5 head 1 x to b 0.80" in picture.alt
-    )
-    assert (
-        picture.alt.count("layer 3") == 2
-        and picture.reading == "Two looks."
-        and picture.webp.startswith(b"RIFF")
-    )
+    assert "layer 3 head 0 y to c 0.80" in picture.alt
+    assert "layer 5 head 1 x to b 0.80" in picture.alt
+    assert picture.alt.count("layer 3") == 2
+    assert picture.reading == "Two looks."
+    assert picture.webp.startswith(b"RIFF")
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -5,11 +5,9 @@ import torch
 
 from course.plots.attention_step import plot_attention_step
 
-KEYS, ASKED, TRUTH = (
-    ["o", "x", "<EOS>"],
-    ["o", "x", "w", "a", "y", "<EOS>"],
-    [0, 1, None, None, None, None],
-)
+KEYS = ["o", "x", "<EOS>"]
+ASKED = ["o", "x", "w", "a", "y", "<EOS>"]
+TRUTH = [0, 1, None, None, None, None]
 
 
 def draw(step: int, right: str | None, weights: torch.Tensor | None = None) -> str:

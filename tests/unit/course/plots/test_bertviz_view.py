@@ -88,11 +88,9 @@ def test_the_output_is_a_sandboxed_frame_around_a_still_picture(
     tags = Tags(text).found
     assert [tag for tag, _ in tags] == ["div", "figure", "iframe", "figcaption"]
     frame = tags[2][1]
-    assert (
-        frame["sandbox"] == "allow-scripts"
-        and frame["srcdoc"] == view.page
-        and frame["title"] == view.title
-    )
+    assert frame["sandbox"] == "allow-scripts"
+    assert frame["srcdoc"] == view.page
+    assert frame["title"] == view.title
     assert f"height:{view.height}px" in frame["style"]
     inside = text.partition(frame["srcdoc"][-7:].replace("<", "&lt;").replace(">", "&gt;") + '">')[
         2
@@ -161,12 +159,10 @@ def test_no_letter_is_read_as_html(transformer_trace: TransformerTrace) -> None:
         "figcaption",
     ]
     tags = [tag for tag, _ in Tags(view.page).found]
-    assert (
-        tags.count("script") == 1
-        and "img" not in tags
-        and view.page.count("</script") == 1
-        and "<!--" not in view.page
-    )
+    assert tags.count("script") == 1
+    assert "img" not in tags
+    assert view.page.count("</script") == 1
+    assert "<!--" not in view.page
     assert parameters(view)["attention"][0]["right_text"] == hostile.source
     assert view.to_html().count("</iframe") == 1
 
@@ -204,11 +200,9 @@ def test_mamba_is_shown_by_groups_and_beside_the_transformer(
         "Source at source",
         "Target at source",
     ]
-    assert (
-        ">Target at source</option>" in view.page
-        and '.text("Groups")' in view.page
-        and parameters(view)["total_heads"] == 3
-    )
+    assert ">Target at source</option>" in view.page
+    assert '.text("Groups")' in view.page
+    assert parameters(view)["total_heads"] == 3
     both = beside(views["head"], view)
     assert repr(both) == f"{views['head']!r}\n{view!r}" and both._repr_html_().count("<iframe") == 2
 

@@ -53,10 +53,8 @@ def test_a_table_shows_the_numbers_of_its_csv_file(name):
 
 def test_a_table_without_records_says_so_everywhere():
     shown = experiment_table(EXPERIMENTS["positions"], {})
-    assert (
-        all(row[1] == "not run yet" and row[-1] == "none" for row in shown.rows)
-        and not shown.strong
-    )
+    assert all(row[1] == "not run yet" and row[-1] == "none" for row in shown.rows)
+    assert not shown.strong
     assert shown.rows[0][7] == "57.6%, 0.232", "the student's figure is there all the same"
 
 
@@ -70,17 +68,13 @@ def test_a_table_is_told_to_every_reader():
         "One line.\nTwo.",
     )
     html = shown.to_html()
-    assert (
-        '<th scope="col"' in html
-        and '<th scope="row"' in html
-        and "<caption" in html
-        and "Fruit &amp; co." in html
-    )
-    assert (
-        '<a href="a.html">pears</a>' in html
-        and html.count("font-weight:bold") == 2
-        and html.endswith("<p>One line.</p><p>Two.</p>")
-    )
+    assert '<th scope="col"' in html
+    assert '<th scope="row"' in html
+    assert "<caption" in html
+    assert "Fruit &amp; co." in html
+    assert '<a href="a.html">pears</a>' in html
+    assert html.count("font-weight:bold") == 2
+    assert html.endswith("<p>One line.</p><p>Two.</p>")
     assert html.startswith('<div style="overflow-x:auto"><table>'), "a wide one scrolls by itself"
     assert "color" not in html, "the page's own colours, light or dark"
     assert (
@@ -169,10 +163,8 @@ def test_two_runs_together():
         == "Validation words right: first 90.0%, second 80.0%. 3 words only first has right, 1 only"
         " second."
     )
-    assert (
-        "second from 1 to 0.25 nats per character" in picture.alt
-        and "first: wrong onset 2; second: several 4" in picture.alt
-    )
+    assert "second from 1 to 0.25 nats per character" in picture.alt
+    assert "first: wrong onset 2; second: several 4" in picture.alt
     assert plot_two_runs(
         pair, {"first": {"several": 0}, "second": {"several": 0}}, (0, 0)
     ).alt.endswith("first: none; second: none.")
@@ -193,9 +185,8 @@ def test_mistakes_with_kind_class_and_look_alike():
         }
     )
     assert [row[0] for row in shown.rows] == [*words, "none"]
-    assert shown.rows[0][2:5] == ("acrosssway", "doubled letter", "vowel") and shown.rows[1][
-        3:5
-    ] == ("wrong onset", "cluster")
+    assert shown.rows[0][2:5] == ("acrosssway", "doubled letter", "vowel")
+    assert shown.rows[1][3:5] == ("wrong onset", "cluster")
     assert re.fullmatch(r"[a-z-]+, \d+", shown.rows[0][5])
     many = mistake_table({"a": {"mistakes": mistakes * MOST, "training": {"data": "small"}}})
     assert len(many.rows) == MOST + 1 and many.rows[-1][0] == f"{MOST} more"

@@ -49,10 +49,8 @@ def test_every_channel_and_place_of_a_layer_can_be_drawn(found: MambaTrace) -> N
     for rank in range(1, 17):
         picture = plot_channel(found, 1, rank)
         channel = order[1][rank - 1]
-        assert (
-            f"Channel {channel} (memory {rank} of 16)" in picture.reading
-            and f"{weights[1, 0, channel]:.0%} of the first" in picture.reading
-        )
+        assert f"Channel {channel} (memory {rank} of 16)" in picture.reading
+        assert f"{weights[1, 0, channel]:.0%} of the first" in picture.reading
     for at in (0, 10, None):
         assert plot_channel(found, 0, 1, at).alt
 
@@ -70,11 +68,9 @@ def test_channels_that_are_not_there_are_refused(
 
 def test_a_channel_that_forgets_nothing_has_no_infinite_sentence(found: MambaTrace) -> None:
     picture = plot_channel(found, 0, 16, at=0)
-    assert (
-        "100% of the first letter" in picture.reading
-        and "inf" not in picture.reading
-        and "nan" not in picture.reading
-    )
+    assert "100% of the first letter" in picture.reading
+    assert "inf" not in picture.reading
+    assert "nan" not in picture.reading
 
 
 def test_survival_and_half_lives_tell_their_numbers(found: MambaTrace) -> None:

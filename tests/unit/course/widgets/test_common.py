@@ -39,11 +39,9 @@ def test_an_explorer_can_be_told_from_other_boxes_and_keeps_its_keys():
 def test_an_error_becomes_its_first_line_and_goes_away_again():
     shown = explorer(controls(), shout)
     shown.controls["word"].value = ""
-    assert (
-        'role="alert"' in shown.output.value
-        and "type a word" in shown.output.value
-        and "second line" not in shown.output.value
-    )
+    assert 'role="alert"' in shown.output.value
+    assert "type a word" in shown.output.value
+    assert "second line" not in shown.output.value
     assert "<b>and</b>" in shown.output.value, "the last picture stays"
     shown.controls["word"].value = "is"
     assert 'role="alert"' not in shown.output.value and "<b>is</b>" in shown.output.value
