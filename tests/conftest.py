@@ -7,9 +7,8 @@ file that pytest reads.
 
 import os
 
-os.environ.setdefault(
-    "OMP_NUM_THREADS", "1"
-)  # two spinning threads on a busy two-core machine are slower than one
+# Two spinning threads on a busy two-core machine are slower than one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from jaxtyping import install_import_hook
 

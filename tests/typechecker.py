@@ -2,6 +2,5 @@
 
 from beartype import BeartypeConf, beartype
 
-check = beartype(
-    conf=BeartypeConf(is_pep484_tower=True)
-)  # an int is welcome where a float is asked for, as type checkers have it
+# An int is welcome where a float is asked for, as type checkers have it.
+check = beartype(conf=BeartypeConf(is_pep484_tower=True))

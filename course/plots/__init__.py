@@ -85,6 +85,6 @@ from course.plots.training import (
     plot_mistakes,
 )
 from course.plots.trajectory import plot_trajectory
-from course.plots.translation import plot_next_letter, plot_spelling
+from course.plots.translation import plot_spelling
 from course.plots.two_runs import plot_two_runs
 from course.plots.two_sweeps import plot_two_sweeps

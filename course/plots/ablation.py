@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course.interpretability.ablation import Loss
+from course.plots.axes import percent_axis
 from course.plots.shaded_table import describe_table, draw_table
 from course.plots.style import (
     INK,
@@ -93,19 +94,14 @@ def plot_losses_by_class(
 ) -> Picture:
     """Word accuracy by rule class (columns, with their words) under several changes (rows)."""
     names = list(counts)
-    values = torch.tensor(
-        [[one.get(name, float("nan")) for name in names] for one in rows.values()],
-        dtype=torch.float64,
-    )
+    shares = [[one.get(name, float("nan")) for name in names] for one in rows.values()]
+    values = torch.tensor(shares, dtype=torch.float64)
     columns = [f"{name}\n({count})" for name, count in counts.items()]
     figure, axis = new_figure(2.7 + 0.72 * len(names), 1.4 + 0.25 * len(rows))
     draw_table(axis, values, list(rows), columns)
     axis.set_xlabel("rule class (words); percent spelled right")
-    return finish(
-        figure,
-        alt=f"A table, in percent. {describe_table(values, list(rows), names)}",
-        reading=reading,
-    )
+    told = describe_table(values, list(rows), names)
+    return finish(figure, alt=f"A table, in percent. {told}", reading=reading)
 
 
 def plot_swaps(
@@ -136,9 +132,8 @@ def plot_swaps(
         axis.plot(heads, other, f"o{line}", label=f"{name}: goes to the other letter", **looks[0])
         axis.plot(heads, place, f"s{line}", label=f"{name}: stays right", **looks[1])
     axis.set_xticks(list(heads))
-    axis.set_ylim(-0.03, 1.05)
-    axis.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-    axis.set(xlabel="encoder heads with swapped neighbours, best first", ylabel="words")
+    axis.set_xlabel("encoder heads with swapped neighbours, best first")
+    percent_axis(axis, "y", "words", whole=True, steps=2)
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=9, frameon=False)
     three = min(3, len(swapped)) - 1
     reading = (
@@ -150,14 +145,8 @@ def plot_swaps(
         f"{n} heads: {one['other']:.0%}, control {two['other']:.0%}"
         for n, one, two in zip(heads, swapped, kept)
     )
-    return finish(
-        figure,
-        alt=(
-            "Lines over the number of heads: words in which the decoder goes to the other letter."
-            f" {alt}."
-        ),
-        reading=reading,
-    )
+    what = "Lines over the number of heads: words in which the decoder goes to the other letter."
+    return finish(figure, alt=f"{what} {alt}.", reading=reading)
 
 
 def plot_patching(
@@ -172,14 +161,10 @@ def plot_patching(
     figure, axis = new_figure(max(4.6, 1.9 + 0.55 * len(letters)), 1.4 + 0.3 * len(layers))
     draw_table(axis, values, layers, letters, percent=False, signed=True)
     label_letters(axis, "x", letters, SOURCE)
-    axis.set(
-        title=title, xlabel="source position that gets the other word's vector", ylabel="after"
-    )
-    return finish(
-        figure,
-        alt=f"A table. {describe_table(values, layers, letters, percent=False)}",
-        reading=reading,
-    )
+    axis.set_xlabel("source position that gets the other word's vector")
+    axis.set(title=title, ylabel="after")
+    told = describe_table(values, layers, letters, percent=False)
+    return finish(figure, alt=f"A table. {told}", reading=reading)
 
 
 def plot_patching_average(

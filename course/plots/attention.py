@@ -9,15 +9,12 @@ import torch
 from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
-from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from course.plots.shaded_table import draw_cells, frame_cell
 from course.plots.sketch import Panel, finish_sketch
 from course.plots.style import (
-    DIVERGING,
-    INK,
     NEUTRAL,
-    SEQUENTIAL,
     SERIES,
     SOURCE,
     TARGET,
@@ -26,6 +23,7 @@ from course.plots.style import (
     finish,
     label_letters,
     new_figure,
+    new_panels,
 )
 from course.plots.svg import Drawing
 
@@ -134,18 +132,14 @@ def plot_attention_maps(
     """
     if not maps:
         raise ValueError("there is no map to draw; give at least one")
-    columns = min(len(maps), 4)
-    rows = -(-len(maps) // columns)
     width = max(2.2, 0.9 + 0.36 * (len(keys) + sums))
     height = max(2.0, 1.0 + 0.34 * (len(queries) + sums))
-    figure, axes = new_figure(width * columns, height * rows, rows, columns, squeeze=False)
+    figure, axes = new_panels(len(maps), 4, width, height)
     for axis, (title, weights) in zip(axes.flat, maps.items()):
         _check_map(weights, queries, keys, kind)
         draw_attention(axis, weights, queries, keys, kind, sums=sums)
         axis.set_title(title, pad=18 if sums else 6)
         axis.label_outer()
-    for axis in axes.flat[len(maps) :]:
-        axis.set_axis_off()
     peaks = "; ".join(
         f"{title}: strongest weight {weights.max():.2f}" for title, weights in maps.items()
     )
@@ -180,9 +174,7 @@ def plot_look_up(
         width_ratios=[len(keys), len(keys), len(features)],
     )
     limit = max(1.0, scores.abs().max().item())
-    draw_attention(
-        axes[0], scores, queries, keys, "cross", colours=DIVERGING, limits=(-limit, limit)
-    )
+    draw_attention(axes[0], scores, queries, keys, "cross", limits=(-limit, limit))
     draw_attention(axes[1], weights, queries, keys, "cross")
     draw_attention(axes[2], outputs, queries, features, "cross")
     axes[2].set_xlabel("coordinate of the output")
@@ -210,15 +202,9 @@ def plot_mask(
     figure, axis = new_figure(max(3.2, 1.0 + 0.42 * len(keys)), max(2.4, 1.0 + 0.36 * len(queries)))
     axis.imshow(mask.float().numpy(), cmap="gray", vmin=-0.5, vmax=1.05, aspect="auto")
     for (row, column), allowed in np.ndenumerate(mask.numpy()):
-        axis.text(
-            column,
-            row,
-            "✓" if allowed else "×",
-            ha="center",
-            va="center",
-            color=TRUTH if allowed else "white",
-            fontweight="bold",
-        )
+        mark, colour = ("✓", TRUTH) if allowed else ("×", "white")
+        look = {"ha": "center", "va": "center", "fontweight": "bold"}
+        axis.text(column, row, mark, color=colour, **look)
     _label(axis, queries, keys, kind)
     seen = mask.sum(dim=-1).tolist()
     reading = (
@@ -307,29 +293,19 @@ def draw_attention(
     kind: str,
     *,
     sums: bool = False,
-    colours: str = SEQUENTIAL,
     limits: tuple[float, float] = (0.0, 1.0),
 ) -> AxesImage:
     """The map itself, with numbers in its cells where it is small enough to read them."""
     table = weights.detach().float().numpy()
-    image = axis.imshow(table, cmap=colours, vmin=limits[0], vmax=limits[1], aspect="auto")
-    if max(table.shape) <= LARGEST_WITH_NUMBERS:
-        for (row, column), weight in np.ndenumerate(table):
-            red, green, blue, _ = image.to_rgba(weight)
-            ink = INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else "white"
-            axis.text(
-                column, row, _short(float(weight)), ha="center", va="center", fontsize=8, color=ink
-            )
+    write = _short if max(table.shape) <= LARGEST_WITH_NUMBERS else None
+    image = draw_cells(axis, table, limits, write=write)
     _label(axis, queries, keys, kind)
     if sums:
         for row, total in enumerate(table.sum(1)):
-            axis.text(
-                len(keys) - 0.3, row, f"={total:.2f}", ha="left", va="center", fontsize=8, color=INK
-            )
+            axis.text(len(keys) - 0.3, row, f"={total:.2f}", va="center", fontsize=8)
         for column, total in enumerate(table.sum(0)):
-            axis.text(
-                column, -0.62, f"{total:.2f}", ha="center", va="bottom", fontsize=8, color=NEUTRAL
-            )
+            text = axis.text(column, -0.62, f"{total:.2f}", fontsize=8, color=NEUTRAL)
+            text.set(ha="center", va="bottom")
     return image
 
 
@@ -355,11 +331,7 @@ def draw_truth(axis: Axes, weights: Tensor, truth: Sequence[int | None]) -> floa
     mean = _mean_on(weights, truth)
     for row, column in enumerate(truth):
         if column is not None:
-            axis.add_patch(
-                Rectangle(
-                    (column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=TRUTH, linewidth=2.5
-                )
-            )
+            frame_cell(axis, row, column, TRUTH)
     return mean
 
 

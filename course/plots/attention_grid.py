@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from course.plots.attention import LABELS
-from course.plots.style import INK, NEUTRAL, SEQUENTIAL, Picture, finish, new_figure
+from course.plots.shaded_table import draw_cells, frame_cell
+from course.plots.style import NEUTRAL, Picture, finish, new_figure
 
 GAP = 1.5  # cells between two maps
 CELL = 0.17  # inches
@@ -48,12 +47,8 @@ def plot_patterns(
     if not patterns:
         raise ValueError("there is no pattern to draw; give at least one")
     for pattern in patterns:
-        if tuple(pattern.weights.shape) != (
-            len(layers),
-            pattern.weights.shape[1],
-            len(pattern.queries),
-            len(pattern.keys),
-        ):
+        shown, _, *size = pattern.weights.shape
+        if [shown, *size] != [len(layers), len(pattern.queries), len(pattern.keys)]:
             raise ValueError(
                 f"{pattern.title}: weights of shape {tuple(pattern.weights.shape)} do not fit"
                 f" {len(layers)} layers, {len(pattern.queries)} queries and {len(pattern.keys)}"
@@ -81,43 +76,13 @@ def _draw_maps(axis: Axes, pattern: Pattern, layers: Sequence[int], heads: str) 
     for row, layer in enumerate(pattern.weights.double().numpy()):
         for column, weights in enumerate(layer):
             left, top = column * wide, row * tall
-            extent = (
-                left - 0.5,
-                left + len(pattern.keys) - 0.5,
-                top + len(pattern.queries) - 0.5,
-                top - 0.5,
-            )
-            axis.imshow(
-                weights,
-                cmap=SEQUENTIAL,
-                vmin=0,
-                vmax=1,
-                extent=extent,
-                aspect="auto",
-                interpolation="nearest",
-            )
-            axis.add_patch(
-                Rectangle(
-                    (left - 0.5, top - 0.5),
-                    wide - GAP,
-                    tall - GAP,
-                    fill=False,
-                    edgecolor=NEUTRAL,
-                    linewidth=0.5,
-                    clip_on=False,
-                )
-            )
+            right, bottom = left + len(pattern.keys), top + len(pattern.queries)
+            extent = (left - 0.5, right - 0.5, bottom - 0.5, top - 0.5)
+            draw_cells(axis, weights, extent=extent)
+            frame_cell(axis, top, left, NEUTRAL, rows=tall - GAP, columns=wide - GAP, width=0.5)
             if row == 0:
-                middle = left + (len(pattern.keys) - 1) / 2
-                axis.text(
-                    middle,
-                    -0.8,
-                    f"{heads} {column}",
-                    ha="center",
-                    va="bottom",
-                    fontsize=8,
-                    color=INK,
-                )
+                middle, name = left + (len(pattern.keys) - 1) / 2, f"{heads} {column}"
+                axis.text(middle, -0.8, name, ha="center", va="bottom", fontsize=8)
         middle = row * tall + (len(pattern.queries) - 1) / 2
         beside = -(10 + 4.5 * max(map(len, pattern.queries)))  # points: left of the letters
         axis.annotate(
@@ -135,16 +100,10 @@ def _draw_maps(axis: Axes, pattern: Pattern, layers: Sequence[int], heads: str) 
     axis.set_xlim(-0.5, across * wide - GAP - 0.5)
     axis.set_ylim(down * tall - GAP - 0.5, -0.5)
     size = min(7.0, 72 * 0.85 * WIDEST / max(1.0, across * wide))
-    axis.set_xticks(
-        np.ravel([np.arange(len(pattern.keys)) + i * wide for i in range(across)]),
-        [*pattern.keys] * across,
-        fontsize=size,
-    )
-    axis.set_yticks(
-        np.ravel([np.arange(len(pattern.queries)) + i * tall for i in range(down)]),
-        [*pattern.queries] * down,
-        fontsize=size,
-    )
+    spots = [key + i * wide for i in range(across) for key in range(len(pattern.keys))]
+    axis.set_xticks(spots, [*pattern.keys] * across, fontsize=size)
+    spots = [query + i * tall for i in range(down) for query in range(len(pattern.queries))]
+    axis.set_yticks(spots, [*pattern.queries] * down, fontsize=size)
     for label in axis.get_xticklabels():
         label.set(color=key_colour, rotation=90 if len(label.get_text()) > 1 else 0)
     for label in axis.get_yticklabels():

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jaxtyping import Float
-from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from course.plots.attention import draw_attention
+from course.plots.axes import percent_axis
+from course.plots.shaded_table import frame_cell
 from course.plots.style import INK, MODEL, NEUTRAL, TARGET, TRUTH, Picture, finish, new_figure
 from nmt.data import VOCABULARY
 
@@ -58,37 +59,14 @@ def plot_attention_step(
     figure, (left, right_axis) = new_figure(
         5.2 + 0.3 * len(keys), height, 1, 2, width_ratios=(2.0 + 0.3 * len(keys), 2.4)
     )
-    draw_attention(
-        left,
-        weights,
-        asked,
-        [key.strip("<>") for key in keys],
-        "cross",
-        limits=(0.0, float(weights.max()) or 1.0),
-    )
-    left.set(
-        xlabel=f"source letter (darkest: {weights.max():.2f})",
-        ylabel="letter that is written",
-        title=title,
-    )
-    left.add_patch(
-        Rectangle(
-            (-0.5, step - 0.5),
-            len(keys),
-            1,
-            fill=False,
-            edgecolor=INK,
-            linewidth=2.5,
-            clip_on=False,
-        )
-    )
+    names, darkest = [key.strip("<>") for key in keys], float(weights.max())
+    draw_attention(left, weights, asked, names, "cross", limits=(0.0, darkest or 1.0))
+    left.set(xlabel=f"source letter (darkest: {darkest:.2f})", ylabel="letter that is written")
+    left.set_title(title)
+    frame_cell(left, step, 0, INK, columns=len(keys))
     for row, place in enumerate(truth):
         if place is not None:
-            left.add_patch(
-                Rectangle(
-                    (place - 0.42, row - 0.42), 0.84, 0.84, fill=False, edgecolor=TRUTH, linewidth=2
-                )
-            )
+            frame_cell(left, row, place, TRUTH, inset=0.08, width=2)
     for label in left.get_xticklabels():
         label.set_rotation(90 if len(label.get_text()) > 1 else 0)
     values = dict(zip(VOCABULARY.tokens, probabilities.tolist()))
@@ -99,22 +77,13 @@ def plot_attention_step(
     for row, token in enumerate(best):
         if token == right:
             bars[row].set(facecolor=TRUTH, hatch="///", edgecolor="white")
-        right_axis.text(
-            values[token] + 0.02,
-            row,
-            f"{values[token]:.1%}",
-            va="center",
-            fontsize=8,
-            color=NEUTRAL,
-        )
+    notes = [f"{values[token]:.1%}" for token in best]
+    right_axis.bar_label(bars, notes, padding=4, fontsize=8, color=NEUTRAL)
     right_axis.set_yticks(range(len(best)), best)
     right_axis.invert_yaxis()
-    right_axis.set(
-        xlim=(0, 1.3),
-        xlabel="probability of the next letter",
-        title=f"step {step + 1} of {len(asked)}",
-    )
-    right_axis.set_xticks([0, 0.5, 1], ["0", "50%", "100%"])
+    right_axis.set_title(f"step {step + 1} of {len(asked)}")
+    percent_axis(right_axis, "x", "probability of the next letter", steps=2)
+    right_axis.set_xlim(0, 1.3)
     for label in right_axis.get_yticklabels():
         label.set_color(TARGET)
     looks = int(weights[step].argmax())

@@ -1,9 +1,9 @@
-"""What figures share: axes whose labels are true, curves with seeds, and bars by group."""
+"""What figures share: axes whose labels are true, dots in rows, and bars by group."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from matplotlib.axes import Axes
@@ -22,13 +22,19 @@ class Percent(Formatter):
         return f"{100 * value:z.{next(needed, 6)}f}%"
 
 
-def percent_axis(axis: Axes, which: Way, label: str, *, whole: bool = False) -> None:
-    """An axis of shares, in percent; `whole` shows all from 0 to 100%."""
+def percent_axis(
+    axis: Axes, which: Way, label: str, *, whole: bool = False, steps: int = 0
+) -> None:
+    """An axis of shares, in percent; `whole` shows all from 0 to 100%, `steps` cut that in as many
+    parts, with a tick at each end.
+    """
     line = axis.xaxis if which == "x" else axis.yaxis
     line.set_major_formatter(Percent())
     line.set_label_text(label)
     if whole:
         axis.set(**{f"{which}lim": (-0.02, 1.05)})
+    if steps:
+        line.set_ticks([step / steps for step in range(steps + 1)])
 
 
 def log_axis(axis: Axes, which: Way, places: Iterable[float] = ()) -> None:
@@ -72,30 +78,6 @@ def _plain(value: float) -> str:
     return f"{value:,.10g}"
 
 
-def draw_curves(
-    axis: Axes,
-    x: Sequence[float],
-    runs: Sequence[Sequence[float]],
-    *,
-    colour: str,
-    label: str,
-    **line: Any,
-) -> None:
-    """One curve a seed, thin, and their mean thick; a single run is drawn as it is.
-
-    Args:
-        x: the places, the same for all runs.
-        runs: for each seed one number a place.
-        colour, label: of all curves together.
-        line: what else matplotlib's `plot` takes, for the mean.
-    """
-    if len(runs) > 1:
-        for run in runs:
-            axis.plot(x, run, color=colour, linewidth=0.8, alpha=0.5)
-    mean = [sum(values) / len(values) for values in zip(*runs, strict=True)]
-    axis.plot(x, mean, color=colour, label=label, **({"linewidth": 2} | line))
-
-
 def draw_bars(
     axis: Axes,
     groups: Sequence[str],
@@ -121,3 +103,37 @@ def draw_bars(
     axis.tick_params(axis="y", length=0)
     if notes:
         axis.bar_label(bars, list(notes), padding=4)
+
+
+def draw_pairs(
+    axis: Axes,
+    places: Sequence[float],
+    values: Mapping[str, Sequence[float]],
+    colours: Sequence[str],
+) -> None:
+    """Two bars at each place, side by side: one for each name of `values`, in its colour."""
+    for (name, heights), colour, side in zip(values.items(), colours, (-0.2, 0.2), strict=True):
+        axis.bar([place + side for place in places], heights, 0.4, color=colour, label=name)
+
+
+def draw_dots(
+    axis: Axes,
+    rows: Mapping[str, Sequence[float]],
+    marks: Sequence[float],
+    *,
+    dots: Mapping[str, Any],
+    bars: Mapping[str, Any],
+) -> None:
+    """Rows from top to bottom: a dot for each run, and a short bar across the row.
+
+    Args:
+        rows: what stands beside each row, and the number of each of its runs.
+        marks: where each row's bar stands, such as their mean.
+        dots, bars: how they look, as matplotlib's `plot` and `vlines` take it, `label` included.
+    """
+    spots = [(value, row) for row, values in enumerate(rows.values()) for value in values]
+    axis.plot(*zip(*spots), "o", **dots)
+    heights = range(len(rows))
+    axis.vlines(marks, [row - 0.32 for row in heights], [row + 0.32 for row in heights], **bars)
+    axis.set_yticks(heights, list(rows))
+    axis.set_ylim(len(rows) - 0.5, -0.5)

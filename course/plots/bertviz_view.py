@@ -31,24 +31,12 @@ from nmt.trace import KINDS, MambaTrace, Trace
 
 JAVASCRIPT = Path(__file__).resolve().parent / "javascript"
 DECIMALS = 4
-MARGIN, CONTROLS, HELP, GAP = (
-    8,
-    30,
-    48,
-    6,
-)  # pixels around the page, of the line above the drawing, of the lines below, between
+# Pixels around the page, of the line above the drawing, of the lines below, and between.
+MARGIN, CONTROLS, HELP, GAP = 8, 30, 48, 6
 HEAD_WIDTH, MODEL_WIDTH = 400, 800  # pixels
-TITLES = {"encoder": "Encoder", "decoder": "Decoder", "cross": "Cross"}  # bertviz's own
-MAMBA_TITLES = {
-    "encoder": "Source at source",
-    "decoder": "Target at target",
-    "cross": "Target at source",
-}
-LETTERS = {
-    "encoder": "source",
-    "decoder": "target",
-    "cross": "cross",
-}  # kinds as the figures call them
+TITLES = dict(zip(KINDS, ("Encoder", "Decoder", "Cross")))  # bertviz's own
+MAMBA_TITLES = dict(zip(KINDS, ("Source at source", "Target at target", "Target at source")))
+LETTERS = dict(zip(KINDS, ("source", "target", "cross")))  # kinds as the figures call them
 HEAD_HELP = (
     "Each colour is a {head}: click its square to switch it off or on, double-click to see it"
     " alone. Point at a letter to see its weights. The layer is chosen above."
@@ -188,29 +176,20 @@ def _view(
         queries, keys = _labels(trace, kind)
         title = (MAMBA_TITLES if mamba else TITLES)[kind]
         patterns.append(Pattern(title, LETTERS[kind], values[list(layers)], queries, keys))
-    still = plot_patterns(
-        patterns,
-        layers,
-        heads=head,
-        reading=_reading(trace, dict(zip(weights, patterns)), layers, head),
-    )
+    reading = _reading(trace, dict(zip(weights, patterns)), layers, head)
+    still = plot_patterns(patterns, layers, heads=head, reading=reading)
     page = _page(form, trace, weights, layers, patterns, head)
     names = ", ".join(pattern.title.lower() for pattern in patterns)
-    count = (
-        f"{len(layers)} layer{'s' * (len(layers) > 1)} of {patterns[0].weights.shape[1]} {head}s"
-    )
     title = (
         f"{form.capitalize()} view of {trace.word} → {trace.written}: {'hidden ' * mamba}attention,"
-        f" {names}, {count}"
+        f" {names}, {len(layers)} layer{'s' * (len(layers) > 1)} of"
+        f" {patterns[0].weights.shape[1]} {head}s"
     )
-    width, drawing = (
-        (HEAD_WIDTH, _head_height(patterns))
-        if form == "head"
-        else (MODEL_WIDTH + 2 * MARGIN, _model_height(patterns))
-    )
-    return AttentionView(
-        title, page, width, math.ceil(drawing) + 2 * MARGIN + CONTROLS + GAP + HELP, still
-    )
+    width, drawing = HEAD_WIDTH, _head_height(patterns)
+    if form == "model":
+        width, drawing = MODEL_WIDTH + 2 * MARGIN, _model_height(patterns)
+    height = math.ceil(drawing) + 2 * MARGIN + CONTROLS + GAP + HELP
+    return AttentionView(title, page, width, height, still)
 
 
 def _check(weights: dict[str, Tensor], layers: Sequence[int] | None) -> list[int]:
@@ -254,7 +233,7 @@ def _reading(trace: Trace, patterns: dict[str, Pattern], layers: Sequence[int], 
     for kind, pattern in patterns.items():
         if kind != "cross":
             shares = pattern.weights.diagonal(offset=-1, dim1=-2, dim2=-1).mean(dim=-1)
-            what = "at the sign before"
+            what = "at the token before"
         elif trace.written == to_pig_latin(trace.word):
             copied = [
                 (row, place) for row, place in enumerate(align(trace.word)) if place is not None
@@ -302,30 +281,23 @@ def _page(
         f"{kind}_attention": [layer[None] for layer in values.double().round(decimals=DECIMALS)]
         for kind, values in weights.items()
     }
-    tokens = {
-        "encoder_tokens": trace.source,
-        "decoder_tokens": trace.target,
-        "prettify_tokens": False,
-    }
-    make, more = (
-        (bertviz.head_view, {})
-        if form == "head"
-        else (bertviz.model_view, {"display_mode": "light"})
-    )
-    original = make(**rounded, **tokens, **more, include_layers=layers, html_action="return").data
+    tokens = {"encoder_tokens": trace.source, "decoder_tokens": trace.target}
+    options = {"prettify_tokens": False, "include_layers": layers, "html_action": "return"}
+    if form == "head":
+        original = bertviz.head_view(**rounded, **tokens, **options).data
+    else:
+        original = bertviz.model_view(**rounded, **tokens, **options, display_mode="light").data
     _, _, rest = original.partition("</script>")  # what loads require.js
     markup, _, script = rest.partition('<script type="text/javascript">')
     before, _, after = script.partition("const params = ")
     params, end = json.JSONDecoder().raw_decode(after)
-    code = (
-        after[end:].partition("\n")[2].rpartition("</script>")[0]
-    )  # the numbers stand in that line twice
+    # The numbers stand in that line twice.
+    code = after[end:].partition("\n")[2].rpartition("</script>")[0]
     header = before[: before.index("*/") + 2].strip()  # names the authors
     for data, pattern in zip(params["attention"], patterns):
         markup = markup.replace(f">{data['name']}</option>", f">{pattern.title}</option>")
-        data.update(
-            name=pattern.title, left_text=list(pattern.queries), right_text=list(pattern.keys)
-        )
+        texts = {"left_text": list(pattern.queries), "right_text": list(pattern.keys)}
+        data.update(name=pattern.title, **texts)
     if len(patterns) == 1:
         markup = markup.replace("</span>", f" Attention: {patterns[0].title}</span>", 1)
     name = "bertviz-" + hashlib.sha256(json.dumps(params["attention"]).encode()).hexdigest()[:32]
@@ -333,9 +305,8 @@ def _page(
     params["root_div_id"] = name
     markup = markup.replace('<select id="layer">', '<select id="layer" aria-label="Layer">')
     markup = markup.replace('<select id="filter">', '<select id="filter" aria-label="Attention">')
-    numbers = json.dumps(params, separators=(",", ":")).replace(
-        "<", "\\u003c"
-    )  # no token can end the script
+    # No token can end the script.
+    numbers = json.dumps(params, separators=(",", ":")).replace("<", "\\u003c")
     help_line = (HEAD_HELP if form == "head" else MODEL_HELP).format(head=head)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light">

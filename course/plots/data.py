@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
+from course.plots.axes import draw_bars, draw_pairs
 from course.plots.sketch import finish_sketch
 from course.plots.style import (
     INK,
@@ -26,7 +28,7 @@ from course.plots.style import (
 )
 from course.plots.svg import Drawing
 from nmt.data import VOCABULARY, WordPair
-from nmt.pig_latin import RULE_CLASSES, align, rule_class, to_pig_latin
+from nmt.pig_latin import align, rule_class, to_pig_latin
 
 LONGEST = 24  # letters that still fit into one row of an alignment
 
@@ -76,27 +78,18 @@ def plot_alignment(word: str, *, move_qu: bool = True) -> Picture:
         f"{letter} from place {position + 1}" if position is not None else f"{letter} added"
         for letter, position in zip(target, alignment)
     )
-    return finish_sketch(
-        drawing,
-        alt=(
-            f"The letters of {word} above those of {target}, joined by lines. Target letters in"
-            f" order: {pairs}."
-        ),
-        reading=reading,
+    alt = (
+        f"The letters of {word} above those of {target}, joined by lines. Target letters in order:"
+        f" {pairs}."
     )
+    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def _letter_box(
-    drawing: Drawing,
-    x: float,
-    y: float,
-    letter: str,
-    colour: str,
-    side: float,
-    filled: bool = False,
+    drawing: Drawing, x: float, y: float, letter: str, colour: str, side: float, full: bool = False
 ) -> None:
-    drawing.box(x - side / 2, y - 17, side, 34, colour=colour, fill=1.0 if filled else 0.0)
-    drawing.text(x, y, letter, size=17, colour="#ffffff" if filled else colour)
+    drawing.box(x - side / 2, y - 17, side, 34, colour=colour, fill=1.0 if full else 0.0)
+    drawing.text(x, y, letter, size=17, colour="#ffffff" if full else colour)
 
 
 def plot_lengths(pairs: Sequence[WordPair]) -> Picture:
@@ -105,18 +98,9 @@ def plot_lengths(pairs: Sequence[WordPair]) -> Picture:
     source, target = ([len(word) for word in words] for words in _words(pairs))
     places = range(1, max(target) + 1)
     figure, axis = new_figure(7.0, 3.0)
-    for lengths, colour, label, offset in (
-        (source, SOURCE, "source", -0.2),
-        (target, TARGET, "target", 0.2),
-    ):
-        counts = Counter(lengths)
-        axis.bar(
-            [place + offset for place in places],
-            [counts[place] for place in places],
-            width=0.4,
-            color=colour,
-            label=label,
-        )
+    counts = {"source": Counter(source), "target": Counter(target)}
+    bars = {name: [found[place] for place in places] for name, found in counts.items()}
+    draw_pairs(axis, places, bars, (SOURCE, TARGET))
     axis.set(xlabel="length (characters)", ylabel="number of words", xticks=places)
     axis.legend()
     longer = np.mean(target) - np.mean(source)
@@ -133,25 +117,19 @@ def plot_class_counts(pairs: Sequence[WordPair]) -> Picture:
     """How many words fall under each line of the rule. Raises ValueError without pairs."""
     _check_pairs(pairs)
     counts = Counter(pair.rule_class for pair in pairs)
-    names = [name for name in sorted(RULE_CLASSES, key=lambda name: counts[name]) if counts[name]]
+    names = [name for name, _ in counts.most_common()]
     figure, axis = new_figure(7.0, 0.9 + 0.3 * len(names))
-    bars = axis.barh(names, [counts[name] for name in names], color=TRUTH)
-    axis.bar_label(
-        bars, [f"{counts[name]:,} ({counts[name] / len(pairs):.1%})" for name in names], padding=4
-    )
-    axis.set(xlabel="number of words", xlim=(0, 1.2 * max(counts.values())))
-    axis.tick_params(axis="y", length=0)
-    rare = [name for name in names if counts[name] < 0.01 * len(pairs)]
-    share = counts[names[-1]] / len(pairs)
+    found = [counts[name] for name in names]
+    notes = [f"{count:,} ({count / len(pairs):.1%})" for count in found]
+    draw_bars(axis, names, found, colours=TRUTH, notes=notes)
+    axis.set_xlabel("number of words")
+    rare = [name for name in reversed(names) if counts[name] < 0.01 * len(pairs)]
     reading = (
-        f"The commonest class is {names[-1]}, with {share:.0%} of the words; under 1% have:"
-        f" {', '.join(rare) or 'none'}."
+        f"The commonest class is {names[0]}, with {found[0] / len(pairs):.0%} of the words; under"
+        f" 1% have: {', '.join(rare) or 'none'}."
     )
-    alt = (
-        "Bar chart of words by class:"
-        f" {', '.join(f'{name} {counts[name]:,}' for name in reversed(names))}."
-    )
-    return finish(figure, alt=alt, reading=reading)
+    listed = ", ".join(f"{name} {counts[name]:,}" for name in names)
+    return finish(figure, alt=f"Bar chart of words by class: {listed}.", reading=reading)
 
 
 def plot_letter_frequencies(pairs: Sequence[WordPair]) -> Picture:
@@ -170,14 +148,8 @@ def plot_letter_frequencies(pairs: Sequence[WordPair]) -> Picture:
     order = np.argsort(-shares["target"], kind="stable")
     entropy = -sum(share * math.log(share) for share in shares["target"] if share)
     figure, axis = new_figure(8.0, 3.2)
-    for label, colour, offset in (("source", SOURCE, -0.2), ("target", TARGET, 0.2)):
-        axis.bar(
-            np.arange(len(tokens)) + offset,
-            100 * shares[label][order],
-            width=0.4,
-            color=colour,
-            label=label,
-        )
+    bars = {label: (100 * share[order]).tolist() for label, share in shares.items()}
+    draw_pairs(axis, range(len(tokens)), bars, (SOURCE, TARGET))
     axis.axhline(100 / VOCABULARY.size, color=NEUTRAL, linestyle="--", label="all tokens alike")
     label_letters(axis, "x", [tokens[number] for number in order], INK)
     axis.get_xticklabels()[order.tolist().index(len(tokens) - 1)].set_rotation(90)
@@ -190,13 +162,8 @@ def plot_letter_frequencies(pairs: Sequence[WordPair]) -> Picture:
         f" {math.log(VOCABULARY.size):.2f} without."
     )
     listed = ", ".join(f"{tokens[number]} {shares['target'][number]:.1%}" for number in order[:6])
-    return finish(
-        figure,
-        alt=(
-            f"Bar chart of token shares in sources and targets. In targets: {listed}, then falling."
-        ),
-        reading=reading,
-    )
+    alt = f"Bar chart of token shares in sources and targets. In targets: {listed}, then falling."
+    return finish(figure, alt=alt, reading=reading)
 
 
 def plot_buckets(pairs: Sequence[WordPair]) -> Picture:
@@ -212,30 +179,19 @@ def plot_buckets(pairs: Sequence[WordPair]) -> Picture:
     for (source, target), count in counts.items():
         table[target, source] = count
     figure, axis = new_figure(6.0, 4.6)
-    image = axis.imshow(
-        table,
-        origin="lower",
-        cmap=SEQUENTIAL,
-        norm=LogNorm(0.3, max(2, max(counts.values()))),
-        aspect="auto",
-    )
+    norm = LogNorm(0.3, max(2, max(counts.values())))
+    image = axis.imshow(table, origin="lower", cmap=SEQUENTIAL, norm=norm, aspect="auto")
     figure.colorbar(image, ax=axis, label="words in the bucket")
     axis.set(xlabel="source length (characters)", ylabel="target length (characters)")
-    axis.set(
-        xlim=(0.5, longest_source + 0.5),
-        ylim=(0.5, longest_target + 0.5),
-        xticks=range(1, longest_source + 1, 2),
-        yticks=range(1, longest_target + 1, 2),
-    )
+    axis.set(xlim=(0.5, longest_source + 0.5), xticks=range(1, longest_source + 1, 2))
+    axis.set(ylim=(0.5, longest_target + 0.5), yticks=range(1, longest_target + 1, 2))
     (source, target), most = counts.most_common(1)[0]
     alone = sum(1 for count in counts.values() if count == 1)
     reading = (
         f"{len(counts)} buckets hold {len(pairs):,} words; the fullest ({source} to {target}"
         f" characters) has {most}, and {alone} hold a single word."
     )
-    near = sum(
-        count for (source, target), count in counts.items() if target - source in (2, 3)
-    ) / len(pairs)
+    near = sum(len(pair.target) - len(pair.source) in (2, 3) for pair in pairs) / len(pairs)
     alt = (
         f"Heat map of words by source and target length, {len(counts)} filled squares. {near:.0%}"
         " of the words grow by 2 or 3 characters."
@@ -257,12 +213,8 @@ def plot_padding(mixed: Sequence[str], alike: Sequence[str]) -> Picture:
     wasted = [_draw_grid(axis, words) for axis, words in zip(axes, (mixed, alike), strict=True)]
     for axis, title, share in zip(axes, ("as they come", "from one bucket"), wasted, strict=True):
         axis.set_title(f"{title}: {share:.0%} padding")
-        axis.set(
-            xlim=(-0.6, width - 0.4),
-            xlabel="source position",
-            ylabel="word of the batch",
-            xticks=range(0, width, 2),
-        )
+        axis.set(xlabel="source position", ylabel="word of the batch")
+        axis.set(xlim=(-0.6, width - 0.4), xticks=range(0, width, 2))
     reading = (
         f"Left, {wasted[0]:.0%} of the cells are padding (hatched) that costs time and has to be"
         f" masked; right, {wasted[1]:.0%}. E stands for <EOS>."
@@ -280,26 +232,12 @@ def _draw_grid(axis: Axes, words: Sequence[str]) -> float:
     for row, word in enumerate(words):
         for place in range(width):
             end, padding = place == len(word), place > len(word)
-            cell = Rectangle(
-                (place - 0.5, row - 0.5),
-                1,
-                1,
-                facecolor=SOURCE if end else "white",
-                edgecolor=NEUTRAL,
-                linewidth=0.6,
-            )
-            cell.set_hatch("////" if padding else "")
-            axis.add_patch(cell)
+            look: Any = {"fc": SOURCE if end else "white", "ec": NEUTRAL, "lw": 0.6}
+            hatch = "////" if padding else ""
+            axis.add_patch(Rectangle((place - 0.5, row - 0.5), 1, 1, hatch=hatch, **look))
             text = "" if padding else "E" if end else word[place]
-            axis.text(
-                place,
-                row,
-                text,
-                ha="center",
-                va="center",
-                color="white" if end else SOURCE,
-                fontsize=9,
-            )
+            colour = "white" if end else SOURCE
+            axis.text(place, row, text, ha="center", va="center", color=colour, fontsize=9)
     axis.set(ylim=(len(words) - 0.4, -0.6), yticks=[])
     axis.spines[:].set_visible(False)
     return 1 - sum(len(word) + 1 for word in words) / (width * len(words))

@@ -11,7 +11,17 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from course.interpretability.embeddings import Angles, Grouping, kind_of_token
-from course.plots.style import CONSONANT, INK, NEUTRAL, VOWEL, Picture, finish, new_figure
+from course.plots.axes import draw_dots
+from course.plots.style import (
+    CONSONANT,
+    INK,
+    NEUTRAL,
+    VOWEL,
+    Picture,
+    finish,
+    new_figure,
+    new_panels,
+)
 from nmt.data import VOCABULARY
 
 _DISCS = {  # kind of token: (face, edge, ink)
@@ -54,14 +64,10 @@ def plot_letter_maps(maps: Sequence[LetterMap], *, reading: str, columns: int = 
                 f"{letter_map.title}: a map needs {VOCABULARY.size} rows of two, not"
                 f" {tuple(letter_map.coordinates.shape)}"
             )
-    columns = min(columns, len(maps))
-    rows = -(-len(maps) // columns)
-    size = 5.2 if columns == 1 else 3.4
-    figure, axes = new_figure(size * columns, size * rows, rows, columns, squeeze=False)
+    size = 5.2 if 1 in (columns, len(maps)) else 3.4
+    figure, axes = new_panels(len(maps), columns, size, size)
     for axis, letter_map in zip(axes.flat, maps):
         _draw_letters(axis, letter_map, 0.2 / size)
-    for axis in axes.flat[len(maps) :]:
-        axis.set_axis_off()
     told = " ".join(f"{letter_map.title}: {_neighbours(letter_map)}." for letter_map in maps)
     alt = (
         "Maps of the 29 tokens as discs, vowels dark, consonants light. The vowel nearest to each"
@@ -75,22 +81,10 @@ def _draw_letters(axis: Axes, letter_map: LetterMap, disc: float) -> None:
     for token, (x, y) in zip(VOCABULARY.tokens, points.tolist()):
         face, edge, ink = _DISCS[kind_of_token(token)]
         short = _SHORT.get(token, token)
-        axis.text(
-            x,
-            y,
-            short,
-            color=ink,
-            ha="center",
-            va="center",
-            fontsize=8.5 if len(short) == 1 else 5.5,
-            zorder=2 + (face == VOWEL),
-            bbox={
-                "boxstyle": "circle,pad=0.16",
-                "facecolor": face,
-                "edgecolor": edge,
-                "linewidth": 1.2,
-            },
-        )
+        box = {"boxstyle": "circle,pad=0.16", "fc": face, "ec": edge, "lw": 1.2}
+        size = 8.5 if len(short) == 1 else 5.5
+        text = axis.text(x, y, short, color=ink, bbox=box, fontsize=size)
+        text.set(ha="center", va="center", zorder=2 + (face == VOWEL))
     low, high = points.amin(0), points.amax(0)
     margin = torch.where(high > low, 0.1 * (high - low), 1.0)
     axis.set_xlim(float(low[0] - margin[0]), float(high[0] + margin[0]))
@@ -156,49 +150,31 @@ def plot_widths(
     Raises:
         ValueError: if the two do not name the same models, or a model has no run.
     """
-    if (
-        list(groupings) != list(measured)
-        or not all(groupings.values())
-        or not all(measured.values())
-    ):
+    if list(groupings) != list(measured) or not all((*groupings.values(), *measured.values())):
         raise ValueError(
             "both panels need the same models in the same order, each with at least one run"
         )
     names = list(groupings)
     figure, (left, right) = new_figure(10.0, 0.9 + 0.42 * len(names), 1, 2, sharey=True)
-    for row, name in enumerate(names):
-        runs, turns = groupings[name], measured[name]
-        left.plot(
-            [run.silhouette for run in runs], [row] * len(runs), "o", color=VOWEL, mec="white", ms=9
-        )
-        high = sum(run.high for run in runs) / len(runs)
-        right.plot(
-            [turn.typical for turn in turns], [row] * len(turns), "o", color=INK, mec="white", ms=9
-        )
-        for axis, bar in ((left, high), (right, turns[0].chance)):
-            axis.plot(
-                [bar, bar],
-                [row - 0.35, row + 0.35],
-                color=NEUTRAL,
-                lw=3,
-                solid_capstyle="butt",
-                zorder=1,
-            )
+    silhouettes = {name: [run.silhouette for run in runs] for name, runs in groupings.items()}
+    cosines = {name: [turn.typical for turn in turns] for name, turns in measured.items()}
+    highs = [sum(run.high for run in runs) / len(runs) for runs in groupings.values()]
+    chances = [turns[0].chance for turns in measured.values()]
+    for axis, rows, marks, colour in (
+        (left, silhouettes, highs, VOWEL),
+        (right, cosines, chances, INK),
+    ):
+        dots = {"color": colour, "mec": "white", "ms": 9}
+        draw_dots(axis, rows, marks, dots=dots, bars={"color": NEUTRAL, "lw": 3, "zorder": 1})
     left.axvline(0, color=NEUTRAL, lw=0.6)
-    left.set_yticks(range(len(names)), names)
-    left.invert_yaxis()
     left.set(xlabel="silhouette of vowels against consonants", title="do vowels keep together?")
     right.set(xlabel="typical |cosine| between two tokens", title="are tokens at right angles?")
     right.set_xlim(0, None)
     told = "; ".join(
-        f"{name}: silhouettes {', '.join(f'{run.silhouette:.2f}' for run in groupings[name])} (bar"
+        f"{name}: silhouettes {', '.join(f'{one:.2f}' for one in silhouettes[name])} (bar"
         f" {groupings[name][0].high:.2f}), cosines"
-        f" {', '.join(f'{turn.typical:.2f}' for turn in measured[name])} (bar"
-        f" {measured[name][0].chance:.2f})"
+        f" {', '.join(f'{one:.2f}' for one in cosines[name])} (bar {measured[name][0].chance:.2f})"
         for name in names
     )
-    return finish(
-        figure,
-        alt=f"Two panels with a row for each model, a disc for each run. {told}.",
-        reading=reading,
-    )
+    alt = f"Two panels with a row for each model, a disc for each run. {told}."
+    return finish(figure, alt=alt, reading=reading)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -10,8 +11,19 @@ from torch import Tensor
 
 from course.interpretability.alignment import Score
 from course.interpretability.heads import Matching
+from course.plots.axes import draw_dots, percent_axis
 from course.plots.shaded_table import describe_table, draw_table
-from course.plots.style import INK, MAMBA, NEUTRAL, TRANSFORMER, TRUTH, Picture, finish, new_figure
+from course.plots.style import (
+    INK,
+    MAMBA,
+    NEUTRAL,
+    TRANSFORMER,
+    TRUTH,
+    Picture,
+    finish,
+    new_figure,
+    new_panels,
+)
 
 
 def plot_alignment_scores(scores: Mapping[str, Score], baselines: Mapping[str, float]) -> Picture:
@@ -29,21 +41,17 @@ def plot_alignment_scores(scores: Mapping[str, Score], baselines: Mapping[str, f
         raise ValueError("there is no score to draw; give at least one model's")
     figure, axis = new_figure(7.6, 3.6)
     ticks, names, said, place = [], [], [], 0.0
+    dash: Any = {"color": INK, "markersize": 11, "markeredgewidth": 2}
     for model, score in scores.items():
         colour = MAMBA if "Mamba" in model else TRANSFORMER
         bar = None
         for layer, (shares, weights) in enumerate(zip(score.share.tolist(), score.weight.tolist())):
             spots = [place + head for head in range(len(shares))]
             bar = axis.bar(spots, shares, color=colour, width=0.8)
-            axis.plot(spots, weights, "_", color=INK, markersize=11, markeredgewidth=2)
+            axis.plot(spots, weights, "_", **dash)
             for spot, share, weight in zip(spots, shares, weights):
-                axis.annotate(
-                    f"{100 * share:.0f}",
-                    (spot, max(share, weight) + 0.015),
-                    ha="center",
-                    va="bottom",
-                    fontsize=8,
-                )
+                above = max(share, weight) + 0.015
+                axis.text(spot, above, f"{100 * share:.0f}", ha="center", va="bottom", fontsize=8)
             ticks.append(sum(spots) / len(spots))
             names.append(f"layer {layer}" if len(shares) > 1 else f"l. {layer}")
             said.append(f"{model}, layer {layer}: {', '.join(f'{share:.0%}' for share in shares)}")
@@ -51,21 +59,12 @@ def plot_alignment_scores(scores: Mapping[str, Score], baselines: Mapping[str, f
         if bar is not None:
             bar.set_label(f"{model}: largest weight on the true letter")
         place += 0.6
-    axis.plot(
-        [],
-        [],
-        "_",
-        color=INK,
-        markersize=11,
-        markeredgewidth=2,
-        label="mean weight on the true letter",
-    )
+    axis.plot([], [], "_", label="mean weight on the true letter", **dash)
     for (name, value), style in zip(baselines.items(), ("-", "--", ":", "-.")):
         axis.axhline(value, color=NEUTRAL, lw=1.2, ls=style, label=f"{name}: {value:.0%}")
     axis.set_xticks(ticks, names)
+    percent_axis(axis, "y", "copied letters", steps=4)
     axis.set_ylim(0, 1.1)
-    axis.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
-    axis.set_ylabel("copied letters")
     axis.set_xlabel("one bar for each head (Mamba: all channels of a layer); numbers in percent")
     figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
     best = {model: float(score.share.max()) for model, score in scores.items()}
@@ -101,23 +100,17 @@ def plot_shifts(shares: Mapping[str, Mapping[int, float]]) -> Picture:
     axis.axvline(0, color=TRUTH, lw=6, alpha=0.2, zorder=0)
     places = sorted({shift for line in shares.values() for shift in line})
     axis.set_xticks(places, [f"{shift:+d}".replace("-", "−") if shift else "0" for shift in places])
-    axis.set(
-        xlabel="shift from the letter that is copied (letters; + is to the right)", ylim=(0, 1.05)
-    )
-    axis.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-    axis.set_ylabel("largest weight there")
+    axis.set_xlabel("shift from the letter that is copied (letters; + is to the right)")
+    percent_axis(axis, "y", "largest weight there", steps=2)
+    axis.set_ylim(0, 1.05)
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     best = {name: max(line, key=line.__getitem__) for name, line in shares.items()}
-    reading = (
-        "The best shift is "
-        + ", ".join(f"{shift:+d} for {name}".replace("+0", "0") for name, shift in best.items())
-        + "."
-    )
+    told = ", ".join(f"{shift:+d} for {name}".replace("+0", "0") for name, shift in best.items())
     ends = "; ".join(
         f"{name}: " + ", ".join(f"{shift:+d} {share:.0%}" for shift, share in line.items())
         for name, line in shares.items()
     )
-    return finish(figure, alt=f"Lines over shifts. {ends}.", reading=reading)
+    return finish(figure, alt=f"Lines over shifts. {ends}.", reading=f"The best shift is {told}.")
 
 
 def plot_table_of_scores(
@@ -134,9 +127,8 @@ def plot_table_of_scores(
     draw_table(axis, values, rows, columns)
     axis.set_title(title)
     axis.set_xlabel(across)
-    return finish(
-        figure, alt=f"A table, in percent. {describe_table(values, rows, columns)}", reading=reading
-    )
+    alt = f"A table, in percent. {describe_table(values, rows, columns)}"
+    return finish(figure, alt=alt, reading=reading)
 
 
 def plot_head_roles(scores: Mapping[str, Mapping[str, Score]]) -> Picture:
@@ -151,31 +143,18 @@ def plot_head_roles(scores: Mapping[str, Mapping[str, Score]]) -> Picture:
         ValueError: if there is no kind.
     """
     if not scores:
-        raise ValueError(
-            "there is no role to draw; give the scores of at least one kind of attention"
-        )
+        raise ValueError("there is no role to draw; give the scores of at least one kind")
     lengths = [len(roles) for roles in scores.values()]
-    figure, axes = new_figure(
-        7.4,
-        0.75 * len(scores) + 0.27 * sum(lengths),
-        len(scores),
-        1,
-        squeeze=False,
-        height_ratios=lengths,
-    )
+    tall = 0.75 + 0.27 * sum(lengths) / len(scores)
+    figure, axes = new_panels(len(scores), 1, 7.4, tall, height_ratios=lengths)
     said, best = [], []
     for axis, (kind, roles) in zip(axes.flat, scores.items()):
         layers, heads = next(iter(roles.values())).weight.shape
-        rows = torch.stack(
-            [
-                torch.cat((score.weight.flatten(), torch.tensor([score.chance])))
-                for score in roles.values()
-            ]
+        rows = torch.tensor(
+            [[*score.weight.flatten().tolist(), score.chance] for score in roles.values()]
         )
-        columns = [
-            *(f"{layer}·{head}" for layer in range(layers) for head in range(heads)),
-            "chance",
-        ]
+        names = [f"{layer}·{head}" for layer in range(layers) for head in range(heads)]
+        columns = [*names, "chance"]
         draw_table(axis, rows, list(roles), columns)
         for boundary in [layer * heads - 0.5 for layer in range(1, layers + 1)]:
             axis.axvline(boundary, color="white", lw=4)
@@ -208,30 +187,17 @@ def plot_roles_over_seeds(
     if not best:
         raise ValueError("there is no role to draw; give at least one")
     figure, axis = new_figure(6.8, 0.9 + 0.27 * len(best))
-    for row, (name, values) in enumerate(best.items()):
-        axis.plot([min(values), max(values)], [row, row], color=TRANSFORMER, lw=2, zorder=1)
-        axis.scatter(
-            values,
-            [row] * len(values),
-            color=TRANSFORMER,
-            edgecolor=INK,
-            s=45,
-            zorder=2,
-            label="one seed" if row == 0 else None,
-        )
-        axis.plot(
-            [chance[name]] * 2,
-            [row - 0.3, row + 0.3],
-            color=NEUTRAL,
-            lw=2,
-            ls=":",
-            label="chance" if row == 0 else None,
-        )
-    axis.set_yticks(range(len(best)), list(best))
-    axis.invert_yaxis()
+    ends = [(min(values), max(values)) for values in best.values()]
+    axis.hlines(range(len(best)), *zip(*ends), color=TRANSFORMER, lw=2, zorder=1)
+    draw_dots(
+        axis,
+        best,
+        [chance[name] for name in best],
+        dots={"color": TRANSFORMER, "mec": INK, "ms": 6.7, "label": "one seed"},
+        bars={"color": NEUTRAL, "lw": 2, "ls": ":", "label": "chance"},
+    )
+    percent_axis(axis, "x", "mean weight of the best head on the role's letter", steps=4)
     axis.set_xlim(0, 1)
-    axis.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
-    axis.set_xlabel("mean weight of the best head on the role's letter")
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     steady = [name for name, values in best.items() if min(values) > 0.5]
     shaky = [name for name, values in best.items() if min(values) <= 0.5 < max(values)]
@@ -259,34 +225,22 @@ def plot_matching(matchings: Mapping[str, Sequence[Matching]]) -> Picture:
     if not matchings:
         raise ValueError("there is no matching to draw; give at least one")
     figure, axis = new_figure(6.6, 2.8)
+    looks = (("paired at random", "white", NEUTRAL, -0.12), ("matched", TRANSFORMER, INK, 0.12))
     names, gains, place = [], [], 0
     for kind, ones in matchings.items():
         for layer in range(len(ones[0].matched)):
             matched = [one.matched[layer] for one in ones]
             chance = [one.random[layer] for one in ones]
-            axis.scatter(
-                [place - 0.12] * len(chance),
-                chance,
-                color="white",
-                edgecolor=NEUTRAL,
-                s=45,
-                label=None if place else "paired at random",
-            )
-            axis.scatter(
-                [place + 0.12] * len(matched),
-                matched,
-                color=TRANSFORMER,
-                edgecolor=INK,
-                s=45,
-                label=None if place else "matched",
-            )
+            for values, (label, face, edge, shift) in zip((chance, matched), looks):
+                spots = [place + shift] * len(values)
+                label = "" if place else label
+                axis.scatter(spots, values, color=face, edgecolor=edge, s=45, label=label)
             gains.append(sum(matched) / len(matched) - sum(chance) / len(chance))
             names.append(f"{kind}\nlayer {layer}")
             place += 1
     axis.set_xticks(range(place), names)
+    percent_axis(axis, "y", "overlap of two seeds' heads", steps=4)
     axis.set_ylim(0, 1)
-    axis.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
-    axis.set_ylabel("overlap of two seeds' heads")
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     largest = max(range(place), key=gains.__getitem__)
     smallest = min(range(place), key=gains.__getitem__)

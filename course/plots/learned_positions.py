@@ -12,8 +12,9 @@ from torch import Tensor
 
 from course.interpretability.embeddings import cosines, principal_components
 from course.interpretability.rotary_frequencies import FrequencyEffect
+from course.plots.axes import draw_pairs
+from course.plots.shaded_table import draw_cells
 from course.plots.style import (
-    DIVERGING,
     INK,
     NEUTRAL,
     SERIES,
@@ -52,35 +53,23 @@ def plot_learned_positions(
     figure, axes = new_figure(8.6, 6.8, 2, 2, width_ratios=(1.15, 1))
     readings = []
     for (left, right), when, table in zip(axes, ("before", "after"), (before, after)):
-        image = left.imshow(
-            cosines(table).numpy(), cmap=DIVERGING, vmin=-1, vmax=1, interpolation="nearest"
-        )
+        image = draw_cells(left, cosines(table), (-1, 1), aspect="equal")
         for line in (left.axhline, left.axvline):
             line(used - 0.5, color=INK, lw=0.8, ls=":")
-        left.set(
-            title=f"{when} training: how alike two places are",
-            xlabel="place in the word",
-            ylabel="place in the word",
-        )
+        left.set(xlabel="place in the word", ylabel="place in the word")
+        left.set_title(f"{when} training: how alike two places are")
         figure.colorbar(image, ax=left, label="cosine")
         flat = principal_components(table[:used])
         x, y = flat.coordinates.T.numpy()
         right.plot(x, y, color=NEUTRAL, lw=0.8, zorder=1)
         right.scatter(x, y, c=np.arange(used), cmap="viridis", s=26, zorder=2)
         for place in sorted({0, *range(4, used, 5), used - 1}):
-            right.annotate(
-                str(place),
-                (x[place], y[place]),
-                xytext=(4, 4),
-                textcoords="offset points",
-                fontsize=8,
-            )
+            nearby = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 8}
+            right.annotate(str(place), (x[place], y[place]), **nearby)
         right.set(title=f"{when}: map of places 0 to {used - 1}")
         right.xaxis.set_major_locator(MaxNLocator(4))
-        right.set(
-            xlabel=f"first axis ({flat.shares[0]:.0%} of variance)",
-            ylabel=f"second axis ({flat.shares[1]:.0%})",
-        )
+        right.set_xlabel(f"first axis ({flat.shares[0]:.0%} of variance)")
+        right.set_ylabel(f"second axis ({flat.shares[1]:.0%})")
         readings.append(f"{when} training {step_cosine(table[:used], 1):.2f}")
     if title:
         figure.suptitle(title)
@@ -113,56 +102,35 @@ def plot_frequencies(effects: Sequence[FrequencyEffect], accuracy: float, longes
     figure, (left, right) = new_figure(9.6, 3.6, 1, 2)
     distance = np.linspace(0, longest, 200)
     styles = ["-", "--", "-.", ":"]
-    slow = [
-        effect for effect in effects if effect.wavelength > 8 * longest
-    ]  # these curves would lie on each other
+    # Slow ones would lie on each other.
+    slow = [effect for effect in effects if effect.wavelength > 8 * longest]
     drawn = [effect for effect in effects if effect not in slow]
     for effect, colour, style in zip(drawn, SERIES, styles * 2):
-        left.plot(
-            distance,
-            np.cos(2 * math.pi * distance / effect.wavelength),
-            color=colour,
-            ls=style,
-            label=f"pair {effect.pair}",
-        )
+        curve = np.cos(2 * math.pi * distance / effect.wavelength)
+        left.plot(distance, curve, color=colour, ls=style, label=f"pair {effect.pair}")
     if slow:
-        left.axhspan(
-            math.cos(2 * math.pi * longest / slow[0].wavelength), 1, color=NEUTRAL, alpha=0.3, lw=0
-        )
-        left.plot(
-            [], [], color=NEUTRAL, alpha=0.4, lw=6, label=f"pairs {slow[0].pair} to {slow[-1].pair}"
-        )
-    left.set(
-        xlabel="distance in letters", ylabel="share of the pair's score", title="cos(distance · θ)"
-    )
+        least = math.cos(2 * math.pi * longest / slow[0].wavelength)
+        name = f"pairs {slow[0].pair} to {slow[-1].pair}"
+        left.axhspan(least, 1, color=NEUTRAL, alpha=0.3, lw=0, label=name)
+    left.set(xlabel="distance in letters", ylabel="share of the pair's score")
+    left.set_title("cos(distance · θ)")
     left.legend(fontsize=8, loc="upper center", ncols=3)
     left.set_ylim(-1.05, 1.75)
     left.set_yticks([-1, 0, 1])
-    places = np.arange(len(effects))
     lost = [max(0.0, accuracy - effect.accuracy) for effect in effects]
-    right.bar(
-        places - 0.2,
-        [effect.moved for effect in effects],
-        0.4,
-        color=NEUTRAL,
-        label="weight that moves",
-    )
-    right.bar(places + 0.2, lost, 0.4, color=TRANSFORMER, label="words lost")
-    right.set_xticks(
-        places, [f"{effect.pair}\n{_letters(effect.wavelength)}" for effect in effects], fontsize=8
-    )
-    right.set(
-        xlabel="pair that stands still; letters for a full turn",
-        ylabel="share",
-        title="without one frequency",
-    )
-    right.set_ylim(0, 1)
+    moved = [effect.moved for effect in effects]
+    bars = {"weight that moves": moved, "words lost": lost}
+    draw_pairs(right, range(len(effects)), bars, (NEUTRAL, TRANSFORMER))
+    names = [f"{effect.pair}\n{_letters(effect.wavelength)}" for effect in effects]
+    right.set_xticks(range(len(effects)), names, fontsize=8)
+    right.set_xlabel("pair that stands still; letters for a full turn")
+    right.set(ylabel="share", ylim=(0, 1), title="without one frequency")
     right.legend(fontsize=8)
     once = sum(effect.wavelength > longest for effect in effects)
     worst = max(effects, key=lambda effect: accuracy - effect.accuracy)
     reading = (
-        f"{once} of {len(effects)} frequencies turn less than once in {longest} signs; without pair"
-        f" {worst.pair} ({_letters(worst.wavelength)} letters a turn) the accuracy falls from"
+        f"{once} of {len(effects)} frequencies turn less than once in {longest} tokens; without"
+        f" pair {worst.pair} ({_letters(worst.wavelength)} letters a turn) the accuracy falls from"
         f" {accuracy:.0%} to {worst.accuracy:.0%}."
     )
     told = "; ".join(

@@ -7,16 +7,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from course.plots.attention import draw_attention, draw_truth
+from course.plots.axes import log_axis, percent_axis
+from course.plots.shaded_table import draw_cells
 from course.plots.style import (
-    DIVERGING,
-    INK,
     MODEL,
     NEUTRAL,
     SERIES,
@@ -124,7 +123,8 @@ def plot_projections(
         size = f"{matrix.shape[0]} × {matrix.shape[1]}"
         headed = (f"x of “{letter}” ({len(vector)})", f"· W for the {name} ({size})", f"= {name}")
         for axis, table, title in zip(row, (vector[None], matrix, results[name][None]), headed):
-            _draw_numbers(axis, table.detach().numpy(), limit)
+            draw_cells(axis, table.detach(), (-limit, limit), write=lambda one: f"{one:.1f}")
+            axis.set(xticks=[], yticks=[])
             axis.set_title(title)
     reading = (
         f"One vector of {len(vector)} numbers, {len(maps)} maps, {len(maps)} results:"
@@ -139,16 +139,6 @@ def plot_projections(
         alt=f"Rows of heat maps: the vector of {letter!r} times a map gives a result. {told}.",
         reading=reading,
     )
-
-
-def _draw_numbers(axis: Axes, table: Any, limit: float) -> None:
-    """A small heat map of signed numbers, each written into its cell."""
-    axis.imshow(table, cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto")
-    axis.set_xticks([])
-    axis.set_yticks([])
-    for (row, column), number in np.ndenumerate(table):
-        colour = "white" if abs(number) > 0.6 * limit else INK
-        axis.text(column, row, f"{number:.1f}", ha="center", va="center", fontsize=8, color=colour)
 
 
 def plot_gradient_sums(cosines: Mapping[str, Mapping[int, Sequence[float]]]) -> Picture:
@@ -209,22 +199,15 @@ def plot_over_each_other(runs: Mapping[str, Rows], epochs: int = 0) -> Picture:
     for axis, (what, label) in zip(axes, SEEN):
         colours = [MODEL, *_OTHERS]
         for place, (name, rows) in enumerate(runs.items()):
+            colour, marker = colours[place % len(colours)], _MARKERS[place % len(_MARKERS)]
+            look: Any = {"color": colour, "marker": marker, "ms": 5, "lw": 1.6 if place else 3}
             axis.plot(
-                [row["epoch"] for row in rows],
-                [row[what] for row in rows],
-                color=colours[place % len(colours)],
-                marker=_MARKERS[place % len(_MARKERS)],
-                ms=5,
-                lw=1.6 if place else 3,
-                label=name,
+                [row["epoch"] for row in rows], [row[what] for row in rows], label=name, **look
             )
         _epoch_axis(axis, max([epochs, *(row["epoch"] for rows in runs.values() for row in rows)]))
         axis.set_ylabel(label)
-    axes[0].set_ylim(-0.02, 1.02)
-    axes[0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes[1].set_yscale("log")
-    axes[1].yaxis.set_major_formatter(lambda value, _place: f"{value:g}")
-    axes[1].yaxis.set_minor_formatter(lambda _value, _place: "")
+    percent_axis(axes[0], "y", SEEN[0][1], whole=True)
+    log_axis(axes[1], "y")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     last = {name: rows[-1] for name, rows in runs.items()}
     reading = "Words spelled right, alone: " + ", ".join(

@@ -7,22 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from jaxtyping import Float
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from torch import Tensor
 
 from course.interpretability.mamba_memory import Survival, letter_weights, sorted_channels
-from course.plots.style import (
-    INK,
-    MAMBA,
-    NEUTRAL,
-    SEQUENTIAL,
-    SOURCE,
-    TARGET,
-    Picture,
-    finish,
-    new_figure,
-)
+from course.plots.shaded_table import draw_cells
+from course.plots.style import INK, MAMBA, NEUTRAL, SOURCE, TARGET, Picture, finish, new_figure
 from nmt.trace import MambaTrace
 
 
@@ -60,14 +52,7 @@ def plot_letter_memory(
         steps = left.imshow(
             delta, cmap="cividis", aspect="auto", norm=LogNorm(low, high), interpolation="nearest"
         )
-        shares = right.imshow(
-            weights[layer][:, order[layer]].T.numpy(),
-            cmap=SEQUENTIAL,
-            aspect="auto",
-            vmin=0,
-            vmax=1,
-            interpolation="nearest",
-        )
+        shares = draw_cells(right, weights[layer][:, order[layer]].T)
         left.set_ylabel(f"layer {layer}\nchannels")
         for axis in (left, right):
             axis.set_yticks([])
@@ -94,17 +79,12 @@ def plot_letter_memory(
 
 def _label_tokens(axis: Axes, trace: MambaTrace) -> None:
     labels = trace.source + trace.target
-    axis.set_xticks(
-        range(len(labels)),
-        [label.strip("<>") for label in labels],
-        fontsize=9 if len(labels) < 32 else 7,
-    )
+    shown, size = [label.strip("<>") for label in labels], 9 if len(labels) < 32 else 7
+    axis.set_xticks(range(len(labels)), shown, fontsize=size)
     axis.tick_params(axis="x", length=0)
     for place, tick in enumerate(axis.get_xticklabels()):
-        tick.set(
-            color=SOURCE if place < len(trace.source) else TARGET,
-            rotation=90 if len(tick.get_text()) > 1 else 0,
-        )
+        tick.set_color(SOURCE if place < len(trace.source) else TARGET)
+        tick.set_rotation(90 if len(tick.get_text()) > 1 else 0)
     axis.set_xlabel("token that is read (source, then target)")
 
 
@@ -141,18 +121,10 @@ def plot_channel(
     top.set(ylabel="step size Δ", title=title)
     bounds = torch.tensor([0.1, 0.9], dtype=weights.dtype)
     low, high = weights.quantile(bounds, dim=1)
-    bottom.fill_between(
-        range(at + 1),
-        low[: at + 1],
-        high[: at + 1],
-        color=NEUTRAL,
-        alpha=0.25,
-        lw=0,
-        label="8 of 10 channels of this layer",
-    )
-    bottom.plot(
-        range(at + 1), own[: at + 1], color=MAMBA, marker="o", lw=2, label=f"channel {channel}"
-    )
+    read, most = range(at + 1), "8 of 10 channels of this layer"
+    band = {"color": NEUTRAL, "alpha": 0.25, "lw": 0}
+    bottom.fill_between(read, low[: at + 1], high[: at + 1], label=most, **band)
+    bottom.plot(read, own[: at + 1], "o-", color=MAMBA, lw=2, label=f"channel {channel}")
     bottom.axvline(len(trace.word), color=INK, lw=0.8, ls=":", label="<EOS>")
     bottom.set(ylabel=f"left at place {at}", ylim=(-0.03, 1.05))
     bottom.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3)
@@ -174,13 +146,9 @@ def plot_channel(
 
 
 def _rounded(number: float) -> str:
-    return (
-        f"{number:.1f}"
-        if number < 10
-        else f"{number:,.0f}"
-        if number < 1e5
-        else "more than 100,000"
-    )
+    if number >= 1e5:
+        return "more than 100,000"
+    return f"{number:.1f}" if number < 10 else f"{number:,.0f}"
 
 
 def plot_survival(survivals: Mapping[str, Survival], *, title: str = "") -> Picture:
@@ -202,32 +170,15 @@ def plot_survival(survivals: Mapping[str, Survival], *, title: str = "") -> Pict
     for axis, (name, survival) in zip(axes.flat, survivals.items()):
         axis.plot([0, 1], [0, 1], color=NEUTRAL, ls="--", lw=1)
         axis.fill_between([0, 1], [0, 0.5], color=NEUTRAL, alpha=0.15, lw=0)
-        axis.text(
-            0.98,
-            0.03,
-            "reset: keeps less than\nhalf as much as elsewhere",
-            ha="right",
-            va="bottom",
-            fontsize=8,
-            color=INK,
-        )
-        shades = np.linspace(0.35, 0.95, len(survival.at_token))
-        for layer, (shade, marker) in enumerate(zip(shades, "os^Dv<>p*hXP")):
-            axis.plot(
-                survival.elsewhere[layer],
-                survival.at_token[layer],
-                marker,
-                color=_shade(shade),
-                ms=4,
-                alpha=0.7,
-                label=f"layer {layer}",
-            )
-        axis.set(
-            xlim=(-0.02, 1.02),
-            ylim=(-0.02, 1.02),
-            title=name,
-            xlabel=f"kept over {survival.steps} tokens elsewhere",
-        )
+        note = "reset: keeps less than\nhalf as much as elsewhere"
+        axis.text(0.98, 0.03, note, ha="right", va="bottom", fontsize=8, color=INK)
+        colours = colormaps["YlOrBr"](np.linspace(0.35, 0.95, len(survival.at_token)))
+        points = zip(survival.elsewhere, survival.at_token, colours, "os^Dv<>p*hXP")
+        for layer, (across, up, colour, marker) in enumerate(points):
+            look = {"color": colour, "ms": 4, "alpha": 0.7, "label": f"layer {layer}"}
+            axis.plot(across, up, marker, **look)
+        axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), title=name)
+        axis.set_xlabel(f"kept over {survival.steps} tokens elsewhere")
         axis.set_ylabel(f"kept over {survival.steps} tokens from {survival.token} on")
         reset = sum(survival.reset) / len(survival.reset)
         told.append(
@@ -239,12 +190,6 @@ def plot_survival(survivals: Mapping[str, Survival], *, title: str = "") -> Pict
         figure.suptitle(title)
     reading = f"{'; '.join(told)}."
     return finish(figure, alt=f"Scatter plots, a dot for each channel. {reading}", reading=reading)
-
-
-def _shade(value: float) -> tuple[float, float, float, float]:
-    from matplotlib import colormaps
-
-    return colormaps["YlOrBr"](value)
 
 
 def plot_half_lives(models: Mapping[str, Float[Tensor, "layers e n"]], longest: int) -> Picture:
@@ -275,14 +220,8 @@ def plot_half_lives(models: Mapping[str, Float[Tensor, "layers e n"]], longest: 
         axis.plot(ends[2], row, "|", color=INK, ms=13, mew=2)
         middle.append(ends[2])
     axis.axvline(longest, color=SOURCE, ls=":", lw=1.5)
-    axis.annotate(
-        f"longest word\nand answer: {longest}",
-        (longest, -0.7),
-        xytext=(4, 0),
-        textcoords="offset points",
-        fontsize=8,
-        color=SOURCE,
-    )
+    note = f" longest word\n and answer: {longest}"
+    axis.text(longest, -0.7, note, fontsize=8, color=SOURCE)
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(lambda value, _place: f"{value:g}")
     axis.set_yticks(range(len(rows)), [f"{name}, layer {layer}" for name, layer, _ in rows])

@@ -10,9 +10,9 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from course.plots.attention import sketch_map
+from course.plots.shaded_table import draw_cells
 from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, show, steps_of
 from course.plots.style import (
-    DIVERGING,
     NEUTRAL,
     SERIES,
     SOURCE,
@@ -32,7 +32,7 @@ def plot_position_table(table: Float[Tensor, "l d"], *, title: str = "") -> Pict
     values = table.detach().float()
     figure, axis = new_figure(6.4, 3.2)
     limit = values.abs().max().item() or 1.0
-    image = axis.imshow(values.numpy(), cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto")
+    image = draw_cells(axis, values, (-limit, limit))
     axis.set(xlabel="coordinate", ylabel="position in the word", title=title)
     axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     figure.colorbar(image, ax=axis, label="value")
@@ -80,10 +80,8 @@ def plot_clock_hands(
             colour = TRUTH if framed else NEUTRAL
             if row == 0:
                 drawing.text(x, 22, letter, size=15, colour=SOURCE)
-            drawing.parts.append(
-                f'<circle cx="{x:g}" cy="{y:g}" r="{radius:g}" fill="#ffffff" stroke="{colour}"'
-                f' stroke-width="{2.5 if framed else 1}"/>'
-            )
+            look = {"stroke": colour, "stroke_width": 2.5 if framed else 1}
+            drawing.element("circle", cx=x, cy=y, r=radius, fill="#ffffff", **look)
             angle = place * frequency
             tip = (x + radius * math.sin(angle) * 0.9, y - radius * math.cos(angle) * 0.9)
             drawing.arrow((x, y), tip, colour=colour, head=False, width=2.5 if framed else 1.6)

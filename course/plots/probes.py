@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from course.interpretability.probes import Probe
-from course.plots.style import MAMBA, MODEL, NEUTRAL, TRANSFORMER, Picture, finish, new_figure
+from course.plots.axes import percent_axis
+from course.plots.style import MAMBA, MODEL, NEUTRAL, TRANSFORMER, Picture, finish, new_panels
 
 
 def plot_probes(probes: Mapping[str, Sequence[Probe]]) -> Picture:
@@ -21,53 +22,24 @@ def plot_probes(probes: Mapping[str, Sequence[Probe]]) -> Picture:
     if not probes or not all(probes.values()):
         raise ValueError("there is no probe to draw; give those of at least one model")
     labels = list(dict.fromkeys(one.label for ones in probes.values() for one in ones))
-    columns = min(2, len(labels))
-    figure, axes = new_figure(
-        7.4,
-        2.3 * -(-len(labels) // columns),
-        -(-len(labels) // columns),
-        columns,
-        squeeze=False,
-        sharey=True,
-    )
+    figure, axes = new_panels(len(labels), 2, 3.7 if len(labels) > 1 else 7.4, 2.3, sharey=True)
     depth = max(len({one.layer for one in ones}) for ones in probes.values())
     for axis, label in zip(axes.flat, labels):
         for (model, ones), marker in zip(probes.items(), "os^D"):
             colour = MAMBA if "Mamba" in model else NEUTRAL if "untrained" in model else TRANSFORMER
             own = [one for one in ones if one.label == label]
-            axis.plot(
-                range(len(own)),
-                [one.accuracy for one in own],
-                marker=marker,
-                color=colour,
-                label=model,
-            )
-            axis.plot(
-                range(len(own)),
-                [one.control for one in own],
-                marker=marker,
-                ms=4,
-                ls="--",
-                lw=1,
-                color=colour,
-                mfc="white",
-                label=f"{model}: control",
-            )
+            axis.plot([one.accuracy for one in own], f"{marker}-", color=colour, label=model)
+            control = {"ms": 4, "lw": 1, "mfc": "white", "label": f"{model}: control"}
+            axis.plot([one.control for one in own], f"{marker}--", color=colour, **control)
         axis.axhline(own[0].usual, color=MODEL, lw=1, ls=":", label="most frequent label")
         axis.set_title(label)
-        axis.set_xticks(
-            range(depth),
-            ["embedding", *(f"layer {layer}" for layer in range(depth - 1))],
-            fontsize=8,
-        )
+        names = ["embedding", *(f"layer {layer}" for layer in range(depth - 1))]
+        axis.set_xticks(range(depth), names, fontsize=8)
     for axis in axes[:, 0]:
-        axis.set_ylabel("read correctly")
-    axes[0, 0].set_ylim(0, 1.05)
-    axes[0, 0].set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-    for axis in axes.flat[len(labels) :]:
-        axis.set_axis_off()
-    handles, names = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+        percent_axis(axis, "y", "read correctly", steps=2)
+        axis.set_ylim(0, 1.05)
+    drawn = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*drawn, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
     model, ones = next(iter(probes.items()))
     ends = {
         label: max((one for one in ones if one.label == label), key=lambda one: one.selectivity)

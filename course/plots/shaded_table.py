@@ -1,15 +1,68 @@
-"""A table whose cells are shaded by their numbers, such as heads by roles."""
+"""Heat maps with numbers in their cells, and tables shaded by them, such as heads by roles."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from course.plots.style import DIVERGING, INK, SEQUENTIAL
+from course.plots.sketch import ink_on
+from course.plots.style import DIVERGING, SEQUENTIAL
+
+
+def draw_cells(
+    axis: Axes,
+    table: Any,
+    limits: tuple[float, float] = (0.0, 1.0),
+    *,
+    write: Callable[[float], str] | None = None,
+    size: float = 8.0,
+    **options: Any,
+) -> AxesImage:
+    """A heat map, a cell for each number; nan leaves its cell empty.
+
+    Args:
+        table: rows of numbers.
+        limits: what the lightest and the darkest shade stand for; where they begin below zero, both
+            signs have a colour.
+        write: what is written into a cell, in ink that can be read there; nothing without it.
+        size: of these numbers, in points.
+        options: what else matplotlib's `imshow` takes.
+    """
+    low, high = limits
+    colours = DIVERGING if low < 0 else SEQUENTIAL
+    look: Any = {"cmap": colours, "vmin": low, "vmax": high, "aspect": "auto"} | options
+    image = axis.imshow(table, interpolation="nearest", **look)
+    for (row, column), number in np.ndenumerate(np.asarray(table)) if write else ():
+        if write and not np.isnan(number):
+            ink = ink_on(to_hex(tuple(image.to_rgba(number))))
+            text = axis.text(column, row, write(float(number)), fontsize=size, color=ink)
+            text.set(ha="center", va="center")
+    return image
+
+
+def frame_cell(
+    axis: Axes,
+    row: float,
+    column: float,
+    colour: str,
+    *,
+    rows: float = 1,
+    columns: float = 1,
+    inset: float = 0,
+    width: float = 2.5,
+) -> None:
+    """An outline round a cell, or round so many rows and columns from it on."""
+    corner = (column - 0.5 + inset, row - 0.5 + inset)
+    look: Any = {"fill": False, "edgecolor": colour, "linewidth": width, "clip_on": False}
+    axis.add_patch(Rectangle(corner, columns - 2 * inset, rows - 2 * inset, **look))
 
 
 def draw_table(
@@ -41,23 +94,11 @@ def draw_table(
             f"{len(rows)} rows and {len(columns)} columns need a table of that shape, not"
             f" {tuple(values.shape)}"
         )
-    table = values.detach().double().numpy()
-    colours = DIVERGING if signed else SEQUENTIAL
-    image = axis.imshow(
-        table,
-        cmap=colours,
-        vmin=-limit if signed else 0,
-        vmax=limit,
-        aspect="auto",
-        interpolation="nearest",
+    low = -limit if signed else 0.0
+    write = (
+        (lambda number: f"{100 * number:z.0f}") if percent else (lambda number: f"{number:z.2f}")
     )
-    for (row, column), number in np.ndenumerate(table):
-        if np.isnan(number):
-            continue
-        red, green, blue, _ = image.to_rgba(number)
-        ink = INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else "white"
-        text = f"{100 * number:z.0f}" if percent else f"{number:z.2f}"
-        axis.text(column, row, text, ha="center", va="center", fontsize=size, color=ink)
+    draw_cells(axis, values.detach().double().numpy(), (low, limit), write=write, size=size)
     axis.set_xticks(range(len(columns)), list(columns))
     axis.set_yticks(range(len(rows)), list(rows))
     axis.tick_params(length=0)
@@ -77,10 +118,6 @@ def describe_table(
 
     lines = []
     for row, numbers in zip(rows, values.tolist()):
-        said = [
-            f"{column} {say(number)}"
-            for column, number in zip(columns, numbers)
-            if number == number
-        ]
+        said = [f"{name} {say(one)}" for name, one in zip(columns, numbers) if one == one]
         lines.append(f"{row}: {', '.join(said)}.")
     return " ".join(lines)

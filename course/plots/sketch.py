@@ -136,18 +136,13 @@ class Panel:
     ) -> None:
         """A line through pixels of the drawing."""
         path = " ".join(f"{x:g},{y:g}" for x, y in pixels)
-        dashes = f' stroke-dasharray="{dash}"' if dash else ""
-        self.drawing.parts.append(
-            f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width:g}"'
-            f'{dashes} stroke-linejoin="round"/>'
-        )
+        look = {"stroke": colour, "stroke_width": width, "stroke_dasharray": dash}
+        self.drawing.element("polyline", points=path, fill="none", **look, stroke_linejoin="round")
 
     def area(self, points: Sequence[Point], colour: str, opacity: float = 0.25) -> None:
         """A filled outline, in the panel's own coordinates."""
         path = " ".join("{:g},{:g}".format(*self._clipped(x, y)) for x, y in points)
-        self.drawing.parts.append(
-            f'<polygon points="{path}" fill="{colour}" fill-opacity="{opacity:g}"/>'
-        )
+        self.drawing.element("polygon", points=path, fill=colour, fill_opacity=opacity)
 
     def dots(
         self,
@@ -163,7 +158,7 @@ class Panel:
             if not self.top - 1 <= down <= self.bottom + 1:
                 continue
             if not corners:
-                mark = f'<circle cx="{across:g}" cy="{down:g}" r="{size:g}" fill="{colour}"/>'
+                self.drawing.element("circle", cx=across, cy=down, r=size, fill=colour)
             else:
                 turns = [2 * math.pi * (c + (corners == 4) / 2) / corners for c in range(corners)]
                 reach = 1.25 * size
@@ -171,8 +166,7 @@ class Panel:
                     f"{across + reach * math.sin(turn):.1f},{down - reach * math.cos(turn):.1f}"
                     for turn in turns
                 )
-                mark = f'<polygon points="{path}" fill="{colour}"/>'
-            self.drawing.parts.append(mark)
+                self.drawing.element("polygon", points=path, fill=colour)
 
     def bars(
         self,
@@ -185,10 +179,8 @@ class Panel:
         """A bar at 0, 1, 2 …, from 0; those of `hatched` have stripes."""
         each = [colours] * len(heights) if isinstance(colours, str) else colours
         for place, (height, colour) in enumerate(zip(heights, each, strict=True)):
-            (x0, y0), (x1, y1) = (
-                self._clipped(place - width / 2, height),
-                self.at(place + width / 2, 0),
-            )
+            x0, y0 = self._clipped(place - width / 2, height)
+            x1, y1 = self.at(place + width / 2, 0)
             self._rectangle(x0, y0, x1 - x0, max(y1 - y0, 0), colour)
             if place in hatched:
                 for step in range(int((y1 - y0) // 7)):
@@ -208,16 +200,13 @@ class Panel:
         """
         for row, values in enumerate(table):
             for column, value in enumerate(values):
-                (x0, y0), (x1, y1) = (
-                    self.at(column - 0.5, row - 0.5),
-                    self.at(column + 0.5, row + 0.5),
-                )
+                x0, y0 = self.at(column - 0.5, row - 0.5)
+                x1, y1 = self.at(column + 0.5, row + 0.5)
                 colour = shade(value, limits, colours)
-                self._rectangle(x0, y0, x1 - x0, y1 - y0, colour, line=GRID)
+                self._rectangle(x0, y0, x1 - x0, y1 - y0, colour, stroke=GRID)
                 if write:
-                    self.drawing.text(
-                        (x0 + x1) / 2, (y0 + y1) / 2, write(value), size=11, colour=ink_on(colour)
-                    )
+                    middle, ink = ((x0 + x1) / 2, (y0 + y1) / 2), ink_on(colour)
+                    self.drawing.text(*middle, write(value), size=11, colour=ink)
 
     def image(
         self, table: Sequence[Sequence[float]], limits: Limits, colours: str = SEQUENTIAL
@@ -228,32 +217,23 @@ class Panel:
         pixels = colormaps[colours](share.clip(0, 1), bytes=True)
         content = io.BytesIO()
         Image.fromarray(pixels[..., :3].copy()).save(content, format="png")
-        self.drawing.parts.append(
-            f'<image x="{self.left:g}" y="{self.top:g}" width="{self.width:g}"'
-            f' height="{self.height:g}" preserveAspectRatio="none"'
-            ' style="image-rendering:pixelated"'
-            f' href="data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"/>'
-        )
+        self.drawing.element(
+            "image", x=self.left, y=self.top, width=self.width, height=self.height,
+            preserveAspectRatio="none", style="image-rendering:pixelated",
+            href=f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}",
+        )  # fmt: skip
 
     def frame(self, row: float, column: float, colour: str, *, columns: int = 1) -> None:
         """An outline round cells of a heat map."""
-        (x0, y0), (x1, y1) = (
-            self.at(column - 0.5, row - 0.5),
-            self.at(column + columns - 0.5, row + 0.5),
-        )
-        self.drawing.parts.append(
-            f'<rect x="{x0:g}" y="{y0:g}" width="{x1 - x0:g}" height="{y1 - y0:g}" fill="none"'
-            f' stroke="{colour}" stroke-width="2.5"/>'
-        )
+        x0, y0 = self.at(column - 0.5, row - 0.5)
+        x1, y1 = self.at(column + columns - 0.5, row + 0.5)
+        self._rectangle(x0, y0, x1 - x0, y1 - y0, "none", stroke=colour, stroke_width=2.5)
 
     def _rectangle(
-        self, x: float, y: float, width: float, height: float, colour: str, line: str = ""
+        self, x: float, y: float, width: float, height: float, colour: str, **line: Any
     ) -> None:
-        stroke = f' stroke="{line}"' if line else ""
-        self.drawing.parts.append(
-            f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" fill="{colour}"'
-            f"{stroke}/>"
-        )
+        size = {"width": width, "height": height}
+        self.drawing.element("rect", x=x, y=y, **size, fill=colour, **line)
 
     def _clipped(self, x: float, y: float) -> Point:
         across, down = self.at(x, y)
@@ -292,9 +272,6 @@ def legend(
     """(label, colour, dash) below each other from (x, y), or `across` pixels apart in a row."""
     for number, (label, colour, dash) in enumerate(entries):
         left, height = (x + across * number, y) if across else (x, y + 20 * number)
-        dashes = f' stroke-dasharray="{dash}"' if dash else ""
-        drawing.parts.append(
-            f'<line x1="{left:g}" x2="{left + 24:g}" y1="{height:g}" y2="{height:g}"'
-            f' stroke="{colour}" stroke-width="3"{dashes}/>'
-        )
+        ends = {"x1": left, "x2": left + 24, "y1": height, "y2": height}
+        drawing.element("line", **ends, stroke=colour, stroke_width=3, stroke_dasharray=dash)
         drawing.text(left + 30, height, label, size=SMALL, anchor="start")

@@ -27,15 +27,8 @@ TRANSFORMER = "#56B4E9"  # sky blue
 MAMBA = "#E69F00"  # orange
 NEUTRAL = "#595959"  # grey: axes, baselines, chance
 INK = "#1a1a1a"
-SERIES = [
-    SOURCE,
-    TARGET,
-    TRUTH,
-    MODEL,
-    MAMBA,
-    TRANSFORMER,
-    NEUTRAL,
-]  # for curves without a fixed meaning, in this order
+# For curves without a fixed meaning, in this order.
+SERIES = [SOURCE, TARGET, TRUTH, MODEL, MAMBA, TRANSFORMER, NEUTRAL]
 
 # Discs that carry a letter (Tol's muted palette, 2021): vowels dark, consonants light, so that they
 # also differ without colour.
@@ -43,15 +36,11 @@ VOWEL = "#882255"  # wine
 # sand; y, which the rule takes for either, is white with a rim of wine; other tokens are grey
 CONSONANT = "#ddcc77"
 
-SEQUENTIAL = (  # weights in [0, 1]: white is none, dark is all; no hue of a source, target or truth
-    "Purples"
-)
+SEQUENTIAL = "Purples"  # weights in [0, 1]: white is none, dark is all; no hue of source or target
 DIVERGING = "PuOr"  # signed values, centred on zero
 
 _STYLE: Any = {
-    "figure.facecolor": (
-        "white"
-    ),  # an opaque card: the same contrast in JupyterLab's light and dark theme
+    "figure.facecolor": "white",  # an opaque card: the same contrast in a light and a dark theme
     "axes.facecolor": "white",
     "axes.edgecolor": NEUTRAL,
     "axes.labelcolor": INK,
@@ -138,6 +127,21 @@ def new_figure(
     with rc_context(_STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         return figure, figure.subplots(rows, columns, **options)
+
+
+def new_panels(
+    count: int, across: int, width: float, height: float, **options: Any
+) -> tuple[Figure, Any]:
+    """A figure of `count` panels, each `width` × `height` inches, at most `across` in a row, and
+    their axes as an array of rows; places without a panel stay empty.
+    """
+    columns = min(across, count)
+    rows = -(-count // columns)
+    size = (width * columns, height * rows)
+    figure, axes = new_figure(*size, rows, columns, squeeze=False, **options)
+    for axis in axes.flat[count:]:
+        axis.set_axis_off()
+    return figure, axes
 
 
 def finish(figure: Figure, *, alt: str, reading: str) -> Picture:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from course.plots.style import INK, NEUTRAL
 from nmt.files import write_whole
@@ -26,6 +27,17 @@ class Drawing:
         self.width, self.height, self.title, self.description = width, height, title, description
         self.parts: list[str] = []
 
+    def element(self, tag: str, content: str = "", /, **attributes: Any) -> None:
+        """One element of SVG; `_` in the name of an attribute stands for `-`, and one that is empty
+        is left out.
+        """
+        listed = "".join(
+            f' {name.replace("_", "-")}="{value if isinstance(value, str) else f"{value:g}"}"'
+            for name, value in attributes.items()
+            if value != ""
+        )
+        self.parts.append(f"<{tag}{listed}>{content}</{tag}>" if content else f"<{tag}{listed}/>")
+
     def box(
         self,
         x: float,
@@ -41,22 +53,17 @@ class Drawing:
         dash: str = "",
     ) -> None:
         """A box with its corner at (x, y); its first line is strong, the others explain."""
-        dashes = f' stroke-dasharray="{dash}"' if dash else ""
-        self.parts.append(
-            f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="{radius:g}"'
-            f' fill="{tint(colour, fill)}" stroke="{colour}" stroke-width="1.4"{dashes}/>'
-        )
+        self.element(
+            "rect", x=x, y=y, width=width, height=height, rx=radius,
+            fill=tint(colour, fill), stroke=colour, stroke_width=1.4, stroke_dasharray=dash,
+        )  # fmt: skip
         rows = [lines] if isinstance(lines, str) else list(lines)
         leading = size * 1.3
         top = y + height / 2 - leading * (len(rows) - 1) / 2 + 1.5 * (len(rows) > 1)
         for row, line in enumerate(rows):
-            self.text(
-                x + width / 2,
-                top + row * leading,
-                line,
-                size=size if row == 0 else size - 2.5,
-                bold=row == 0 and len(rows) > 1,
-            )
+            strong = row == 0 and len(rows) > 1
+            height_of_line = size if row == 0 else size - 2.5
+            self.text(x + width / 2, top + row * leading, line, size=height_of_line, bold=strong)
 
     def text(
         self,
@@ -71,12 +78,11 @@ class Drawing:
         turn: float = 0,
     ) -> None:
         """A line of text whose middle stands at height y, turned about (x, y) by `turn` degrees."""
-        extra = ' font-weight="bold"' if bold else ""
-        extra += f' transform="rotate({turn:g} {x:g} {y:g})"' if turn else ""
-        self.parts.append(
-            f'<text x="{x:g}" y="{y + size * 0.35:g}" font-size="{size:g}" fill="{colour}"'
-            f' text-anchor="{anchor}"{extra}>{escape(line)}</text>'
-        )
+        self.element(
+            "text", escape(line), x=x, y=y + size * 0.35, font_size=size, fill=colour,
+            text_anchor=anchor, font_weight="bold" if bold else "",
+            transform=f"rotate({turn:g} {x:g} {y:g})" if turn else "",
+        )  # fmt: skip
 
     def arrow(
         self,
@@ -94,10 +100,7 @@ class Drawing:
             path += f" L{into[0]:g},{into[1]:g} Q{corner[0]:g},{corner[1]:g} {out[0]:g},{out[1]:g}"
         end = _towards(points[-1], points[-2], 6) if head else points[-1]
         path += f" L{end[0]:g},{end[1]:g}"
-        dashes = f' stroke-dasharray="{dash}"' if dash else ""
-        self.parts.append(
-            f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{width:g}"{dashes}/>'
-        )
+        self._line(path, colour, width, dash)
         if head:
             self._head(points[-2], points[-1], colour)
 
@@ -106,36 +109,29 @@ class Drawing:
     ) -> None:
         """A smooth line that leaves and arrives vertically."""
         middle = (start[1] + end[1]) / 2
-        dashes = f' stroke-dasharray="{dash}"' if dash else ""
         path = (
             f"M{start[0]:g},{start[1]:g} C{start[0]:g},{middle:g} {end[0]:g},{middle:g}"
             f" {end[0]:g},{end[1]:g}"
         )
-        self.parts.append(
-            f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{width:g}"{dashes}/>'
-        )
+        self._line(path, colour, width, dash)
+
+    def _line(self, path: str, colour: str, width: float, dash: str = "") -> None:
+        look = {"stroke": colour, "stroke_width": width, "stroke_dasharray": dash}
+        self.element("path", d=path, fill="none", **look)
 
     def symbol(self, x: float, y: float, operation: str, *, colour: str = INK) -> None:
         """An operation, such as + or ×, in a circle."""
-        self.parts.append(
-            f'<circle cx="{x:g}" cy="{y:g}" r="11" fill="#ffffff" stroke="{colour}"'
-            ' stroke-width="1.6"/>'
-        )
-        arm = 5.5 if operation == "+" else 4.2
-        ends = (
-            [((-arm, 0), (arm, 0)), ((0, -arm), (0, arm))]
-            if operation == "+"
-            else [((-arm, -arm), (arm, arm)), ((-arm, arm), (arm, -arm))]
-        )
+        self.element("circle", cx=x, cy=y, r=11, fill="#ffffff", stroke=colour, stroke_width=1.6)
+        ends = [((-5.5, 0), (5.5, 0)), ((0, -5.5), (0, 5.5))]
+        if operation != "+":
+            ends = [((-4.2, -4.2), (4.2, 4.2)), ((-4.2, 4.2), (4.2, -4.2))]
         for (x1, y1), (x2, y2) in ends:
-            self.parts.append(
-                f'<path d="M{x + x1:g},{y + y1:g} L{x + x2:g},{y + y2:g}" stroke="{colour}"'
-                ' stroke-width="1.8" stroke-linecap="round"/>'
-            )
+            path = f"M{x + x1:g},{y + y1:g} L{x + x2:g},{y + y2:g}"
+            self.element("path", d=path, stroke=colour, stroke_width=1.8, stroke_linecap="round")
 
     def dot(self, x: float, y: float, colour: str = INK) -> None:
         """Where a line branches."""
-        self.parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="3.2" fill="{colour}"/>')
+        self.element("circle", cx=x, cy=y, r=3.2, fill=colour)
 
     def letters(
         self,
@@ -152,36 +148,21 @@ class Drawing:
         left = x - pitch * (len(tokens) - 1) / 2
         middles = [left + i * pitch for i in range(len(tokens))]
         for middle, token in zip(middles, tokens):
-            special = len(token) > 1
-            self.box(
-                middle - size / 2, y - size / 2, size, size, colour=colour, fill=0.14, radius=5
-            )
-            self.text(
-                middle,
-                y,
-                token,
-                size=size * (0.3 if special else 0.55),
-                colour=INK,
-                bold=not special,
-            )
+            corner = middle - size / 2, y - size / 2
+            self.box(*corner, size, size, colour=colour, fill=0.14, radius=5)
+            plain = len(token) == 1
+            self.text(middle, y, token, size=size * (0.55 if plain else 0.3), bold=plain)
         return middles
 
     def cell(
         self, x: float, y: float, size: float, colour: str, share: float, label: str = ""
     ) -> None:
         """One square of a matrix, the darker the larger `share` in [0, 1]."""
-        self.parts.append(
-            f'<rect x="{x:g}" y="{y:g}" width="{size:g}" height="{size:g}"'
-            f' fill="{tint(colour, share)}" stroke="#ffffff" stroke-width="1.5"/>'
-        )
+        look = {"fill": tint(colour, share), "stroke": "#ffffff", "stroke_width": 1.5}
+        self.element("rect", x=x, y=y, width=size, height=size, **look)
         if label:
-            self.text(
-                x + size / 2,
-                y + size / 2,
-                label,
-                size=size * 0.4,
-                colour="#ffffff" if share > 0.6 else INK,
-            )
+            ink = "#ffffff" if share > 0.6 else INK
+            self.text(x + size / 2, y + size / 2, label, size=size * 0.4, colour=ink)
 
     def to_svg(self) -> str:
         """The whole diagram, with its title and description inside."""
@@ -206,7 +187,7 @@ class Drawing:
             f"{x:g},{y:g} {bx + across[0]:g},{by + across[1]:g}"
             f" {bx - across[0]:g},{by - across[1]:g}"
         )
-        self.parts.append(f'<polygon points="{corners}" fill="{colour}"/>')
+        self.element("polygon", points=corners, fill=colour)
 
 
 def _towards(start: Point, goal: Point, distance: float) -> Point:

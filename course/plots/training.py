@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from course.plots.axes import Percent, percent_axis
+from course.plots.axes import draw_dots, percent_axis
 from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, powers_of_ten, steps_of
 from course.plots.style import INK, MODEL, NEUTRAL, Picture, finish, new_figure
 from course.plots.svg import Drawing
@@ -102,11 +102,8 @@ def plot_mistakes(
             " words they were made on"
         )
     keys = [pair.rule_class if by == "rule class" else len(pair.source) for pair in pairs]
-    groups = [
-        key
-        for key in (RULE_CLASSES if by == "rule class" else sorted(set(keys), key=int))
-        if key in keys
-    ]
+    in_order = RULE_CLASSES if by == "rule class" else sorted(set(keys), key=int)
+    groups = [key for key in in_order if key in keys]
     totals = [keys.count(group) for group in groups]
     missed = [
         sum(key == group and pair.source in wrong for key, pair in zip(keys, pairs))
@@ -163,53 +160,38 @@ def plot_comparison(
     if not values or not all(values.values()):
         raise ValueError("each variant needs at least one run to compare")
     means = {name: sum(runs) / len(runs) for name, runs in values.items()}
-    order = sorted(means, key=means.__getitem__)  # the best is drawn last, on top
+    order = sorted(means, key=means.__getitem__, reverse=True)
     figure, axis = new_figure(8.5, 1.1 + 0.45 * len(order))
-    for row, name in enumerate(order):
-        axis.plot(
-            [means[name]] * 2,
-            [row - 0.3, row + 0.3],
-            color=INK,
-            lw=2,
-            label="mean" if not row else None,
-        )
-        axis.plot(
-            values[name],
-            [row] * len(values[name]),
-            "o",
-            color=MODEL,
-            alpha=0.8,
-            label=dot if not row else None,
-        )
-        if baseline and name in baseline:
-            axis.plot([baseline[name]], [row], "D", mfc="none", color=NEUTRAL)
+    dots = {"color": MODEL, "alpha": 0.8, "label": dot}
+    bars = {"color": INK, "lw": 2, "label": "mean"}
+    rows = {name: values[name] for name in order}
+    draw_dots(axis, rows, [means[name] for name in order], dots=dots, bars=bars)
+    others = {name: value for name, value in (baseline or {}).items() if name in means}
     if baseline:
-        axis.plot([], [], "D", mfc="none", color=NEUTRAL, label="reported elsewhere")
-    axis.set_yticks(range(len(order)), order)
-    axis.set_ylim(-0.6, len(order) - 0.4)
+        places, look = [order.index(name) for name in others], {"mfc": "none", "color": NEUTRAL}
+        axis.plot(list(others.values()), places, "D", label="reported elsewhere", **look)
     axis.set_xlabel(label)
     axis.grid(axis="x", color="#dddddd", lw=0.6)
     axis.set_axisbelow(True)
     if percent:
-        axis.xaxis.set_major_formatter(Percent())
+        percent_axis(axis, "x", label)
     axis.legend(loc="best", fontsize=9, frameon=False)
     show = (lambda value: f"{value:.1%}") if percent else (lambda value: f"{value:.3g}")
-    best, worst = order[-1], order[0]
+    best, worst = order[0], order[-1]
     counts = sorted({len(runs) for runs in values.values()})
     reading = f"{label.capitalize()}: {best} is best with {show(means[best])} on average"
     reading += f", {worst} last with {show(means[worst])}." if best != worst else "."
-    rows = "; ".join(
+    told = "; ".join(
         f"{name} {show(means[name])} (from {show(min(values[name]))} to {show(max(values[name]))})"
-        for name in reversed(order)
+        for name in order
     )
     if baseline:
-        rows += ". Reported elsewhere: " + "; ".join(
-            f"{name} {show(value)}" for name, value in baseline.items() if name in means
-        )
+        listed = "; ".join(f"{name} {show(value)}" for name, value in others.items())
+        told += f". Reported elsewhere: {listed}"
     number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     alt = (
         f"Dots: {label}, {number} for each of {len(values)} variants, with their mean as a line."
-        f" {rows}."
+        f" {told}."
     )
     return finish(figure, alt=alt, reading=reading)
 
@@ -232,15 +214,10 @@ def plot_loss_against_accuracy(points: Sequence[tuple[float, float]], length: fl
         0.001 * 1.1**step for step in range(1 + math.ceil(math.log(max(4.0, *losses) / 0.001, 1.1)))
     ]
     figure, axis = new_figure(7.0, 3.4)
-    axis.plot(
-        grid,
-        [math.exp(-loss * length) for loss in grid],
-        color=INK,
-        label=f"exp(−loss · {length:.1f})",
-    )
-    axis.plot(
-        losses, accuracies, "o", ms=4, color=MODEL, alpha=0.7, label="measured, one dot an epoch"
-    )
+    promised = [math.exp(-loss * length) for loss in grid]
+    axis.plot(grid, promised, color=INK, label=f"exp(−loss · {length:.1f})")
+    measured = {"color": MODEL, "alpha": 0.7, "label": "measured, one dot an epoch"}
+    axis.plot(losses, accuracies, "o", ms=4, **measured)
     axis.axvline(GUESSING, color=NEUTRAL, lw=1, ls=":")
     axis.annotate("guessing", (GUESSING, 1.02), ha="right", fontsize=9, color=NEUTRAL)
     axis.set_xscale("log")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float
 from torch import Tensor
 
 from course.interpretability.spelling import Spelling
@@ -12,26 +11,6 @@ from course.plots.svg import Drawing
 from nmt.data import VOCABULARY
 
 _SHADOW = ((-0.5, 0), (-0.5, 1.1), (0.5, 1.1), (0.5, 0))  # behind the chosen step
-
-
-def plot_next_letter(
-    probabilities: Float[Tensor, " v"], right: str | None, *, written: str = ""
-) -> Picture:
-    """What the model would write next: one bar for each of the 29 tokens; the one that the rule
-    asks for is green and hatched.
-
-    Args:
-        probabilities: of the 29 tokens; they sum to 1.
-        right: the token that the rule asks for ("a" … "z", "-", "<EOS>"), or None where there is no
-            right one.
-        written: what has been written so far, for the title.
-
-    Raises:
-        ValueError: if there are not 29 probabilities that sum to 1, or `right` is no token.
-    """
-    drawing = Drawing(WIDTH, 250, "", "")
-    reading, alt = _draw_next_letter(drawing, 40, probabilities, right, written)
-    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def plot_spelling(spelling: Spelling, step: int = 1) -> Picture:
@@ -58,25 +37,22 @@ def plot_spelling(spelling: Spelling, step: int = 1) -> Picture:
     reading, alt = _draw_next_letter(
         drawing, 240, spelling.probabilities[chosen], spelling.right_token(chosen), so_far
     )
-    verdict = f"{spelling.source} → {spelling.answer}. "
-    if mistake is None:
-        verdict += "Right: the rule says the same. "
-    else:
-        verdict += (
-            f"Wrong: the rule says {spelling.truth}; the first difference is at step"
-            f" {mistake + 1}. "
+    verdict = (
+        "Right: the rule says the same."
+        if mistake is None
+        else (
+            f"Wrong: the rule says {spelling.truth}; the first difference is at step {mistake + 1}."
         )
+    )
     alt = (
         f"Above, {steps} bars, one for each token that the model wrote:"
         f" {', '.join(spelling.written)}; the rule's tokens stand below:"
         f" {', '.join(spelling.rule)}. Step {chosen + 1} is marked. Below,"
         f" {alt[0].lower()}{alt[1:]}"
     )
-    return finish_sketch(
-        drawing,
-        alt=alt,
-        reading=f"{verdict}Step {chosen + 1} of {steps}: {reading[0].lower()}{reading[1:]}",
-    )
+    told = f"Step {chosen + 1} of {steps}: {reading[0].lower()}{reading[1:]}"
+    reading = f"{spelling.source} → {spelling.answer}. {verdict} {told}"
+    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def _draw_steps(drawing: Drawing, spelling: Spelling, chosen: int) -> None:
@@ -111,12 +87,6 @@ def _draw_next_letter(
     drawing: Drawing, top: float, probabilities: Tensor, right: str | None, written: str
 ) -> tuple[str, str]:
     """Draw the 29 bars; the reading and the alt text."""
-    if probabilities.shape != (VOCABULARY.size,) or abs(float(probabilities.sum()) - 1) > 1e-3:
-        raise ValueError(
-            f"needs one probability for each of the {VOCABULARY.size} tokens, with sum 1"
-        )
-    if right is not None and right not in VOCABULARY.tokens:
-        raise ValueError(f"{right!r} is no token; choose a letter, the dash, <SOS> or <EOS>")
     values = dict(zip(VOCABULARY.tokens, probabilities.tolist()))
     panel = Panel(drawing, (90, top + 20, 706, 120), (-0.7, len(values) - 0.3), (0, 1.1))
     place = None if right is None else VOCABULARY.tokens.index(right)

@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
+from course.plots.axes import log_axis
 from course.plots.style import NEUTRAL, SERIES, Picture, finish, new_figure
 from nmt.runs import reported
 
@@ -32,43 +33,26 @@ def plot_two_runs(
     colours = dict(zip(runs, (SERIES[0], SERIES[1])))
     for name, record in runs.items():
         rows = record["epochs"]
-        left.plot(
-            [row["epoch"] for row in rows],
-            [row["val_loss"] for row in rows],
-            color=colours[name],
-            lw=2,
-            label=name,
-        )
-        left.plot(
-            [row["epoch"] for row in rows],
-            [row["train_loss"] for row in rows],
-            "--",
-            color=colours[name],
-            lw=1,
-        )
+        epochs = [row["epoch"] for row in rows]
+        losses = [row["val_loss"] for row in rows]
+        left.plot(epochs, losses, color=colours[name], lw=2, label=name)
+        left.plot(epochs, [row["train_loss"] for row in rows], "--", color=colours[name], lw=1)
     left.plot([], [], "--", color=NEUTRAL, label="training words")
-    left.set_yscale("log")
-    left.yaxis.set_major_formatter(lambda value, _place: f"{value:g}")
-    left.set_xlabel("epoch")
-    left.set_ylabel("loss (nats per character)")
-    names = [
-        kind
-        for kind in next(iter(kinds.values()))
-        if any(found.get(kind) for found in kinds.values())
-    ] or ["none"]
+    log_axis(left, "y")
+    left.set(xlabel="epoch", ylabel="loss (nats per character)")
+    known = next(iter(kinds.values()))
+    names = [kind for kind in known if any(found.get(kind) for found in kinds.values())] or ["none"]
     for place, (name, found) in enumerate(kinds.items()):
         at = [row - 0.2 + 0.4 * place for row in range(len(names))]
         counts = [found.get(kind, 0) for kind in names]
-        right.barh(at, counts, height=0.36, color=colours[name])
-        for y, count in zip(at, counts):
-            right.annotate(f" {count}", (count, y), va="center", fontsize=8)
+        bars = right.barh(at, counts, height=0.36, color=colours[name])
+        right.bar_label(bars, padding=3, fontsize=8)
     right.set_yticks(range(len(names)), names)
     right.set_ylim(len(names) - 0.5, -0.5)
     right.set_xlabel("mistakes (words)")
     right.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    figure.legend(
-        *left.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9
-    )
+    drawn = left.get_legend_handles_labels()
+    figure.legend(*drawn, loc="outside lower center", ncols=3, fontsize=9)
     accuracies = {name: reported(record)["val_accuracy"] for name, record in runs.items()}
     told = ", ".join(f"{name} {accuracy:.1%}" for name, accuracy in accuracies.items())
     first, second = runs
@@ -81,17 +65,12 @@ def plot_two_runs(
         f"{name}: " + (", ".join(f"{k} {c}" for k, c in found.items() if c) or "none")
         for name, found in kinds.items()
     )
-    return finish(
-        figure,
-        alt=f"Left, validation losses over epochs: {ends}. Right, mistakes by kind. {listed}.",
-        reading=reading,
-    )
+    alt = f"Left, validation losses over epochs: {ends}. Right, mistakes by kind. {listed}."
+    return finish(figure, alt=alt, reading=reading)
 
 
 def _ends(record: Mapping[str, Any]) -> str:
     rows = record["epochs"]
-    return (
-        f"{rows[0]['val_loss']:.2g} to {rows[-1]['val_loss']:.2g} nats per character"
-        if rows
-        else "nothing recorded"
-    )
+    if not rows:
+        return "nothing recorded"
+    return f"{rows[0]['val_loss']:.2g} to {rows[-1]['val_loss']:.2g} nats per character"

@@ -94,9 +94,8 @@ def measure_widths() -> list[dict[str, Any]]:
 
 
 def _timed(scans: dict[str, Scan], inputs: Inputs, **where: Any) -> list[dict[str, Any]]:
-    clock = (
-        time.process_time if torch.get_num_threads() == 1 else time.perf_counter
-    )  # the first is deaf to other programs
+    # The first is deaf to other programs.
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     place = {**where, "length": inputs.a.shape[1], "numbers": inputs.a[:, 0].numel()}
     return [
         {"method": method, **place, **{part: timing._asdict() for part, timing in parts.items()}}

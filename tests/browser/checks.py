@@ -68,9 +68,8 @@ def after_running(page: Page, seen: Seen) -> list[str]:
 
 def quiet(page: Page, seen: Seen, *, reopened: bool = False) -> list[str]:
     """No other machine was asked, nothing stands on the console, and no callback raised."""
-    lost = (
-        expected(page).widgets if reopened else 0
-    )  # saved widgets are gone with their kernel, and JupyterLab says so
+    # Saved widgets are gone with their kernel, and JupyterLab says so.
+    lost = expected(page).widgets if reopened else 0
     console = dict.fromkeys(line for line in seen.console if not (lost and NO_MODEL in line))
     return [
         *(f"asked another machine for {url}" for url in dict.fromkeys(seen.blocked)),

@@ -65,9 +65,8 @@ def copy_course(folder: Path, notebooks: list[str]) -> None:
     for name in notebooks:
         shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", folder / "notebooks")
     for name in ("assets", "data"):
-        shutil.copytree(
-            ROOT / name, folder / name
-        )  # no links: the server serves no file from outside its folder
+        # No links: the server serves no file from outside its folder.
+        shutil.copytree(ROOT / name, folder / name)
 
 
 def _free_port() -> int:

@@ -40,9 +40,8 @@ WAIT = 240_000
 class Seen:
     """What a page did besides showing itself."""
 
-    blocked: list[str] = field(
-        default_factory=list
-    )  # requests to another machine, none of which got there
+    # Requests to another machine, none of which got there.
+    blocked: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)  # errors on the browser's console
 
 

@@ -172,9 +172,8 @@ def test_the_first_run_all_in_jupyterlab_draws_every_view_and_so_does_a_saved_no
     leave(page, lab)
 
     stored = json.loads(path.read_text(encoding="utf-8"))
-    stored["cells"].append(
-        nbformat.v4.new_markdown_cell("From somebody else.")
-    )  # no longer what was signed
+    # No longer what was signed.
+    stored["cells"].append(nbformat.v4.new_markdown_cell("From somebody else."))
     path.with_name("foreign.ipynb").write_text(json.dumps(stored), encoding="utf-8")
     page, seen = open_notebook(context, lab, "foreign", kernel=False)
     pictures = page.locator(".jp-OutputArea-output img")

@@ -47,10 +47,8 @@ def test_a_cell_that_raises_is_named_and_the_old_file_stays(tmp_path):
     with pytest.raises(BrokenNotebook, match=r"cell-02.*") as failure:
         refresh(path)
     assert "AssertionError" in str(failure.value)
-    assert (
-        nbformat.reads(before.decode(), as_version=4).cells
-        == nbformat.read(path, as_version=4).cells
-    )
+    expected = nbformat.read(path, as_version=4).cells
+    assert (nbformat.reads(before.decode(), as_version=4).cells) == expected
 
 
 def test_normalise_changes_nothing_twice(tmp_path):

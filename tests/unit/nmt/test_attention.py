@@ -143,9 +143,8 @@ def test_a_mask_must_leave_something() -> None:
     query, mask = torch.randn(1, 2, 4), torch.tensor([[True, True], [False, False]])
     with pytest.raises(ValueError, match="without any key"):
         attention_weights(query, query, mask)
-    with pytest.raises(
-        ValueError, match="without any key"
-    ):  # the kernel behind the fast path would answer silently
+    # The kernel behind the fast path would answer silently.
+    with pytest.raises(ValueError, match="without any key"):
         MultiHeadAttention(4, 2)(query, mask=mask)
 
 

@@ -64,9 +64,8 @@ def test_agrees_with_the_loop(
     expected = values_and_gradients("sequential", a, b, initial_state, weights)
     received = values_and_gradients(method, a, b, initial_state, weights)
     for name, ours, theirs in zip(("h", "a", "b", "initial state"), received, expected):
-        if (
-            method == "heinsen" and name == "a"
-        ):  # it knows ∂/∂ log a; dividing by a tiny a magnifies the error
+        # It knows ∂/∂ log a; dividing by a tiny a magnifies the error.
+        if method == "heinsen" and name == "a":
             ours, theirs = ours * a, theirs * a
         # Heinsen's sums of logarithms lose digits; how many is predicted and tested below.
         tolerance = (1e-8 if method == "heinsen" else 1e-12) * (

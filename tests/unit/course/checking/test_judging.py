@@ -103,10 +103,8 @@ def test_a_wrong_number_is_said_with_index_both_values_and_the_input():
     assert verdict.details["differing"] == 1
     assert abs(float(verdict.details["yours"]) - float(verdict.details["expected"]) - 0.5) < 1e-4
     query, key, value, mask = verdict.inputs
-    assert (
-        f"{scaled_dot_product_attention(query, key, value, mask)[0][1, 0]:.6g}"
-        == verdict.details["expected"]
-    )
+    expected = verdict.details["expected"]
+    assert (f"{scaled_dot_product_attention(query, key, value, mask)[0][1, 0]:.6g}") == expected
     assert verdict.mistake == "" and verdict.question
 
 

@@ -52,9 +52,8 @@ def copier(head: int) -> Transformer:
     half = slice(16 * head, 16 * head + 16)
     attention.to_key_value.weight[32:].normal_()
     value = attention.to_key_value.weight[32:][half]
-    attention.to_output.weight[:, half] = torch.linalg.pinv(
-        value
-    )  # as near to "copy" as rank 16 is
+    # As near to "copy" as rank 16 is.
+    attention.to_output.weight[:, half] = torch.linalg.pinv(value)
     attention.to_output.weight[:, 16 - 16 * head : 32 - 16 * head] = 0
     return model
 

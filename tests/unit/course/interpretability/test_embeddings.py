@@ -141,9 +141,8 @@ def test_neighbours_kept_counts_the_same_nearest_row() -> None:
 def test_angles_of_known_tables() -> None:
     square = angles(torch.eye(4))
     assert (square.typical, square.largest, square.bound) == (0, 0, 0) and square.chance == 0.5
-    three = torch.tensor(
-        [[1.0, 0.0], [-0.5, math.sqrt(3) / 2], [-0.5, -math.sqrt(3) / 2]]
-    )  # the best that three rows of two can do
+    # The best that three rows of two can do.
+    three = torch.tensor([[1.0, 0.0], [-0.5, math.sqrt(3) / 2], [-0.5, -math.sqrt(3) / 2]])
     found = angles(three)
     assert found.largest == pytest.approx(0.5)
     assert found.bound == pytest.approx(0.5)
@@ -189,9 +188,8 @@ def test_vowels_that_keep_together_get_the_smallest_p_and_a_permutation_of_label
     together = vowel_grouping(table)
     assert together.p_value == pytest.approx(1 / 53_130)
     assert together.silhouette > 0.1 > together.high
-    mixed = vowel_grouping(
-        torch.cat((table[13:26], table[:13], table[26:]))
-    )  # n … z take the rows of a … m
+    # n … z take the rows of a … m.
+    mixed = vowel_grouping(torch.cat((table[13:26], table[:13], table[26:])))
     assert mixed.p_value > 0.05
     assert together.z > 4 > mixed.z  # one labelling in 53,130 lies about four deviations out
     assert together.z * together.deviation == pytest.approx(together.silhouette - together.expected)
@@ -200,9 +198,8 @@ def test_vowels_that_keep_together_get_the_smallest_p_and_a_permutation_of_label
 def test_p_values_of_random_tables_are_spread_evenly() -> None:
     values = sorted(vowel_grouping(random_table(seed)).p_value for seed in range(60))
     assert isinstance(vowel_grouping(random_table(0)), Grouping)
-    assert (
-        max(abs(value - (place + 0.5) / 60) for place, value in enumerate(values)) < 0.21
-    )  # Kolmogorov–Smirnov, one in a hundred
+    # Kolmogorov–Smirnov, one in a hundred.
+    assert max(abs(value - (place + 0.5) / 60) for place, value in enumerate(values)) < 0.21
 
 
 def test_nearest_pairs_come_by_name() -> None:

@@ -65,12 +65,10 @@ def test_the_embedding_of_the_letter_is_all_that_differs(model: Transformer) -> 
 def test_finding_is_asked_only_where_the_next_letter_follows(model: Transformer) -> None:
     brown, feed, sell, apple = patch_pairs(model, PAIRS)
     assert brown.finding is not None and apple.finding is not None
-    assert (
-        feed.finding is None and sell.finding is None
-    )  # after the last letter, and after a single first consonant
-    assert (
-        brown.finding[0, 2:].abs().max() < 1e-4
-    )  # the embeddings of o, w, n are the same in crown
+    # After the last letter, and after a single first consonant.
+    assert feed.finding is None and sell.finding is None
+    # The embeddings of o, w, n are the same in crown.
+    assert brown.finding[0, 2:].abs().max() < 1e-4
 
 
 def test_the_average_is_taken_by_distance(model: Transformer) -> None:

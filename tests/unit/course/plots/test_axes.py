@@ -1,9 +1,9 @@
-"""What figures share: labels that are true, curves with seeds, bars by group."""
+"""What figures share: labels that are true, bars by group."""
 
 import pytest
 from true_ticks import check_ticks
 
-from course.plots.axes import Percent, draw_bars, draw_curves, log_axis, percent_axis, spaced
+from course.plots.axes import Percent, draw_bars, log_axis, percent_axis, spaced
 from course.plots.style import new_figure
 
 
@@ -45,14 +45,6 @@ def test_rounded_percent_is_caught():
     percent_axis(axis, "y", "words")
     figure.draw_without_rendering()
     check_ticks(figure)
-
-
-def test_seeds_are_thin_and_their_mean_is_thick():
-    _, axis = new_figure(5, 3)
-    draw_curves(axis, [1, 2], [[0.0, 1.0], [1.0, 2.0]], colour="red", label="runs")
-    thin, _, mean = axis.get_lines()
-    assert mean.get_ydata().tolist() == [0.5, 1.5] and mean.get_label() == "runs"
-    assert thin.get_linewidth() < mean.get_linewidth()
 
 
 def test_bars_stand_in_the_order_of_their_groups():

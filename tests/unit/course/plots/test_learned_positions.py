@@ -33,7 +33,7 @@ def test_frequencies_name_the_worst_and_count_the_slow() -> None:
     ]
     picture = plot_frequencies(effects, 0.9, 24)
     assert (
-        "1 of 3 frequencies turn less than once in 24 signs; without pair 0 (6.3 letters a turn)"
+        "1 of 3 frequencies turn less than once in 24 tokens; without pair 0 (6.3 letters a turn)"
         in picture.reading
     )
     assert "falls from 90% to 20%" in picture.reading

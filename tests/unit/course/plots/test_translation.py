@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from course.interpretability.spelling import Spelling
-from course.plots.translation import plot_next_letter, plot_spelling
+from course.plots.translation import plot_spelling
 from nmt.data import VOCABULARY
 from nmt.pig_latin import to_pig_latin
 
@@ -52,27 +52,3 @@ def test_a_word_without_end_and_a_long_one_can_be_drawn():
 def test_steps_are_counted_from_one():
     with pytest.raises(ValueError, match="no step 0"):
         plot_spelling(spelling("ox", "oxway"), 0)
-
-
-def test_next_letter_names_the_most_probable_and_the_right_one():
-    even = torch.full((29,), 0.5 / 28)
-    even[2] = 0.5
-    assert (
-        plot_next_letter(even, "c").reading
-        == "Before the first letter the model finds c most probable (50%), and the rule asks"
-        " for it."
-    )
-    assert (
-        plot_next_letter(even, "d", written="ab").reading
-        == "After “ab” the model finds c most probable (50%); the rule asks for d (2%)."
-    )
-    assert "rule" not in plot_next_letter(even, None).reading
-
-
-@pytest.mark.parametrize(
-    ("probabilities", "right"),
-    [(torch.ones(29), "a"), (torch.ones(5) / 5, "a"), (torch.ones(29) / 29, "é")],
-)
-def test_what_is_no_distribution_over_tokens_is_refused(probabilities, right):
-    with pytest.raises(ValueError, match="sum 1|no token"):
-        plot_next_letter(probabilities, right)

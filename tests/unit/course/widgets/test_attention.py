@@ -48,9 +48,8 @@ def test_temperature_softens_the_look_up() -> None:
         for temperature in (0.01, 0.2, 0.721, 1.0, 1000.0)
     ]
     assert shares == sorted(shares, reverse=True)
-    assert shares == pytest.approx(
-        [1.0, 0.974, 0.5, 0.405, 0.2], abs=2e-3
-    )  # one half at T = 1 / ln 4, as the notebook says
+    # One half at T = 1 / ln 4, as the notebook says.
+    assert shares == pytest.approx([1.0, 0.974, 0.5, 0.405, 0.2], abs=2e-3)
 
 
 def test_sinusoidal_neighbours_take_weight() -> None:

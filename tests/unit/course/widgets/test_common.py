@@ -30,9 +30,8 @@ def test_draws_at_once_and_after_each_change():
 
 def test_an_explorer_can_be_told_from_other_boxes_and_keeps_its_keys():
     shown = explorer(controls(), shout)
-    assert {"nmt-operated", "nmt-explorer"} <= set(
-        shown._dom_classes
-    )  # the script and the browser tests find it by this
+    # The script and the browser tests find it by this.
+    assert {"nmt-operated", "nmt-explorer"} <= set(shown._dom_classes)
     assert "data-lm-suppress-shortcuts" in shown.children[-1].value
 
 

@@ -120,9 +120,8 @@ def test_every_recorded_row_and_every_seed_draws_or_says_why_not(monkeypatch):
     rows, seeds = box.controls["row"].options, box.controls["seed"].options
     assert len(set(rows)) == len(rows) and {row.split(":")[0] for row in rows} <= set(EXPERIMENTS)
     drawn = plot_two_runs(*THREE)
-    monkeypatch.setattr(
-        "course.widgets.report.plot_two_runs", lambda runs, kinds, apart: drawn
-    )  # drawing all takes minutes
+    # Drawing all takes minutes.
+    monkeypatch.setattr("course.widgets.report.plot_two_runs", lambda runs, kinds, apart: drawn)
     runs = recorded_runs(RECORDS)
 
     def complains(row, seed):

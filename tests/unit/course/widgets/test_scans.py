@@ -62,9 +62,8 @@ def test_times_show_the_chosen_width_and_threads_or_say_what_is_missing():
         )
         assert expected in box.output.value
     alone = explore_times([row for row in rows if row["threads"] == 1])
-    assert (
-        list(alone.controls) == ["width"] and "Quickest" in alone.output.value
-    )  # nothing to choose, so no control
+    # Nothing to choose, so no control.
+    assert list(alone.controls) == ["width"] and "Quickest" in alone.output.value
 
 
 def test_more_workers_move_the_crossing():
