@@ -3,14 +3,8 @@
 import pytest
 import torch
 
-from course.plots.mamba import (
-    kept_shares,
-    plot_copying,
-    plot_cost_per_letter,
-    plot_gate,
-    plot_memory,
-    plot_step_sizes,
-)
+from course import plots
+from course.plots.mamba import kept_shares
 
 
 def test_kept_shares_are_the_recurrence_unrolled() -> None:
@@ -24,11 +18,11 @@ def test_kept_shares_are_the_recurrence_unrolled() -> None:
 
 
 def test_memory_says_what_is_left() -> None:
-    fixed, selective = plot_memory("t--m", 0.5, 0.5), plot_memory("t--m", 0.5, 0.0)
+    fixed, selective = plots.plot_memory("t--m", 0.5, 0.5), plots.plot_memory("t--m", 0.5, 0.0)
     assert "t, has kept 22%" in fixed.reading and "dashes make up" in fixed.reading  # e^−1.5
     # e^−0.5
     assert "t, has kept 61%" in selective.reading and "dashes make up 0%" in selective.reading
-    assert "nothing was written" in plot_memory("a-", 0.0, 1.0).reading
+    assert "nothing was written" in plots.plot_memory("a-", 0.0, 1.0).reading
 
 
 @pytest.mark.parametrize(
@@ -43,27 +37,27 @@ def test_memory_says_what_is_left() -> None:
 )
 def test_memory_refuses(text: str, letter: int, blank: int, rate: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        plot_memory(text, letter, blank, rate)
+        plots.plot_memory(text, letter, blank, rate)
 
 
 def test_gate_and_copying_carry_words() -> None:
-    assert "Δ = 0.69" in plot_gate().reading
-    assert "a: 50%; b: 100%" in plot_copying({"a": 0.5, "b": 1.0}).reading
+    assert "Δ = 0.69" in plots.plot_gate().reading
+    assert "a: 50%; b: 100%" in plots.plot_copying({"a": 0.5, "b": 1.0}).reading
 
 
 def test_step_sizes_say_how_much_they_change() -> None:
     delta = torch.full((4, 6), 0.1)
     delta[2, :4] = 0.4  # most channels take a step four times as large at the third sign
     delta[0, 0] = 0.05
-    picture = plot_step_sizes(delta, ["o", "x", "<EOS>", "<SOS>"], 3)
+    picture = plots.plot_step_sizes(delta, ["o", "x", "<EOS>", "<SOS>"], 3)
     assert "factor of 4.0 or less, one by 8.0" in picture.reading
     assert "at <EOS> (place 3 of 4), with 0.3" in picture.reading
     with pytest.raises(ValueError, match="labels"):
-        plot_step_sizes(delta, ["o"], 1)
+        plots.plot_step_sizes(delta, ["o"], 1)
 
 
 def test_cost_per_letter_reads_the_growth() -> None:
-    picture = plot_cost_per_letter([8, 64], {"Mamba": [1.0, 1.1], "transformer": [1.0, 2.5]})
+    picture = plots.plot_cost_per_letter([8, 64], {"Mamba": [1.0, 1.1], "transformer": [1.0, 2.5]})
     assert "Mamba 1.1 times, transformer 2.5 times" in picture.reading
     with pytest.raises(ValueError, match="lengths"):
-        plot_cost_per_letter([8, 64], {"Mamba": [1.0]})
+        plots.plot_cost_per_letter([8, 64], {"Mamba": [1.0]})
