@@ -1,5 +1,5 @@
 """Exercises of notebook 06: what is chosen from the input, and the block; those of the recurrence
-are in `mamba_scan`.
+are in `mamba_scan`, that of the matrix in `mamba_mask`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course.checking.exercise import Case, Draw, Exercise, in_parts, pick, seeded, table
+from course.exercises.mamba_mask import MASK
 from course.exercises.mamba_scan import SCAN, STEP
 from nmt.mamba import MambaBlock, MambaConfig
 from nmt.selective_ssm import SelectiveSSM
@@ -183,4 +184,4 @@ BLOCK = Exercise(
     trains=True,
 )
 
-EXERCISES = {each.name: each for each in (CHOICE, SCAN, BLOCK, STEP)}
+EXERCISES = {each.name: each for each in (CHOICE, SCAN, BLOCK, STEP, MASK)}

@@ -48,6 +48,7 @@ from course.plots.mamba import (
     plot_copying,
     plot_cost_per_letter,
     plot_gate,
+    plot_mean_steps,
     plot_memory,
     plot_step_sizes,
 )

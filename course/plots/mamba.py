@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -10,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course.plots.axes import draw_bars, percent_axis
-from course.plots.sketch import WIDTH, Panel, finish_sketch, show, steps_of
+from course.plots.sketch import WIDTH, Panel, finish_sketch, powers_of_ten, show, steps_of
 from course.plots.style import (
     DIVERGING,
     INK,
@@ -29,7 +30,7 @@ from course.plots.svg import Drawing
 BLANK = "-"
 
 
-def kept_shares(steps: Float[Tensor, " l"], rate: float | int) -> Float[Tensor, "l l"]:
+def kept_amounts(steps: Float[Tensor, " l"], rate: float | int) -> Float[Tensor, "l l"]:
     """How much of the letter written at s is in the state at t: Δ_s · exp(−rate · (Δ_{s+1} + … +
     Δ_t)) for s ≤ t, else 0.
 
@@ -50,8 +51,8 @@ def plot_memory(
     blank_step: float | int = 0.5,
     rate: float | int = 1.0,
 ) -> Picture:
-    """What one state holds while it reads `text`: each letter's share, step by step, when letters
-    and dashes have their own Δ.
+    """What one state holds while it reads `text`: the amount of each letter, step by step, when
+    letters and dashes have their own Δ.
 
     Args:
         text: letters, and dashes for "nothing of interest".
@@ -74,7 +75,7 @@ def plot_memory(
         [float(blank_step if token == BLANK else letter_step) for token in text],
         dtype=torch.float64,
     )
-    shares = kept_shares(steps, rate)  # (time, letter)
+    shares = kept_amounts(steps, rate)  # (time, letter)
     letters = [place for place, token in enumerate(text) if token != BLANK]
     pitch = min(42.0, 660 / len(text))
     drawing = Drawing(WIDTH, 432, "", "")
@@ -94,22 +95,24 @@ def plot_memory(
     drawing.text(90, 414, f"darkest: an amount of {most:.2g}", size=12, anchor="start")
     last = shares[-1]
     held, among_blanks = float(last[letters].sum()), float(last.sum() - last[letters].sum())
+    first = text[letters[0]]
+    kept = (
+        f"the first letter, {first}, has kept {float(last[letters[0]]) / letter_step:.0%} of what"
+        " was written"
+        if letter_step
+        else "nothing of the letters was ever written"
+    )
     reading = (
-        f"At the end the first letter, {text[letters[0]]}, has kept"
-        f" {_share(last[letters[0]], steps[letters[0]])} of what was written, and dashes make up"
+        f"At the end {kept}, and dashes make up"
         f" {among_blanks / (held + among_blanks) if held + among_blanks else 0:.0%} of all that is"
         " in the state."
     )
     alt = (
         f"Above, bars: Δ is {letter_step:g} at letters and {blank_step:g} at dashes. Below, a heat"
-        f" map with a row for each letter of {text.replace(BLANK, '')}: its share in the state"
-        " appears where the letter is read and fades to the right."
+        f" map with a row for each letter of {text.replace(BLANK, '')}: its amount in the"
+        " state appears where the letter is read and fades to the right."
     )
     return finish_sketch(drawing, alt=alt, reading=reading)
-
-
-def _share(kept: Tensor, written: Tensor) -> str:
-    return f"{float(kept / written):.0%}" if written else "nothing (nothing was written)"
 
 
 def plot_gate() -> Picture:
@@ -215,6 +218,45 @@ def plot_step_sizes(
         " steps over their own mean."
     )
     return finish_sketch(drawing, alt=alt, reading=reading)
+
+
+def plot_mean_steps(
+    steps: Mapping[str, Float[Tensor, "l e"]], labels: Sequence[str], source_length: int
+) -> Picture:
+    """The mean step size of each layer at each token, layer by layer, all on one scale.
+
+    Args:
+        steps: Δ by layer, a row for each token, a column for each channel.
+        labels: the tokens, in reading order.
+        source_length: how many of them belong to the source, its `<EOS>` included.
+    """
+    means = {name: delta.double().mean(dim=1).tolist() for name, delta in steps.items()}
+    limits = (0.8 * min(map(min, means.values())), 1.3 * max(map(max, means.values())))
+    rows = math.ceil(len(means) / 3)
+    drawing = Drawing(WIDTH, 170 * rows + 40, "", "")
+    colours = [SOURCE if place < source_length else TARGET for place in range(len(labels))]
+    places = [p * k for p in powers_of_ten(limits[0] / 10, limits[1]) for k in (1, 3)]
+    places = [place for place in places if limits[0] <= place <= limits[1]]
+    for number, (name, mean) in enumerate(means.items()):
+        box = (84 + 246 * (number % 3), 36 + 170 * (number // 3), 220, 104)
+        panel = Panel(drawing, box, (-0.5, len(labels) - 0.5), limits, log="y")
+        panel.title(name)
+        panel.axes("", "mean Δ" * (number % 3 == 0))
+        shown = [show(place) if number % 3 == 0 else "" for place in places]
+        panel.ticks("y", places, shown, grid=True)
+        short = [label if len(label) == 1 else "·" for label in labels]
+        panel.ticks("x", range(len(labels)), short, colours, size=10)
+        panel.line(range(len(mean)), mean, NEUTRAL)
+        for place, (value, colour) in enumerate(zip(mean, colours)):
+            panel.dots([place], [value], colour, size=3.5)
+    drawing.text(84, 170 * rows + 24, "blue: the word read; vermilion: the answer", anchor="start")
+    factors = {name: max(mean) / min(mean) for name, mean in means.items()}
+    listed = ", ".join(f"{name} {factor:.1f}" for name, factor in factors.items())
+    return finish_sketch(
+        drawing,
+        alt=f"{len(means)} small curves, the mean step size at each token, one for each layer.",
+        reading=f"From its smallest to its largest, the mean step grows by a factor of: {listed}.",
+    )
 
 
 def plot_cost_per_letter(

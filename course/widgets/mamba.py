@@ -58,14 +58,15 @@ def draw_step_sizes(model: Mamba, word: str, layer: str) -> Picture:
     )
 
 
-def explore_step_sizes(model: Mamba, word: str = "street") -> Explorer:
-    """Type a word and choose a layer; see at which letters it takes large steps, and at which it
-    stands still.
+def explore_step_sizes(model: Mamba, word: str = "street", layer: str = "") -> Explorer:
+    """Type a word and choose a layer, the first one without another; see at which letters it takes
+    large steps, and at which it stands still.
     """
+    layers = list(model.ssm_layers())
     return explorer(
         {
             "word": word_field(word),
-            "layer": Dropdown(options=list(model.ssm_layers()), description="Layer"),
+            "layer": Dropdown(options=layers, value=layer or layers[0], description="Layer"),
         },
         lambda word, layer: draw_step_sizes(model, word, layer),
     )

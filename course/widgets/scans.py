@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ipywidgets import Dropdown, SelectionSlider, Widget
+from ipywidgets import Dropdown, Widget
 
 from course.lab.scan_costs import Prices
 from course.lab.scan_steps import PREFIXES, watch
@@ -80,7 +80,7 @@ def explore_workers(prices: Mapping[str, Prices], rows: Sequence[Mapping[str, An
 
     return explorer(
         {
-            "workers": SelectionSlider(options=list(WORKERS), description="Workers:"),
+            "workers": Dropdown(options=list(WORKERS), value="1", description="Workers:"),
             "length": Dropdown(
                 options=[(f"{n:,}", n) for n in (40, 1000, 10_000)],
                 value=1000,

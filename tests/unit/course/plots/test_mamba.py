@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from course import plots
-from course.plots.mamba import kept_shares
+from course.plots.mamba import kept_amounts
 
 
-def test_kept_shares_are_the_recurrence_unrolled() -> None:
+def test_kept_amounts_are_the_recurrence_unrolled() -> None:
     steps, rate = torch.tensor([0.5, 0.0, 2.0, 0.1], dtype=torch.float64), 1.5
-    shares = kept_shares(steps, rate)
+    shares = kept_amounts(steps, rate)
     for s in range(4):
         state = torch.zeros((), dtype=torch.float64)
         for t in range(4):
@@ -22,7 +22,7 @@ def test_memory_says_what_is_left() -> None:
     assert "t, has kept 22%" in fixed.reading and "dashes make up" in fixed.reading  # e^−1.5
     # e^−0.5
     assert "t, has kept 61%" in selective.reading and "dashes make up 0%" in selective.reading
-    assert "nothing was written" in plots.plot_memory("a-", 0.0, 1.0).reading
+    assert "nothing of the letters was ever written" in plots.plot_memory("a-", 0.0, 1.0).reading
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,19 @@ def test_gate_and_copying_carry_words() -> None:
 
 def test_step_sizes_say_how_much_they_change() -> None:
     delta = torch.full((4, 6), 0.1)
-    delta[2, :4] = 0.4  # most channels take a step four times as large at the third sign
+    delta[2, :4] = 0.4  # most channels take a step four times as large at the third token
     delta[0, 0] = 0.05
     picture = plots.plot_step_sizes(delta, ["o", "x", "<EOS>", "<SOS>"], 3)
     assert "factor of 4.0 or less, one by 8.0" in picture.reading
     assert "at <EOS> (place 3 of 4), with 0.3" in picture.reading
     with pytest.raises(ValueError, match="labels"):
         plots.plot_step_sizes(delta, ["o"], 1)
+
+
+def test_mean_steps_say_which_layer_moves():
+    calm, moving = torch.full((3, 4), 0.1), torch.tensor([[0.1] * 4, [0.5] * 4, [0.1] * 4])
+    picture = plots.plot_mean_steps({"a": calm, "b": moving}, ["o", "<EOS>", "x"], 2)
+    assert "by a factor of: a 1.0, b 5.0." in picture.reading
 
 
 def test_cost_per_letter_reads_the_growth() -> None:
