@@ -18,7 +18,7 @@ from course.checking.exercise import Case, Exercise, Unfit
 from course.checking.questions import CLUES, FACTOR, KINDS, after_error
 from course.checking.recognition import Tried, recognise
 from course.checking.running import Outcome, run, text_of
-from course.checking.verdict import Verdict
+from course.checking.verdict import Status, Verdict
 
 SECONDS = 10.0  # for all inputs of a check together
 SMALL = 12  # numbers of a tensor that are printed
@@ -119,9 +119,8 @@ def _timeout(exercise: Exercise, outcome: Outcome, seconds: float) -> Verdict:
         message += f" It was at {outcome.place.where}: {outcome.place.source}"
     question = "What must change on each round of your loop, so that it ends?"
     details = {"error": "OutOfTime"} | _line(outcome)
-    return Verdict(
-        exercise.name, "timeout", message, "", question, details, printed=outcome.printed
-    )
+    printed = outcome.printed
+    return Verdict(exercise.name, "timeout", message, "", question, details, printed)
 
 
 def _line(outcome: Outcome) -> dict[str, Any]:
@@ -134,8 +133,9 @@ def _wrong(exercise: Exercise, tried: Sequence[Tried], first: Tried) -> Verdict:
     details: dict[str, Any] = {"case": first.case.label, "mistakes": known.names}
     if known.suspect:
         details["suspect"] = known.suspect.name
+    status: Status = "error"
     if first.difference is None:
-        status, message, question = "error", *_raised(first)
+        message, question = _raised(first)
         details |= {"error": type(first.outcome.error).__name__} | _line(first.outcome)
         mistake = ""
     else:
@@ -155,16 +155,8 @@ def _wrong(exercise: Exercise, tried: Sequence[Tried], first: Tried) -> Verdict:
         question = question if mistake else known.suspect.question
     if len(known.mistakes) == 2:
         message += " There are two things to repair; begin with the first."
-    return Verdict(
-        exercise.name,
-        "error" if status == "error" else "wrong",
-        message,
-        mistake,
-        question,
-        details,
-        first.outcome.printed,
-        first.case.arguments,
-    )
+    seen = first.outcome.printed, first.case.arguments
+    return Verdict(exercise.name, status, message, mistake, question, details, *seen)
 
 
 def _raised(first: Tried) -> tuple[str, str]:
@@ -219,16 +211,8 @@ def _lost_gradient(exercise: Exercise, first: Tried) -> Verdict:
         " numpy(), detach(), +=, an = into a slice?"
     )
     details = {"case": first.case.label, "mistakes": ["gradient lost"]}
-    return Verdict(
-        exercise.name,
-        "wrong",
-        message,
-        "gradient lost",
-        question,
-        details,
-        first.outcome.printed,
-        first.case.arguments,
-    )
+    seen = first.outcome.printed, first.case.arguments
+    return Verdict(exercise.name, "wrong", message, "gradient lost", question, details, *seen)
 
 
 def _gradients(

@@ -179,13 +179,11 @@ def places_without_reading(known: Sequence[str], words: Sequence[str]) -> list[l
         counts = usual[length, query]
         return max(counts, key=counts.__getitem__, default=query)
 
-    return [
-        [
-            None if true is None else guess(len(word), query)
-            for query, true in enumerate(align(word))
-        ]
-        for word in words
-    ]
+    def asked(word: str) -> list[int | None]:
+        truth = enumerate(align(word))
+        return [None if true is None else guess(len(word), query) for query, true in truth]
+
+    return [asked(word) for word in words]
 
 
 def agreement(places: Sequence[Places], words: Sequence[str]) -> float:

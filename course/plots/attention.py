@@ -61,7 +61,7 @@ def plot_attention_map(
     Raises:
         ValueError: if labels, weights and truth do not fit together.
     """
-    _check_map(weights, queries, keys, kind)
+    check_map(weights, queries, keys, kind)
     told = ", ".join(
         f"{query} to {keys[column]} ({row[column]:.2f})"
         for query, row, column in zip(queries, weights, weights.argmax(-1).tolist())
@@ -73,12 +73,8 @@ def plot_attention_map(
     reading = f"Each row sums to 1; the strongest weight is {weights.max():.2f}."
     width = min(60, 620 / len(keys))
     drawing = Drawing(round(110 + max(width * len(keys), 330)), MAP_HEIGHT + 140, "", "")
-    panel = Panel(
-        drawing,
-        (80, 54, width * len(keys), MAP_HEIGHT),
-        (-0.5, len(keys) - 0.5),
-        (len(queries) - 0.5, -0.5),
-    )
+    box = (80, 54, width * len(keys), MAP_HEIGHT)
+    panel = Panel(drawing, box, (-0.5, len(keys) - 0.5), (len(queries) - 0.5, -0.5))
     drawing.text(80, 22, title, size=14, anchor="start")
     sketch_map(panel, weights, queries, keys, kind)
     drawing.text(80, 42, "attention weight: white is 0, darkest is 1", size=12, anchor="start")
@@ -136,7 +132,7 @@ def plot_attention_maps(
     height = max(2.0, 1.0 + 0.34 * (len(queries) + sums))
     figure, axes = new_panels(len(maps), 4, width, height)
     for axis, (title, weights) in zip(axes.flat, maps.items()):
-        _check_map(weights, queries, keys, kind)
+        check_map(weights, queries, keys, kind)
         draw_attention(axis, weights, queries, keys, kind, sums=sums)
         axis.set_title(title, pad=18 if sums else 6)
         axis.label_outer()
@@ -166,23 +162,16 @@ def plot_look_up(
     `features` names the coordinates of a value vector; a letter each where values are one-hot
     letters.
     """
-    figure, axes = new_figure(
-        8.5,
-        max(2.6, 1.3 + 0.36 * len(queries)),
-        1,
-        3,
-        width_ratios=[len(keys), len(keys), len(features)],
-    )
+    height, widths = max(2.6, 1.3 + 0.36 * len(queries)), [len(keys), len(keys), len(features)]
+    figure, axes = new_figure(8.5, height, 1, 3, width_ratios=widths)
     limit = max(1.0, scores.abs().max().item())
     draw_attention(axes[0], scores, queries, keys, "cross", limits=(-limit, limit))
     draw_attention(axes[1], weights, queries, keys, "cross")
     draw_attention(axes[2], outputs, queries, features, "cross")
     axes[2].set_xlabel("coordinate of the output")
-    for axis, title in zip(
-        axes,
-        ("1. scores: query · key", "2. weights: softmax of a row", "3. outputs: weights · values"),
-    ):
-        axis.set_title(title)
+    titles = "scores: query · key", "weights: softmax of a row", "outputs: weights · values"
+    for number, (axis, title) in enumerate(zip(axes, titles), start=1):
+        axis.set_title(f"{number}. {title}")
     for axis in axes[1:]:
         axis.set_ylabel("")
     got = [features[column] for column in outputs.argmax(-1).tolist()]
@@ -198,7 +187,7 @@ def plot_mask(
     mask: Bool[Tensor, "q s"], queries: Sequence[str], keys: Sequence[str], *, kind: str = "target"
 ) -> Picture:
     """Who may attend to whom: a tick where a query may, a dark cell with a cross where not."""
-    _check_map(mask, queries, keys, kind)
+    check_map(mask, queries, keys, kind)
     figure, axis = new_figure(max(3.2, 1.0 + 0.42 * len(keys)), max(2.4, 1.0 + 0.36 * len(queries)))
     axis.imshow(mask.float().numpy(), cmap="gray", vmin=-0.5, vmax=1.05, aspect="auto")
     for (row, column), allowed in np.ndenumerate(mask.numpy()):
@@ -215,11 +204,8 @@ def plot_mask(
         f"{query}: {''.join('1' if cell else '0' for cell in row)}"
         for query, row in zip(queries, mask.tolist())
     )
-    return finish(
-        figure,
-        alt=f"A grid of ticks and crosses, 1 for a pair that is allowed. {rows}.",
-        reading=reading,
-    )
+    alt = f"A grid of ticks and crosses, 1 for a pair that is allowed. {rows}."
+    return finish(figure, alt=alt, reading=reading)
 
 
 def plot_scaling(
@@ -239,10 +225,8 @@ def plot_scaling(
         axis.set_xscale("log", base=2)
         axis.set_xticks(sizes, [str(size) for size in sizes])
         axis.set(title=title, xlabel="k, coordinates in a vector")
-        if (
-            min(min(values) for values in curves.values()) > 0
-            and max(max(values) for values in curves.values()) > 10
-        ):
+        drawn = [value for values in curves.values() for value in values]
+        if min(drawn) > 0 and max(drawn) > 10:
             axis.set_yscale("log")
     axes.flat[0].legend()
     ends = "; ".join(
@@ -250,11 +234,8 @@ def plot_scaling(
         for title, curves in measured.items()
         for name, v in curves.items()
     )
-    return finish(
-        figure,
-        alt=f"Curves against the vector size, from {sizes[0]} to {sizes[-1]}. {ends}.",
-        reading=reading,
-    )
+    alt = f"Curves against the vector size, from {sizes[0]} to {sizes[-1]}. {ends}."
+    return finish(figure, alt=alt, reading=reading)
 
 
 def plot_cost(lengths: Sequence[int], counts: Mapping[str, Sequence[int]]) -> Picture:
@@ -275,7 +256,8 @@ def plot_cost(lengths: Sequence[int], counts: Mapping[str, Sequence[int]]) -> Pi
     return finish(figure, alt=f"Rising lines on logarithmic axes. {reading}", reading=reading)
 
 
-def _check_map(weights: Tensor, queries: Sequence[str], keys: Sequence[str], kind: str) -> None:
+def check_map(weights: Tensor, queries: Sequence[str], keys: Sequence[str], kind: str) -> None:
+    """Raise `ValueError` where labels and weights do not fit together, or for an unknown kind."""
     if kind not in LABELS:
         raise ValueError(f"unknown kind of attention {kind!r}; choose one of {', '.join(LABELS)}")
     if tuple(weights.shape) != (len(queries), len(keys)):

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from course.plots.attention import draw_attention, draw_truth
+from course.plots.attention import check_map, draw_attention, draw_truth
 from course.plots.axes import log_axis, percent_axis
 from course.plots.shaded_table import draw_cells
 from course.plots.style import (
@@ -22,6 +22,7 @@ from course.plots.style import (
     Picture,
     finish,
     new_figure,
+    new_panels,
 )
 
 Rows = Sequence[Mapping[str, Any]]
@@ -50,16 +51,13 @@ def plot_learned_attention(
     Raises:
         ValueError: if there is no map, or labels, weights and truth do not fit together.
     """
-    _check_maps(maps, len(queries), len(keys))
-    width = max(2.0, 0.62 + 0.27 * len(keys))
-    figure, axes = new_figure(
-        min(8.5, 0.5 + width * len(maps)),
-        max(2.4, 1.0 + 0.3 * len(queries)),
-        1,
-        len(maps),
-        squeeze=False,
-        sharey=True,
-    )
+    if not maps:
+        raise ValueError("there is no map to draw; give at least one")
+    for weights in maps.values():
+        check_map(weights, queries, keys, "cross")
+    width = min(8.5, 0.5 + max(2.0, 0.62 + 0.27 * len(keys)) * len(maps)) / len(maps)
+    height = max(2.4, 1.0 + 0.3 * len(queries))
+    figure, axes = new_panels(len(maps), len(maps), width, height, sharey=True)
     inside = {}
     for axis, (title, weights) in zip(axes.flat, maps.items()):
         draw_attention(axis, weights, queries, keys, "cross")
@@ -74,22 +72,8 @@ def plot_learned_attention(
         f" with green frames around the letters that the rule copies. Weight in them: {told}."
     )
     first, *_, last = [*inside.values(), *inside.values()]
-    return finish(
-        figure,
-        alt=alt,
-        reading=reading or f"The weight on the right letters goes from {first:.0%} to {last:.0%}.",
-    )
-
-
-def _check_maps(maps: Mapping[str, Tensor], queries: int, keys: int) -> None:
-    if not maps:
-        raise ValueError("there is no map to draw; give at least one")
-    for title, weights in maps.items():
-        if tuple(weights.shape) != (queries, keys):
-            raise ValueError(
-                f"{queries} queries and {keys} keys need a map of that shape, but {title!r} has"
-                f" {tuple(weights.shape)}"
-            )
+    told = f"The weight on the right letters goes from {first:.0%} to {last:.0%}."
+    return finish(figure, alt=alt, reading=reading or told)
 
 
 def plot_projections(

@@ -125,12 +125,8 @@ def plot_gate() -> Picture:
     right.plot(z, torch.exp(-delta), color=NEUTRAL, lw=2, label="kept: Ā = e^−Δ = σ(−z)")
     right.plot(z, -torch.expm1(-delta), color=MAMBA, lw=2, label="taken in: 1 − e^−Δ = σ(z)")
     right.plot(z, delta, color=MAMBA, lw=1.5, ls=":", label="taken in by Mamba's rule: Δ")
-    right.set(
-        xlabel="z (any number)",
-        ylabel="share",
-        ylim=(-0.02, 1.6),
-        title="the state as a gate, A = −1",
-    )
+    right.set(xlabel="z (any number)", ylabel="share", ylim=(-0.02, 1.6))
+    right.set_title("the state as a gate, A = −1")
     right.legend(loc="upper left", fontsize=8, frameon=False)
     middle = F.softplus(torch.zeros(()))
     reading = (
@@ -149,21 +145,15 @@ def plot_copying(accuracies: Mapping[str, float]) -> Picture:
     """Bars: the share of sequences whose letters were all recovered, for each way to read them."""
     figure, axis = new_figure(7.5, 0.9 + 0.5 * len(accuracies))
     best = max(accuracies.values())
-    draw_bars(
-        axis,
-        list(accuracies),
-        list(accuracies.values()),
-        colours=[TRUTH if value == best else NEUTRAL for value in accuracies.values()],
-        notes=[f"{value:.0%}" for value in accuracies.values()],
-    )
+    values = list(accuracies.values())
+    colours = [TRUTH if value == best else NEUTRAL for value in values]
+    notes = [f"{value:.0%}" for value in values]
+    draw_bars(axis, list(accuracies), values, colours=colours, notes=notes)
     axis.set_xlim(0, 1.1)
     percent_axis(axis, "x", "sequences with all letters right")
     listed = "; ".join(f"{name}: {accuracies[name]:.0%}" for name in accuracies)
-    return finish(
-        figure,
-        alt=f"Bars, sequences with all letters right: {listed}.",
-        reading=f"All letters right – {listed}.",
-    )
+    alt = f"Bars, sequences with all letters right: {listed}."
+    return finish(figure, alt=alt, reading=f"All letters right – {listed}.")
 
 
 def plot_step_sizes(

@@ -31,25 +31,14 @@ def mistake_table(runs: Mapping[str, Mapping[str, Any]]) -> Table:
     rows: list[tuple[str, ...]] = []
     for name, record in runs.items():
         mistakes = record["mistakes"]
-        training = training_words(
-            load_pairs(record["training"]["data"], "train"), record["training"].get("words", 0)
-        )
-        near = look_alikes(
-            [source for source, _, _ in mistakes[:MOST]], [pair.source for pair in training]
-        )
+        seen = load_pairs(record["training"]["data"], "train")
+        training = training_words(seen, record["training"].get("words", 0))
+        wrong = [source for source, _, _ in mistakes[:MOST]]
+        near = look_alikes(wrong, [pair.source for pair in training])
         for (source, right, answer), found in zip(mistakes, near):
-            kind = kind_of_mistake(source, answer)
-            rows.append(
-                (
-                    source,
-                    right,
-                    answer or "(nothing)",
-                    kind,
-                    rule_class(source),
-                    f"{found.nearest}, {found.distance}",
-                    name,
-                )
-            )
+            kinds = kind_of_mistake(source, answer), rule_class(source)
+            near_word = f"{found.nearest}, {found.distance}"
+            rows.append((source, right, answer or "(nothing)", *kinds, near_word, name))
         if not mistakes:
             rows.append(("none", "", "", "", "", "", name))
         if len(mistakes) > MOST:
@@ -63,11 +52,8 @@ def mistake_table(runs: Mapping[str, Mapping[str, Any]]) -> Table:
         "nearest training word, letters to change",
         "run",
     )
-    return Table(
-        "Wrong validation words, all of them up to a dozen a run.",
-        columns,
-        tuple(rows),
-    )
+    caption = "Wrong validation words, all of them up to a dozen a run."
+    return Table(caption, columns, tuple(rows))
 
 
 def shipped_table(shipped: Mapping[str, Mapping[str, Any]], best: Mapping[str, Outcome]) -> Table:
@@ -106,12 +92,8 @@ def shipped_table(shipped: Mapping[str, Mapping[str, Any]], best: Mapping[str, O
         "its seed",
         "the student: validation",
     )
-    return Table(
-        "The best models, and the only look at the test words.",
-        columns,
-        tuple(rows),
-        frozenset(range(1, 8)),
-    )
+    caption = "The best models, and the only look at the test words."
+    return Table(caption, columns, tuple(rows), frozenset(range(1, 8)))
 
 
 def _right(found: Mapping[str, Any]) -> str:

@@ -92,15 +92,12 @@ def plot_clock_hands(
         f"Between the two framed places, {distance} apart, the hands turn by {', '.join(told)}; any"
         f" two places {distance} apart show the same."
     )
-    return finish_sketch(
-        drawing,
-        alt=(
-            f"{len(frequencies)} rows of {len(letters)} dials, one for each letter of"
-            f" {''.join(letters)}. In the first row the hand turns fast from letter to letter, in"
-            " each row below more slowly."
-        ),
-        reading=reading,
+    alt = (
+        f"{len(frequencies)} rows of {len(letters)} dials, one for each letter of"
+        f" {''.join(letters)}. In the first row the hand turns fast from letter to letter, in each"
+        " row below more slowly."
     )
+    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def plot_score_by_distance(
@@ -164,11 +161,7 @@ def plot_looking_behind(
     right = Panel(drawing, (470, 60, 326, 260), (-0.5, size - 0.5), (size - 0.5, -0.5))
     right.title(f"the pattern on this word (darkest: {weights.max():.2f})")
     sketch_map(right, weights, letters, letters, "source", (0.0, float(weights.max())))
-    places = [
-        query - wanted if 0 <= query - wanted < len(letters) else None
-        for query in range(len(letters))
-    ]
-    there = [(query, key) for query, key in enumerate(places) if key is not None]
+    there = [(query, query - wanted) for query in range(size) if 0 <= query - wanted < size]
     for query, key in there:
         right.frame(query, key, TRUTH)
     gets = (
@@ -183,24 +176,17 @@ def plot_looking_behind(
         else f"differs by up to {band:.2f} between places in the word"
     )
     reading = f"At one distance the score {steady}; {gets}."
-    return finish_sketch(
-        drawing,
-        alt=f"Left: score against distance. Right: heat map of a head's pattern. {reading}",
-        reading=reading,
-    )
+    alt = f"Left: score against distance. Right: heat map of a head's pattern. {reading}"
+    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def _by_distance(scores: Float[Tensor, "l l"]) -> list[tuple[int, float, float, float]]:
     """At each distance p − q the mean, least and largest score."""
-    length = len(scores)
-    groups = {
-        distance: scores.detach().float().diagonal(-distance)
-        for distance in range(-(length - 1), length)
-    }
-    return [
-        (distance, float(group.mean()), float(group.min()), float(group.max()))
-        for distance, group in groups.items()
-    ]
+    found = []
+    for distance in range(1 - len(scores), len(scores)):
+        group = scores.detach().float().diagonal(-distance)
+        found.append((distance, float(group.mean()), float(group.min()), float(group.max())))
+    return found
 
 
 def _width(distances: Distances) -> float:

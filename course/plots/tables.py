@@ -59,27 +59,22 @@ class Table:
             kind: str, content: str | tuple[str, str], place: int, scope: str = "", style: str = ""
         ) -> str:
             text = html.escape(_text(content))
-            inner = (
-                text
-                if isinstance(content, str)
-                else f'<a href="{html.escape(content[1])}">{text}</a>'
-            )
+            if not isinstance(content, str):
+                text = f'<a href="{html.escape(content[1])}">{text}</a>'
             align = "right" if place in self.numbers else "left"
             scope = f' scope="{scope}"' if scope else ""
             return (
                 f'<{kind}{scope} style="text-align:{align};vertical-align:top;padding:4px'
-                f' 8px{style}">{inner}</{kind}>'
+                f' 8px{style}">{text}</{kind}>'
             )
 
         head = "".join(cell("th", name, place, "col") for place, name in enumerate(self.columns))
         body = []
         for number, row in enumerate(self.rows):
             weight = f";font-weight:{'bold' if number in self.strong else 'normal'}"
-            cells = [
-                cell("th", row[0], 0, "row", weight),
-                *(cell("td", c, p, style=weight) for p, c in enumerate(row[1:], 1)),
-            ]
-            body.append(f"<tr>{''.join(cells)}</tr>")
+            name = cell("th", row[0], 0, "row", weight)
+            others = (cell("td", each, p, style=weight) for p, each in enumerate(row[1:], 1))
+            body.append(f"<tr>{name}{''.join(others)}</tr>")
         caption = (
             '<caption style="caption-side:top;text-align:left;padding:4px'
             f' 0">{html.escape(self.caption)}</caption>'
@@ -128,14 +123,12 @@ def experiment_table(experiment: Experiment, records: Records) -> Table:
 def _row(cells: Mapping[str, str]) -> tuple[str, ...]:
     if cells["seeds"] == "0":
         return (cells["row"], NOT_RUN, "", "", "", "", "", _student(cells), "none")
+    losses = [cells[key] for key in ("val_loss", "train_loss")]
     return (
         cells["row"],
         _percent(cells["val_accuracy"], cells["val_accuracy_sd"]),
         cells["against_the_best"] or cells["p"],
-        ", ".join(
-            f"{float(cells[key]):.3f}" if cells[key] else "not finite"
-            for key in ("val_loss", "train_loss")
-        ),
+        ", ".join(f"{float(loss):.3f}" if loss else "not finite" for loss in losses),
         _percent(cells["train_accuracy"]),
         f"{int(cells['parameters']):,}",
         f"{int(cells['cpu_seconds']):,}",
@@ -145,11 +138,8 @@ def _row(cells: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _student(cells: Mapping[str, str]) -> str:
-    return (
-        f"{_percent(cells['student_val_accuracy'])}, {cells['student_val_loss']}"
-        if cells["student_val_accuracy"]
-        else ""
-    )
+    accuracy = cells["student_val_accuracy"]
+    return f"{_percent(accuracy)}, {cells['student_val_loss']}" if accuracy else ""
 
 
 def _percent(share: str, spread: str = "") -> str:

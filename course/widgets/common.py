@@ -7,7 +7,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ipywidgets import HTML, Dropdown, HBox, Layout, Text, VBox, Widget
+from ipywidgets import (
+    HTML,
+    BoundedFloatText,
+    BoundedIntText,
+    Dropdown,
+    HBox,
+    Layout,
+    Text,
+    VBox,
+    Widget,
+)
 
 from course.plots.style import Picture
 
@@ -137,6 +147,14 @@ def word_field(word: str, description: str = "Word:") -> Text:
         placeholder="an English word",
         tooltip="letters a–z and dashes; a space or an apostrophe separates words",
     )
+
+
+def number_field(
+    description: str, value: float, low: float, high: float, step: float = 1
+) -> BoundedIntText | BoundedFloatText:
+    """A field for a number from `low` to `high`: a whole one, where its steps are."""
+    kind = BoundedIntText if isinstance(step, int) else BoundedFloatText
+    return kind(value=value, min=low, max=high, step=step, description=description)
 
 
 def one_word(text: str, longest: int) -> str:

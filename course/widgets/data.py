@@ -15,13 +15,8 @@ def explore_alignment() -> Explorer:
     """Type a word and see its alignment, redrawn at every key press; a word that can't be spelled
     is answered in place.
     """
-    return explorer(
-        {
-            "word": word_field("street"),
-            "move_qu": Checkbox(value=True, description="the u of qu moves too", indent=False),
-        },
-        _draw,
-    )
+    moves = Checkbox(value=True, description="the u of qu moves too", indent=False)
+    return explorer({"word": word_field("street"), "move_qu": moves}, _draw)
 
 
 def _draw(word: str, move_qu: bool) -> Picture:

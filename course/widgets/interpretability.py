@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-from ipywidgets import BoundedIntText, Dropdown
+from ipywidgets import Dropdown
 from jaxtyping import Float
 from torch import Tensor
 
@@ -24,7 +24,7 @@ from course.plots.attention_step import plot_attention_step
 from course.plots.embeddings import LetterMap, plot_letter_maps
 from course.plots.mamba_memory import plot_channel
 from course.plots.style import Picture
-from course.widgets.common import Explorer, explorer, one_word, word_field
+from course.widgets.common import Explorer, explorer, number_field, one_word, word_field
 from nmt.data import VOCABULARY
 from nmt.mamba import Mamba
 from nmt.pig_latin import align, to_pig_latin
@@ -53,24 +53,21 @@ def _patterns(model: Any, word: str) -> Float[Tensor, "layers h t s"]:
     return found.attention("cross", GROUPS if isinstance(found, MambaTrace) else None)
 
 
-def _layer_choices(models: Mapping[str, Any]) -> list[tuple[str, tuple[str, int]]]:
-    """Every layer of every model that writes: what the list shows, and (name, layer)."""
+def _layer_field(models: Mapping[str, Any]) -> Dropdown:
+    """Every layer of every model that writes, as (name, layer); it begins at the layer next to the
+    output of the first.
+    """
     if not models:
         raise ValueError("give at least one model, by name")
-    counts = {
+    depths = {
         name: model.config.num_layers if model.kind == "mamba" else model.config.decoder_layers
         for name, model in models.items()
     }
-    return [
-        (f"{name}, layer {layer}", (name, layer))
-        for name, count in counts.items()
-        for layer in range(count)
-    ]
-
-
-def _last_layer_of_first(choices: list[tuple[str, tuple[str, int]]]) -> tuple[str, int]:
-    """Where an explorer begins: the layer next to the output."""
-    return [value for _, value in choices if value[0] == choices[0][1][0]][-1]
+    layers = [(name, layer) for name, depth in depths.items() for layer in range(depth)]
+    options = [(f"{name}, layer {layer}", (name, layer)) for name, layer in layers]
+    first = next(iter(models))
+    value = (first, depths[first] - 1)
+    return Dropdown(options=options, value=value, description="Model and layer:")
 
 
 def show_attention(
@@ -95,10 +92,8 @@ def show_attention(
     rule = [*to_pig_latin(word), VOCABULARY.token(VOCABULARY.eos)]
     copied = [*align(word), None]
     asked = found.asked
-    wrong = next(
-        (row for row, (own, right) in enumerate(zip(asked, rule)) if own != right),
-        min(len(asked), len(rule)),
-    )
+    both = enumerate(zip(asked, rule))
+    wrong = next((row for row, (own, right) in both if own != right), min(len(asked), len(rule)))
     row = min(step, len(asked)) - 1
     right = rule[row] if row <= wrong and row < len(rule) else None
     truth = [
@@ -120,17 +115,15 @@ def explore_attention(models: Mapping[str, Any], word: str = "street", step: int
         models: by the name to show, such as {"transformer": …, "Mamba": …}.
         word, step: where to begin.
     """
-    choices = _layer_choices(models)
+    layers = _layer_field(models)
     heads = max(
         GROUPS if model.kind == "mamba" else model.config.num_heads for model in models.values()
     )
     controls = {
         "word": word_field(word),
-        "layer": Dropdown(
-            options=choices, value=_last_layer_of_first(choices), description="Model and layer:"
-        ),
-        "head": BoundedIntText(value=0, min=0, max=heads - 1, description="Head or channel group:"),
-        "step": BoundedIntText(value=step, min=1, max=MOST_STEPS, description="Step:"),
+        "layer": layers,
+        "head": number_field("Head or channel group:", 0, 0, heads - 1),
+        "step": number_field("Step:", step, 1, MOST_STEPS),
     }
 
     def draw(word: str, layer: tuple[str, int], head: int, step: int) -> Picture:
@@ -158,22 +151,16 @@ def show_embedding(
     grouping = vowel_grouping(table)
     if flat == "PCA":
         found = principal_components(table)
-        axes = (
-            f"first axis ({found.shares[0]:.0%} of variance)",
-            f"second axis ({found.shares[1]:.0%})",
-        )
-        letter_map = LetterMap(f"{name}: PCA".removeprefix(": "), found.coordinates, axes)
+        first, second = found.shares
+        axes = (f"first axis ({first:.0%} of variance)", f"second axis ({second:.0%})")
+        coordinates, title = found.coordinates, "PCA"
         caution = f"The two axes show {sum(found.shares):.0%} of the variance."
     else:
-        coordinates = tsne(table, perplexity, seed, start, steps=TSNE_STEPS)
-        letter_map = LetterMap(
-            f"{name}: t-SNE, perplexity {perplexity}, start {start}, seed {seed}".removeprefix(
-                ": "
-            ),
-            coordinates,
-        )
+        coordinates, axes = tsne(table, perplexity, seed, start, steps=TSNE_STEPS), ("", "")
+        title = f"t-SNE, perplexity {perplexity}, start {start}, seed {seed}"
         caution = "In t-SNE, sizes of groups and distances between them mean nothing."
-    kept = neighbours_kept(table, letter_map.coordinates)
+    kept = neighbours_kept(table, coordinates)
+    letter_map = LetterMap(f"{name}: {title}" if name else title, coordinates, axes)
     reading = (
         f"{kept:.0%} of the tokens have on the map the nearest neighbour that they have in all"
         f" {table.shape[1]} coordinates. {caution} In all coordinates the silhouette of vowels is"
@@ -193,16 +180,12 @@ def explore_embedding(tables: Mapping[str, Float[Tensor, "29 d"]]) -> Explorer:
     """
     if not tables:
         raise ValueError("give at least one table, by name")
+    most = largest_perplexity(VOCABULARY.size)
     controls = {
         "table": Dropdown(options=list(tables), description="Embedding:"),
         "flat": Dropdown(options=FLAT, description="Map:"),
-        "perplexity": BoundedIntText(
-            value=5,
-            min=2,
-            max=largest_perplexity(VOCABULARY.size),
-            description="Perplexity (t-SNE):",
-        ),
-        "seed": BoundedIntText(value=0, min=0, max=99, description="Seed (t-SNE):"),
+        "perplexity": number_field("Perplexity (t-SNE):", 5, 2, most),
+        "seed": number_field("Seed (t-SNE):", 0, 0, 99),
         "start": Dropdown(options=STARTS, description="Start (t-SNE):"),
     }
     drawn = cache(lambda table, **settings: show_embedding(tables[table], name=table, **settings))
@@ -240,21 +223,17 @@ def explore_state(models: Mapping[str, Mamba], word: str = "street") -> Explorer
     strangers = [name for name, model in models.items() if model.kind != "mamba"]
     if strangers:
         raise ValueError(f"{strangers[0]} is not a Mamba model and has no states to look into")
-    choices = _layer_choices(models)
+    layers = _layer_field(models)
     channels = max(model.config.expanded_size for model in models.values())
     controls = {
         "word": word_field(word),
-        "layer": Dropdown(
-            options=choices, value=_last_layer_of_first(choices), description="Model and layer:"
-        ),
-        "rank": BoundedIntText(
-            value=1, min=1, max=channels, description="Channel, by length of memory:"
-        ),
+        "layer": layers,
+        "rank": number_field("Channel, by length of memory:", 1, 1, channels),
         "since": Dropdown(options=FROM, description="Looking back from:"),
     }
-    return explorer(
-        controls,
-        lambda word, layer, rank, since: show_state(
-            models[layer[0]], word, layer[1], rank, since, layer[0]
-        ),
-    )
+
+    def draw(word: str, layer: tuple[str, int], rank: int, since: str) -> Picture:
+        name, number = layer
+        return show_state(models[name], word, number, rank, since, name)
+
+    return explorer(controls, draw)

@@ -4,11 +4,11 @@ that a trained model chooses.
 
 from __future__ import annotations
 
-from ipywidgets import BoundedFloatText, Dropdown
+from ipywidgets import Dropdown
 
 from course.plots.mamba import plot_memory, plot_step_sizes
 from course.plots.style import Picture
-from course.widgets.common import Explorer, explorer, one_word, word_field
+from course.widgets.common import Explorer, explorer, number_field, one_word, word_field
 from nmt.data import VOCABULARY
 from nmt.mamba import Mamba
 from nmt.trace import trace_ssm
@@ -20,21 +20,13 @@ def explore_memory(text: str = "t--ea---m") -> Explorer:
     """Type letters and dashes and choose Δ for both; see how long each letter stays in the
     state.
     """
-    return explorer(
-        {
-            "text": word_field(text, "Letters and dashes:"),
-            "letter_step": BoundedFloatText(
-                value=0.5, min=0.0, max=10.0, step=0.1, description="Δ at a letter"
-            ),
-            "blank_step": BoundedFloatText(
-                value=0.0, min=0.0, max=10.0, step=0.1, description="Δ at a dash"
-            ),
-            "rate": BoundedFloatText(
-                value=1.0, min=0.5, max=16.0, step=0.5, description="Rate of decay −A"
-            ),
-        },
-        _draw_memory,
-    )
+    controls = {
+        "text": word_field(text, "Letters and dashes:"),
+        "letter_step": number_field("Δ at a letter", 0.5, 0.0, 10.0, 0.1),
+        "blank_step": number_field("Δ at a dash", 0.0, 0.0, 10.0, 0.1),
+        "rate": number_field("Rate of decay −A", 1.0, 0.5, 16.0, 0.5),
+    }
+    return explorer(controls, _draw_memory)
 
 
 def _draw_memory(text: str, letter_step: float, blank_step: float, rate: float) -> Picture:
@@ -53,9 +45,8 @@ def draw_step_sizes(model: Mamba, word: str, layer: str) -> Picture:
     if layer not in traces:
         raise ValueError(f"no layer {layer!r}; choose one of {', '.join(traces)}")
     labels = [VOCABULARY.token(token) for token in tokens]
-    return plot_step_sizes(
-        traces[layer].delta[0], labels, len(word) + 1, f"{layer}: step sizes while it spells {word}"
-    )
+    title = f"{layer}: step sizes while it spells {word}"
+    return plot_step_sizes(traces[layer].delta[0], labels, len(word) + 1, title)
 
 
 def explore_step_sizes(model: Mamba, word: str = "street", layer: str = "") -> Explorer:
@@ -63,10 +54,6 @@ def explore_step_sizes(model: Mamba, word: str = "street", layer: str = "") -> E
     large steps, and at which it stands still.
     """
     layers = list(model.ssm_layers())
-    return explorer(
-        {
-            "word": word_field(word),
-            "layer": Dropdown(options=layers, value=layer or layers[0], description="Layer"),
-        },
-        lambda word, layer: draw_step_sizes(model, word, layer),
-    )
+    chosen = Dropdown(options=layers, value=layer or layers[0], description="Layer")
+    controls = {"word": word_field(word), "layer": chosen}
+    return explorer(controls, lambda word, layer: draw_step_sizes(model, word, layer))

@@ -48,12 +48,9 @@ class Playground(VBox):
         self.runs: dict[str, list[dict[str, Any]]] = {}
         if whole:
             self.runs[WHOLE] = [{"alone": row["val_accuracy"], **row} for row in whole]
+        look = {"indent": False, "layout": Layout(width="auto")}
         self.boxes = {
-            name: Checkbox(
-                description=f"without {words}",
-                indent=False,
-                layout=Layout(width="auto"),
-            )
+            name: Checkbox(description=f"without {words}", **look)
             for name, words in SWITCHES.items()
         }
         self.train = Button(

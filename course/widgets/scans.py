@@ -27,19 +27,17 @@ WORKERS = {f"{2**power:,}": 2**power for power in range(15)}
 
 def explore_rounds() -> Explorer:
     """Step through a scan: choose the way to join, the length, and how many rounds to show."""
-    return explorer(
-        {
-            "method": Dropdown(
-                options=[(SCAN_NAMES[name], name) for name in PREFIXES],
-                value="hillis_steele",
-                description="Scan:",
-            ),
-            "length": Dropdown(options=LENGTHS, value=8, description="Positions:"),
-            "shown": Dropdown(options=range(4), value=0, description="Rounds done:"),
-        },
-        lambda method, length, shown: plot_rounds(method, length, shown),
-        _adjust,
-    )
+    scans = [(SCAN_NAMES[name], name) for name in PREFIXES]
+    controls = {
+        "method": Dropdown(options=scans, value="hillis_steele", description="Scan:"),
+        "length": Dropdown(options=LENGTHS, value=8, description="Positions:"),
+        "shown": Dropdown(options=range(4), value=0, description="Rounds done:"),
+    }
+
+    def draw(method: str, length: int, shown: int) -> Picture:
+        return plot_rounds(method, length, shown)
+
+    return explorer(controls, draw, _adjust)
 
 
 def _adjust(controls: Mapping[str, Widget]) -> None:
@@ -78,14 +76,9 @@ def explore_workers(prices: Mapping[str, Prices], rows: Sequence[Mapping[str, An
     def draw(workers: str, length: int) -> Picture:
         return plot_predicted_times(prices, rows, length, WORKERS[workers])
 
-    return explorer(
-        {
-            "workers": Dropdown(options=list(WORKERS), value="1", description="Workers:"),
-            "length": Dropdown(
-                options=[(f"{n:,}", n) for n in (40, 1000, 10_000)],
-                value=1000,
-                description="Length:",
-            ),
-        },
-        draw,
-    )
+    lengths = [(f"{n:,}", n) for n in (40, 1000, 10_000)]
+    controls = {
+        "workers": Dropdown(options=list(WORKERS), value="1", description="Workers:"),
+        "length": Dropdown(options=lengths, value=1000, description="Length:"),
+    }
+    return explorer(controls, draw)

@@ -57,14 +57,10 @@ class Row(NamedTuple):
         return self.ours / self.theirs
 
     def line(self) -> str:
-        goal = (
-            ""
-            if self.target is None
-            else (
-                f"   target ≤ {self.target:.3f}:"
-                f" {'reached' if self.ratio <= self.target else 'MISSED'}"
-            )
-        )
+        goal = ""
+        if self.target is not None:
+            met = "reached" if self.ratio <= self.target else "MISSED"
+            goal = f"   target ≤ {self.target:.3f}: {met}"
         return (
             f"  {self.what:30} {self.ours:9.1f} {self.unit:8} {self.peer:34} {self.theirs:9.1f}  "
             f" ratio {self.ratio:.3f}{goal}"
@@ -105,16 +101,8 @@ def scans() -> list[Row]:
     least = Timing(*(seconds * MOVED / 3 for seconds in timings["memory bound"]))
     rows.append(_row("scan, forward + backward", timings["fast"], "memory bound", least, 2.5))
     timings = in_turns(ours | {"Heinsen": both(heinsen)}, rounds=2)
-    return [
-        *rows,
-        _row(
-            "scan, forward + backward",
-            timings["fast"],
-            "Heinsen, log space",
-            timings["Heinsen"],
-            1 / 80,
-        ),
-    ]
+    log_space = ("Heinsen, log space", timings["Heinsen"], 1 / 80)
+    return [*rows, _row("scan, forward + backward", timings["fast"], *log_space)]
 
 
 def steps() -> list[Row]:
@@ -196,21 +184,12 @@ def memory() -> list[Row]:
     peaks = {}
     for name in MAMBAS:
         command = [sys.executable, __file__, "--peak", name]
-        peaks[name] = float(
-            subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        peaks[name] = float(done.stdout)
     ours, *peers = peaks
-    return [
-        Row(
-            "Mamba step, peak memory",
-            peaks[ours],
-            peer,
-            peaks[peer],
-            "MiB",
-            0.3 if peer.startswith("mambapy") else None,
-        )
-        for peer in peers
-    ]
+    goals = {peer: 0.3 if peer.startswith("mambapy") else None for peer in peers}
+    mine = ("Mamba step, peak memory", peaks[ours])
+    return [Row(*mine, peer, peaks[peer], "MiB", goal) for peer, goal in goals.items()]
 
 
 def print_peak(name: str) -> None:

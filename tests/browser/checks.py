@@ -56,14 +56,9 @@ def after_running(page: Page, seen: Seen) -> list[str]:
         for o in outputs(page)
         if o["output_type"] == "error"
     ]
-    return [
-        *errors,
-        *explorers_drawn(page, found),
-        *frames_drawn(page, found.frames),
-        *pictures_shown(page, found.pictures),
-        *formulas_typeset(page),
-        *quiet(page, seen),
-    ]
+    shown = explorers_drawn(page, found) + frames_drawn(page, found.frames)
+    shown += pictures_shown(page, found.pictures) + formulas_typeset(page)
+    return errors + shown + quiet(page, seen)
 
 
 def quiet(page: Page, seen: Seen, *, reopened: bool = False) -> list[str]:

@@ -52,21 +52,12 @@ def apt() -> list[str] | None:
         return None
     rights: list[str] = []
     if os.geteuid() != 0:
-        if (
-            not shutil.which("sudo")
-            or subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode
-        ):
+        asks = ["sudo", "-n", "true"]
+        if not shutil.which("sudo") or subprocess.run(asks, capture_output=True).returncode:
             return None
         rights = ["sudo", "-n"]
-    return [
-        *rights,
-        "env",
-        "DEBIAN_FRONTEND=noninteractive",
-        "apt-get",
-        "-qq",
-        "-o",
-        "DPkg::Lock::Timeout=300",
-    ]
+    command = "env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300"
+    return rights + command.split()
 
 
 def install() -> bool:

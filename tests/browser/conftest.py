@@ -56,14 +56,8 @@ def write_notebook(lab: Server) -> Callable[[str, str], Path]:
 
     def write(name: str, text: str) -> Path:
         cells = [cell.strip() for cell in text.split("\n---\n")]
-        made = [
-            (
-                nbformat.v4.new_markdown_cell(c[2:])
-                if c.startswith("%% ")
-                else nbformat.v4.new_code_cell(c)
-            )
-            for c in cells
-        ]
+        code, prose = nbformat.v4.new_code_cell, nbformat.v4.new_markdown_cell
+        made = [prose(cell[2:]) if cell.startswith("%% ") else code(cell) for cell in cells]
         path = lab.root / "notebooks" / f"{name}.ipynb"
         nbformat.write(nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": KERNEL}), path)
         return path

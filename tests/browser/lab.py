@@ -96,16 +96,10 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
         "JUPYTER_PREFER_ENV_PATH": "1",
         "PYTHONPATH": str(ROOT),
     }
-    command = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        "--no-browser",
-        "--ip=127.0.0.1",
+    command = [sys.executable, *"-m jupyterlab --no-browser --ip=127.0.0.1".split()]
+    command += [
         f"--port={server.port}",
         "--ServerApp.port_retries=0",
-    ]
-    command += [
         f"--IdentityProvider.token={server.token}",
         f"--ServerApp.root_dir={folder}",
         "--LabApp.expose_app_in_browser=True",

@@ -20,17 +20,10 @@ import chromium
 from lab import Server
 from playwright.sync_api import BrowserContext, Page, Playwright, Request, sync_playwright
 
-CHROMIUM_FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    # nobody is there; addresses of this machine itself need no proxy
-    "--proxy-server=http://127.0.0.1:1",
-]
+CHROMIUM_FLAGS = "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-sync".split()
+CHROMIUM_FLAGS += ["--disable-background-networking", "--disable-component-update"]
+# Nobody is there; addresses of this machine itself need no proxy.
+CHROMIUM_FLAGS += ["--proxy-server=http://127.0.0.1:1"]
 PROBE = Path(__file__).with_name("probe.js")
 # milliseconds: patience for a busy machine, where every wait ends as soon as its condition holds
 WAIT = 240_000

@@ -80,27 +80,16 @@ def test_the_course_runs_in_a_hard_place(course, tmp_path):
     for name in ("00.ipynb", "a.ipynb", "b.ipynb"):
         own = tmp_path / name.removesuffix(".ipynb")
         own.mkdir()
-        surroundings = {
-            "PATH": os.environ["PATH"],
-            "LANG": "C.UTF-8",
-            "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(course),
-            "HOME": str(course / "home"),
-        }
+        surroundings = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
+        surroundings |= {"PYTHONPATH": str(course), "HOME": str(course / "home")}
         # Jupyter itself wants one folder that can be written, for its connection files.
         surroundings |= {
             "TMPDIR": str(own),
             "JUPYTER_RUNTIME_DIR": str(own / "jupyter"),
             "JUPYTER_PREFER_ENV_PATH": "1",
         }
-        command = [
-            sys.executable,
-            "-B",
-            str(Path(__file__).with_name("hard_place.py")),
-            str(course),
-            name,
-            str(own),
-        ]
+        program = str(Path(__file__).with_name("hard_place.py"))
+        command = [sys.executable, "-B", program, str(course), name, str(own)]
         running[name] = subprocess.Popen(
             command, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

@@ -14,16 +14,8 @@ from nmt.transformer import Transformer, TransformerConfig
 def finished_run(folder: Path, seed: int, positions: str) -> Transformer:
     """What `python -m nmt train` leaves behind, from a model that was moved a little."""
     torch.manual_seed(seed)
-    config = TransformerConfig(
-        hidden_size=8,
-        num_heads=2,
-        encoder_layers=1,
-        decoder_layers=1,
-        mlp_size=8,
-        positions=positions,
-        max_length=9,
-    )
-    model = Transformer(config)
+    sizes = {"hidden_size": 8, "num_heads": 2, "encoder_layers": 1, "decoder_layers": 1}
+    model = Transformer(TransformerConfig(**sizes, mlp_size=8, positions=positions, max_length=9))
     with torch.no_grad():
         for table in tables_of(model).values():
             table += 1.5

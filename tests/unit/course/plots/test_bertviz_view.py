@@ -18,17 +18,7 @@ from nmt.mamba import Mamba, MambaConfig
 from nmt.trace import TransformerTrace, trace
 from nmt.transformer import Transformer, TransformerConfig
 
-FETCHING = (
-    "src=",
-    "href=",
-    "url(",
-    "@import",
-    "import(",
-    "fetch(",
-    "XMLHttpRequest",
-    "require.config",
-    "cdnjs",
-)
+FETCHING = "src= href= url( @import import( fetch( XMLHttpRequest require.config cdnjs".split()
 KNOWN_ADDRESSES = (
     "http://www.w3.org/",
     "https://github.com/tensorflow/tensor2tensor/",

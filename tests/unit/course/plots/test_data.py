@@ -15,21 +15,8 @@ from course.plots.data import (
 )
 from nmt.data import WordPair
 
-PAIRS = [
-    WordPair.of(word)
-    for word in (
-        "street",
-        "apple",
-        "quick",
-        "yet",
-        "mr",
-        "good-humoured",
-        "tree",
-        "team",
-        "to-",
-        "a",
-    )
-]
+WORDS = "street apple quick yet mr good-humoured tree team to- a"
+PAIRS = [WordPair.of(word) for word in WORDS.split()]
 
 
 @pytest.mark.parametrize(

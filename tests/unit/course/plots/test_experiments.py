@@ -36,32 +36,14 @@ def test_lines_are_told_apart():
         for x in (1, 2, 3)
     ]
     svg = plot_lines(rows, "words", "Words.", log=True).svg
-    assert (
-        "<!-- transformer -->" in svg
-        and "<!-- Mamba -->" in svg
-        and "#56b4e9" in svg
-        and "#e69f00" in svg
-    )
+    assert "<!-- transformer -->" in svg and "<!-- Mamba -->" in svg
+    assert "#56b4e9" in svg and "#e69f00" in svg
 
 
 def test_loss_curves_say_where_each_ends():
-    curves = {
-        "transformer": [
-            [
-                {"epoch": 1, "train_loss": 2.0, "val_loss": 2.0},
-                {"epoch": 2, "train_loss": 0.5, "val_loss": 0.6},
-            ]
-        ],
-        "Mamba": (
-            [
-                [
-                    {"epoch": 1, "train_loss": 2.0, "val_loss": 2.0},
-                    {"epoch": 2, "train_loss": 0.1, "val_loss": 0.9},
-                ]
-            ]
-            * 2
-        ),
-    }
+    first = {"epoch": 1, "train_loss": 2.0, "val_loss": 2.0}
+    last = {"epoch": 2, "train_loss": 0.5, "val_loss": 0.6}
+    curves = {"transformer": [[first, last]], "Mamba": [[first, {**last, "val_loss": 0.9}]] * 2}
     picture = plot_loss_curves(curves, "They fall.")
     assert "transformer: 0.6, +0.1 from the training words" in picture.alt
 
