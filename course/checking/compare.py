@@ -6,8 +6,6 @@ and nested lists of them; a list for a tuple, and the other way round. Numbers a
 as close as the coarser of the two kinds of number allows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import permutations

@@ -2,8 +2,6 @@
 on. Which known mistakes it makes is found out in `recognition`.
 """
 
-from __future__ import annotations
-
 import copy
 import inspect
 import time

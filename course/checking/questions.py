@@ -1,7 +1,5 @@
 """Questions that lead on from what can be said of any wrong answer, whatever the exercise."""
 
-from __future__ import annotations
-
 CLUES = {
     "axes exchanged": (
         "The numbers are right, but their axes are not in the order that is asked for. Which axis"

@@ -6,8 +6,6 @@ called by its name only where that is no accident: on all inputs, or on all that
 results are rich enough that two different mistakes would hardly agree in them.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field

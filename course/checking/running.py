@@ -7,8 +7,6 @@ code between two of its steps: one single call into a library is stopped when it
 catches everything, again and again, cannot be stopped from inside.
 """
 
-from __future__ import annotations
-
 import linecache
 import signal
 import sys

@@ -2,8 +2,6 @@
 to the reader, `exit()`, and the global settings of Python, numpy and torch.
 """
 
-from __future__ import annotations
-
 import builtins
 import getpass
 import io

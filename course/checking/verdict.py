@@ -1,7 +1,5 @@
 """What a check says: plain data, with a form for eyes, for screen readers and for machines."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Exercises of notebook 07, continued: an experiment that ablates a head."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from typing import Any

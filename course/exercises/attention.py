@@ -1,7 +1,5 @@
 """Exercises of notebook 02: scaled dot-product attention, the causal mask, several heads."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

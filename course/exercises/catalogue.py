@@ -2,8 +2,6 @@
 ones that people give.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Mapping
 from difflib import get_close_matches

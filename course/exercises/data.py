@@ -1,7 +1,5 @@
 """Exercises of notebook 01: the rule with its alignment, and batches of one pair of lengths."""
 
-from __future__ import annotations
-
 import random
 from collections import defaultdict
 from collections.abc import Callable

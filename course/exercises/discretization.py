@@ -2,8 +2,6 @@
 hold is in `zero_order_hold`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -2,8 +2,6 @@
 figure is there.
 """
 
-from __future__ import annotations
-
 import html
 from collections.abc import Sequence
 from typing import Any

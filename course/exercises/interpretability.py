@@ -2,8 +2,6 @@
 ablates a head is in `ablation`.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

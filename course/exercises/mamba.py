@@ -2,8 +2,6 @@
 are in `mamba_scan`, that of the matrix in `mamba_mask`.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """Exercises of notebook 06, continued: the selective scan, and one step of it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """Going on with what the student wrote."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

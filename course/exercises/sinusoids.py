@@ -1,7 +1,5 @@
 """An exercise of notebook 02: the table of sinusoidal positions."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -2,8 +2,6 @@
 should be; below it the name of the course's own version.
 """
 
-from __future__ import annotations
-
 import html
 import inspect
 from typing import Any

@@ -1,7 +1,5 @@
 """Exercises of notebook 03: one greedy letter; those of the layers are in `transformer_layers`."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Exercises of notebook 03, continued: an encoder layer and a decoder layer."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -2,8 +2,6 @@
 which can be operated by keyboard.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Exercises of notebook 04, continued: zero-order hold where A is nearly nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from math import factorial
 from typing import Any

@@ -1,7 +1,5 @@
 """Causes, not pictures: what is lost when a head is ablated, or looks elsewhere?"""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

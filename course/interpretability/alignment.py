@@ -2,8 +2,6 @@
 map can be scored.
 """
 
-from __future__ import annotations
-
 import random
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence

@@ -9,8 +9,6 @@ Source: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits";
 2020, "Interpreting GPT: the logit lens"; Wang et al. 2022, arXiv 2211.00593, §3.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any

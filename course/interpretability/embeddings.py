@@ -1,7 +1,5 @@
 """What a table of vectors says: maps, angles between rows, and whether vowels keep together."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache

@@ -1,7 +1,5 @@
 """What is lost when Mamba is made to forget: states that lose, at one token, all that is older."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """What is each head for? Roles, the score of each head for each, and whether seeds agree."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 

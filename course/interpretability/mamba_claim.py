@@ -6,8 +6,6 @@ into its state at `<EOS>` and works from there as a recurrent network; and it "s
 well.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from statistics import mean
 

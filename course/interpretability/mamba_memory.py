@@ -1,7 +1,5 @@
 """How long Mamba's states remember: what is left of each letter, and where states forget."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

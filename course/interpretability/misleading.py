@@ -1,7 +1,5 @@
 """Misleading the decoder: swap neighbours, turn attention, show it another letter."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ the model spells *brown*, one vector (one layer, one position) is replaced by th
 *crown*. If it now writes c, the letter was in that vector.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack

@@ -1,7 +1,5 @@
 """Probes: what does a straight cut through a layer's vectors read off, beyond what it memorises?"""
 
-from __future__ import annotations
-
 import random
 import warnings
 from collections import Counter, defaultdict

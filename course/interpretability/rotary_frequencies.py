@@ -1,7 +1,5 @@
 """What each frequency of rotary positions is good for: what a model loses when it stands still."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """One word, letter by letter: what a model writes, how sure it is, and what the rule says."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

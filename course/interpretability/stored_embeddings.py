@@ -4,8 +4,6 @@
 rest behind.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import sys

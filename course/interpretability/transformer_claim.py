@@ -7,8 +7,6 @@ end attention returns to the start and copies the onset; and where it comes back
 `<SOS>` had found, the model writes "ay".
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Figures of interventions: heads ablated, neighbours swapped, vectors patched between words."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Figures of attention: maps, the steps of a look-up, masks, and what scaling does."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """All heads of all layers in one picture: what a still page shows instead of a live view."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The figure of the attention explorer: one head at work, and what comes next at one step."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from jaxtyping import Float

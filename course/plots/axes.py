@@ -1,7 +1,5 @@
 """What figures share: axes whose labels are true, dots in rows, and bars by group."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal

@@ -11,8 +11,6 @@ Changed in bertviz's code: where its libraries come from; numbers on the squares
 fading of lines where there are many heads; the size and the headings of the model view.
 """
 
-from __future__ import annotations
-
 import hashlib
 import html
 import json

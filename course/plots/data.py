@@ -1,7 +1,5 @@
 """Figures of the task and its data: alignments, lengths, classes, letters, batches."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence

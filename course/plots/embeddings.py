@@ -1,7 +1,5 @@
 """Figures of embeddings: flat maps of the letters, and what their width does."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Figures of what heads do: alignment accuracy, roles, and the same roles in other seeds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

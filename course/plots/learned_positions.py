@@ -1,7 +1,5 @@
 """Figures of positions in a trained model: learned tables and rotary frequencies."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

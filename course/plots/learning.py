@@ -2,8 +2,6 @@
 and without a part, curves over each other.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Figures of Mamba: what a state keeps, the gate Δ, step sizes, and the cost of a letter."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Figures of Mamba's memory: what is left of each letter, where states forget, and when."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Mamba's matrix view: products of queries and keys, the mask of decays, and both together."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from jaxtyping import Float

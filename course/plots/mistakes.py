@@ -2,8 +2,6 @@
 shipped models make of test words.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from statistics import mean, stdev
 from typing import Any

@@ -1,7 +1,5 @@
 """Figures of position schemes: a table of position vectors, and scores against distance."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Figures of probes: what is readable from each layer, beside what a probe learns by heart."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from course.interpretability.probes import Probe

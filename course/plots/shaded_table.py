@@ -1,7 +1,5 @@
 """Heat maps with numbers in their cells, and tables shaded by them, such as heads by roles."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

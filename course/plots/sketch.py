@@ -1,7 +1,5 @@
 """Figures of explorers, written as SVG in a millisecond where matplotlib takes a hundred."""
 
-from __future__ import annotations
-
 import base64
 import io
 import math

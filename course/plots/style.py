@@ -1,7 +1,5 @@
 """The one figure style: colours with fixed meanings, and a `Picture` with its own words."""
 
-from __future__ import annotations
-
 import base64
 import html
 import io

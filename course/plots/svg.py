@@ -1,7 +1,5 @@
 """A pencil for diagrams and explorers: SVG on a white card that reads in both themes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path

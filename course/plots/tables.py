@@ -2,8 +2,6 @@
 the same as plain text.
 """
 
-from __future__ import annotations
-
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Figures of training and its result: curves, mistakes, runs side by side, loss."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any

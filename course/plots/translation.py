@@ -1,7 +1,5 @@
 """Figures of one word being spelled: what is written, how sure, and one step."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from course.interpretability.spelling import Spelling

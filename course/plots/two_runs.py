@@ -1,7 +1,5 @@
 """Two recorded runs side by side: their losses, and their mistakes by kind."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

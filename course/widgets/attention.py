@@ -1,7 +1,5 @@
 """Explorers of attention: mask and temperature in a look-up, and what positions can ask for."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The wiring that all explorers share: named controls → one pure function → one HTML area."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Callable, Mapping, Sequence

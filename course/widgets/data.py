@@ -2,8 +2,6 @@
 Latin comes from.
 """
 
-from __future__ import annotations
-
 from ipywidgets import Checkbox
 
 from course.plots.data import LONGEST, plot_alignment

@@ -2,8 +2,6 @@
 lies.
 """
 
-from __future__ import annotations
-
 from ipywidgets import Dropdown
 
 from course.plots.discretization import RULE_NAMES

@@ -2,8 +2,6 @@
 channel of Mamba's memory.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any

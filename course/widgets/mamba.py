@@ -2,8 +2,6 @@
 that a trained model chooses.
 """
 
-from __future__ import annotations
-
 from ipywidgets import Dropdown
 
 from course.plots.mamba import plot_memory, plot_step_sizes

@@ -1,7 +1,5 @@
 """Break the transformer: switch parts off, train what is left, compare the curves."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Collection, Sequence
 from typing import Any

@@ -2,8 +2,6 @@
 that only one of them has right.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any

@@ -2,8 +2,6 @@
 three widths, and predicted ones for more workers than there were.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -2,8 +2,6 @@
 schemes.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Mapping, Sequence

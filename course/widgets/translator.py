@@ -1,7 +1,5 @@
 """Type a word and watch a trained model spell it, letter by letter, beside the rule's answer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import lru_cache
 

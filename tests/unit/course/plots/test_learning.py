@@ -29,7 +29,7 @@ def test_learned_attention_says_how_much_lies_in_the_frames():
     ("maps", "truth", "message"),
     [
         ({}, [1, None], "at least one"),
-        ({"now": AFTER[:1]}, [1, None], r"'now' has \(1, 3\)"),
+        ({"now": AFTER[:1]}, [1, None], r"not \(1, 3\)"),
         ({"now": AFTER}, [None, None], "at least one key"),
         ({"now": AFTER}, [1], "for each of the 2 queries"),
     ],
