@@ -29,6 +29,7 @@ from course.lab.verdicts import (
     better_by,
     both_ends_fall,
     difference,
+    differences,
     lacking,
     rows_of,
 )
@@ -70,7 +71,7 @@ def makes_up(rows: Rows) -> Finding:
     elif added.sign <= 0:
         verdict = IN_PART if price.sign > 0 else HOLDS
     else:
-        verdict = IN_PART if added.value < alone.value else FAILS
+        verdict = IN_PART if added.value < alone.value else BY_SIGN[-price.sign]
     return Finding(verdict, (alone, added, price))
 
 
@@ -83,17 +84,18 @@ def needs_scaling(rows: Rows, plain: str, scaled: str) -> Finding:
     """
     found = difference(rows, scaled, plain)
     lost = [sum("diverged" in record for record in rows[label]) for label in (plain, scaled)]
-    verdict = HOLDS if lost[0] > lost[1] else IN_PART if found.sign > 0 else FAILS
+    opposite = lost[0] < lost[1] or found.sign < 0
+    verdict = HOLDS if lost[0] > lost[1] else IN_PART if found.sign > 0 else NOT_SHOWN
+    verdict = FAILS if opposite else verdict
     return Finding(verdict, (found,), {"diverged without": lost[0], "diverged with": lost[1]})
 
 
 def right_rate(rows: Rows, small: str, good: str) -> Finding:
     """Is the small rate worse than the good one, and is no rate better than the good one?"""
     top = max(rows, key=lambda label: accuracy(rows[label]))
-    found = [
-        difference(rows, good, small),
-        *(difference(rows, good, top) for _ in range(top != good)),
-    ]
+    found = [difference(rows, good, small)]
+    if top != good:  # chosen for its result, from all other rates
+        found += differences(rows, good, [top], len(rows) - 1)
     verdict = BY_SIGN[found[0].sign]
     return Finding(IN_PART if verdict == HOLDS and found[-1].sign < 0 else verdict, tuple(found))
 

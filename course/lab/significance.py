@@ -1,90 +1,117 @@
-"""Could a difference between two rows be the luck of which words were asked? An exact paired test,
-word by word.
-"""
+"""Could a difference between two rows be luck: of the seeds, or of the words that were asked?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float
+from scipy.stats import bootstrap, t
 
 from course.lab.records import wrong_words
 from nmt.data import load_pairs
 
+RESAMPLES = 2_000
+_BATCH = 100  # of them at a time, so that all words of large fit into memory
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """`difference` is the first row's word accuracy minus the second's, over `seeds` seeds of each;
-    `p` is the test's, of two sides.
+    """`difference` is the first row's word accuracy minus the second's, `low` and `high` the ends
+    of its 95 % interval, `p` the two-sided chance of one so large if the rows were alike.
+
+    `seeds` is the smaller number of seeds of the two rows.
     """
 
     difference: float
+    low: float
+    high: float
     p: float
     seeds: int
 
 
 def compare_rows(
-    first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]
+    first: Sequence[Mapping[str, Any]],
+    second: Sequence[Mapping[str, Any]],
+    *,
+    seeds_vary: bool = True,
 ) -> Comparison:
-    """Compare two rows' runs on the same validation words, their seeds pooled.
+    """Compare two rows' runs on the same validation words, when other seeds and other words had
+    been as likely.
 
-    For each word w let d_w be the number of seeds that spell it right in the first row, minus that
-    in the second. If the rows were alike, each d_w could as well have the other sign. p is the
-    share of all 2^words choices of signs whose |Σ ± d_w| is at least the |Σ d_w| that was found:
-    counted exactly, by adding one word after another to the distribution of the sum. With one seed
-    it is McNemar's exact test.
-
-    It asks whether other words would tell the same. Whether other seeds would is what the spread
-    over seeds says.
+    Two thousand times the seeds of each row and the words are drawn anew, with replacement and
+    independently of each other; the standard deviation of the difference is its standard error s.
+    The interval is difference ± q · s, with q from the t distribution with n₁ + n₂ − 2 degrees of
+    freedom (n: seeds), and p is that distribution's two tails beyond |difference| / s.
 
     Args:
-        first, second: records on the same data set; the seeds that both have are used.
+        first, second: records on the same data set, two seeds or more of each.
+        seeds_vary: False draws the words alone, as if the seeds at hand were all there are. That is
+            what the usual paired test asks; `false_findings` shows how often it errs.
 
     Raises:
-        ValueError: if no seed is common, or the words differ.
+        ValueError: if a row has fewer than two seeds, or the words differ.
 
-    Source: Fisher 1935, "The Design of Experiments", §21 (paired randomisation); McNemar 1947.
+    Source: Owen 2007, "The pigeonhole bootstrap" (rows and columns drawn independently); Hesterberg
+    2015, "What teachers should know about the bootstrap", section 5 (t with its standard error).
     """
-    ours, theirs = ({record["seed"]: record for record in records} for records in (first, second))
-    seeds = sorted(ours.keys() & theirs.keys())
-    if not seeds:
-        raise ValueError("the rows have no seed in common, so there is nothing to compare")
-    words = {
-        (r["training"]["data"], number_of_words(r))
-        for seed in seeds
-        for r in (ours[seed], theirs[seed])
-    }
-    if len(words) > 1:
-        raise ValueError(
-            f"a paired test needs the same validation words, not those of {sorted(words)}"
-        )
-    balance: dict[str, int] = {}
-    for seed in seeds:
-        for record, sign in ((ours[seed], -1), (theirs[seed], 1)):
-            for word in wrong_words(record):
-                balance[word] = balance.get(word, 0) + sign
-    differences = [abs(d) for d in balance.values() if d]
-    total = sum(balance.values())
-    return Comparison(
-        total / (len(seeds) * words.pop()[1]), sign_flip_p(differences, abs(total)), len(seeds)
+    if min(len(first), len(second)) < 2:
+        raise ValueError(f"{len(first)} and {len(second)} seeds; how much seeds vary needs two")
+    asked = {(r["training"]["data"], number_of_words(r)) for r in (*first, *second)}
+    if len(asked) > 1:
+        raise ValueError(f"a comparison needs the same validation words, not {sorted(asked)}")
+    ((_, words),) = asked
+    known = sorted(set().union(*map(wrong_words, (*first, *second))))
+    ours, theirs = (_wrong(records, known) for records in (first, second))
+    value = float(theirs.mean(0).sum() - ours.mean(0).sum()) / words
+    error = _standard_error(ours, theirs, words, seeds_vary) if known else 0.0
+
+    chances = t(len(first) + len(second) - 2)
+    p = float(2 * chances.sf(abs(value) / error)) if error else float(value == 0)
+    half = float(chances.ppf(0.975)) * error
+    return Comparison(value, value - half, value + half, p, min(len(first), len(second)))
+
+
+def _wrong(records: Sequence[Mapping[str, Any]], words: Sequence[str]) -> Bool[np.ndarray, "s w"]:
+    """Which seed spells which of the words wrong."""
+    return np.array(
+        [[word in wrong for word in words] for wrong in map(wrong_words, records)], bool
     )
 
 
-def sign_flip_p(sizes: Sequence[int], observed: int) -> float:
-    """P(|Σ ± size| ≥ observed) when every sign is a fair coin, exactly (up to rounding).
+def _standard_error(
+    ours: Bool[np.ndarray, "s w"],
+    theirs: Bool[np.ndarray, "r w"],
+    words: int,
+    seeds_vary: bool,
+) -> float:
+    """Of the difference; the words beyond the columns are those that every run spells right."""
 
-    Args:
-        sizes: positive whole numbers.
-        observed: the sum's size that was found, at most their sum.
-    """
-    reach = sum(sizes)
-    chance = np.zeros(2 * reach + 1)  # entry reach + s: the chance of the sum s
-    chance[reach] = 1.0
-    for size in sizes:
-        chance = (np.roll(chance, size) + np.roll(chance, -size)) / 2
-    sums = np.abs(np.arange(-reach, reach + 1))
-    return float(min(1.0, chance[sums >= observed].sum()))
+    def rate(wrong: Bool[np.ndarray, "s w"], seeds: np.ndarray) -> Float[np.ndarray, "b w"]:
+        return (wrong[seeds] if seeds_vary else wrong[None]).mean(axis=-2)
+
+    def difference(
+        our_seeds: np.ndarray, their_seeds: np.ndarray, drawn: np.ndarray, axis: int = -1
+    ) -> np.ndarray:
+        rows = drawn.reshape(-1, words)
+        places = rows + words * np.arange(len(rows))[:, None]
+        times = np.bincount(places.ravel(), minlength=rows.size).reshape(rows.shape)
+        gap = rate(theirs, their_seeds) - rate(ours, our_seeds)
+        total = (gap * times[:, : gap.shape[-1]]).sum(axis=-1) / words
+        return total.reshape(drawn.shape[:-1])
+
+    found = bootstrap(
+        (np.arange(len(ours)), np.arange(len(theirs)), np.arange(words)),
+        difference,
+        n_resamples=RESAMPLES,
+        batch=_BATCH,
+        vectorized=True,
+        method="percentile",
+        random_state=0,
+    )
+    return float(found.standard_error)
 
 
 def number_of_words(record: Mapping[str, Any]) -> int:
@@ -97,13 +124,46 @@ def _held_out(data: str) -> int:
     return len(load_pairs(data, "val"))
 
 
-def holm(ps: Sequence[float]) -> list[float]:
+def holm(ps: Sequence[float], family: int = 0) -> list[float]:
     """p-values made larger for the number of comparisons that were made, in the given order.
+
+    Args:
+        family: how many there were, where only some of them are given: those with a row that was
+            chosen for its result stand for all that another result would have made.
+
     Source: Holm 1979.
     """
     order = sorted(range(len(ps)), key=ps.__getitem__)
-    adjusted, largest = [0.0] * len(ps), 0.0
+    adjusted, largest, family = [0.0] * len(ps), 0.0, max(family, len(ps))
     for rank, place in enumerate(order):
-        largest = max(largest, min(1.0, (len(ps) - rank) * ps[place]))
+        largest = max(largest, min(1.0, (family - rank) * ps[place]))
         adjusted[place] = largest
     return adjusted
+
+
+def against_itself(
+    rows: Sequence[Sequence[Mapping[str, Any]]], *, seeds_vary: bool = True
+) -> list[float]:
+    """The p of each setting compared with itself: all ways to split its seeds into two groups.
+
+    Every small p here is a false finding, for nothing differs but luck. The groups are as equal as
+    can be, and have two seeds or more; rows with fewer than four seeds are left out.
+    """
+    ps = []
+    for records in rows:
+        half = len(records) // 2
+        if half < 2:
+            continue
+        for chosen in combinations(range(len(records)), half):
+            if 2 * half == len(records) and 0 not in chosen:
+                continue  # the same two groups the other way round
+            groups = ([], [])  # type: tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]
+            for place, record in enumerate(records):
+                groups[place not in chosen].append(record)
+            ps.append(compare_rows(*groups, seeds_vary=seeds_vary).p)
+    return ps
+
+
+def false_findings(ps: Sequence[float], level: float) -> float:
+    """The share of comparisons of alike settings that would be called findings at this level."""
+    return sum(p < level for p in ps) / len(ps)

@@ -4,13 +4,15 @@ and nothing that no run has shown.
 
 import csv
 import io
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import mean, stdev
 from typing import Any
 
 from course.lab.grid import Experiment, Row
-from course.lab.significance import compare_rows, holm, number_of_words
+from course.lab.records import epoch_reported, record_key
+from course.lab.significance import Comparison, compare_rows, holm, number_of_words
 from nmt.runs import reported
 
 Records = Mapping[tuple[str, int], Mapping[str, Any]]
@@ -22,16 +24,16 @@ class Outcome:
     """What the runs of one row show. `records` are in the order of their seeds; none if the row is
     not run yet.
 
-    `p` says how likely a difference to the best row of the same words at least as large would be if
-    it were luck of the words, adjusted for the number of rows (Holm); None for the best row itself,
-    and where there is nothing to compare.
+    `reference` marks the row against which the others on the same words are held: the experiment's
+    base, or else the first row, so that no result chooses it. `against` is the comparison with it,
+    p adjusted for the number of rows (Holm); None for the reference, and without two seeds of each.
     """
 
     row: Row
     wanted: int
     records: tuple[Mapping[str, Any], ...]
-    best: bool = False
-    p: float | None = None
+    reference: bool = False
+    against: Comparison | None = None
 
     @property
     def state(self) -> str:
@@ -40,7 +42,7 @@ class Outcome:
         if not done:
             return NOT_RUN
         diverged = sum("diverged" in record for record in self.records)
-        told = "all seeds" if done == self.wanted else f"{done} of {self.wanted} seeds"
+        told = "all seeds" if done >= self.wanted else f"{done} of {self.wanted} seeds"
         return f"{told}, {diverged} diverged" if diverged else told
 
     def values(self, key: str) -> list[float]:
@@ -56,47 +58,52 @@ class Outcome:
 
 
 def outcomes(experiment: Experiment, records: Records) -> list[Outcome]:
-    """Every row of the experiment with the records that are there, in the order of the rows, the
-    best marked and the others compared.
+    """Every row of the experiment with the records that are there, in the order of the rows, each
+    compared with the reference of its words.
     """
-    return _compared(found_rows(experiment, records))
+    return _compared(found_rows(experiment, records), experiment.runs(Row(""))[0].settings)
 
 
 def found_rows(experiment: Experiment, records: Records) -> list[Outcome]:
-    """The same without any comparison, which takes most of the time."""
+    """The same without any comparison, which takes most of the time.
+
+    A row's records are those of all seeds that were run with its settings, by any experiment: a
+    base has the same figures in every table.
+    """
+    by_settings = defaultdict(list)
+    for (settings, seed), record in records.items():
+        by_settings[settings].append((seed, record))
     found = []
     for row in experiment.rows:
         runs = experiment.runs(row)
-        found.append(
-            Outcome(row, len(runs), tuple(records[run.key] for run in runs if run.key in records))
-        )
+        seeds = sorted(by_settings.get(runs[0].settings, ()), key=lambda one: one[0])
+        found.append(Outcome(row, len(runs), tuple(record for _, record in seeds)))
     return found
 
 
-def _compared(found: Sequence[Outcome]) -> list[Outcome]:
-    """Mark the best row on each set of validation words, and compare the others on the same words
-    with it.
+def _compared(found: Sequence[Outcome], base: str) -> list[Outcome]:
+    """Choose the reference on each set of validation words, by settings and never by result, and
+    compare the others on the same words with it.
     """
     groups: dict[tuple[str, int], list[int]] = {}
     for place, outcome in enumerate(found):
         if outcome.records:
             record = outcome.records[0]
-            groups.setdefault((record["training"]["data"], number_of_words(record)), []).append(
-                place
-            )
+            words = record["training"]["data"], number_of_words(record)
+            groups.setdefault(words, []).append(place)
     result = list(found)
     for places in groups.values():
-        best = max(places, key=lambda place: found[place].accuracy or 0.0)
-        others = [
-            p
-            for p in places
-            if p != best
-            and {r["seed"] for r in found[p].records} & {r["seed"] for r in found[best].records}
-        ]
-        ps = holm([compare_rows(found[best].records, found[place].records).p for place in others])
-        result[best] = replace(found[best], best=len(places) > 1)
-        for place, p in zip(others, ps):
-            result[place] = replace(found[place], p=p)
+        settings = [record_key(found[place].records[0])[0] for place in places]
+        reference = places[settings.index(base) if base in settings else 0]
+        enough = [place for place in places if len(found[place].records) > 1]
+        others = [place for place in enough if place != reference]
+        result[reference] = replace(found[reference], reference=len(places) > 1)
+        if reference not in enough:
+            continue
+        held = found[reference].records
+        compared = [compare_rows(found[place].records, held) for place in others]
+        for place, one, p in zip(others, compared, holm([one.p for one in compared])):
+            result[place] = replace(found[place], against=replace(one, p=p))
     return result
 
 
@@ -111,6 +118,9 @@ _COLUMNS = (
 
 def table(experiment: Experiment, records: Records) -> list[dict[str, str]]:
     """One row of text cells for each row of the experiment; empty cells where nothing was measured.
+
+    `epoch` says of which epoch a run's figures are: the last, or in older records the best.
+    `difference`, `low` and `high` compare with the row that `reference` marks, in shares of words.
 
     Accuracies are shares of words, losses nats per character; `_sd` is the standard deviation over
     seeds, `_min` and `_max` their range. `cpu_seconds` is the processor's time for training (the
@@ -140,8 +150,12 @@ def table(experiment: Experiment, records: Records) -> list[dict[str, str]]:
             if "latency" in r or "decode_cpu_seconds" in r
         ]
         cells["milliseconds_a_word"] = _number(mean(latency), 2) if latency else ""
-        cells["against_the_best"] = "best" if outcome.best else ""
-        cells["p"] = "" if outcome.p is None else _p(outcome.p)
+        cells["epoch"] = epoch_reported(outcome.records)
+        cells["reference"] = "reference" if outcome.reference else ""
+        for key in ("difference", "low", "high"):
+            value = getattr(outcome.against, key) if outcome.against else None
+            cells[key] = "" if value is None else _number(value, 4)
+        cells["p"] = _p(outcome.against.p) if outcome.against else ""
         reported = asdict(outcome.row.student) if outcome.row.student else {}
         for key in ("val_accuracy", "val_loss", "train_accuracy", "train_loss"):
             cells[f"student_{key}"] = _number(reported[key], 3) if reported else ""

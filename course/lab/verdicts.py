@@ -1,8 +1,9 @@
 """The student's claims, each held against our runs: a verdict is a value with its numbers. What it
 means is said in prose, where it is looked at.
 
-A difference counts if it is larger than the spread over seeds and a paired test over words gives p
-< 0.05; the sign of any other is 0.
+A difference counts if p < 0.05 when both seeds and words vary (`compare_rows`); the sign of any
+other is 0. Where several are looked at, or one row was chosen for its result, p is made larger for
+all comparisons that could have been made.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
 from course.lab.catalogue import EXPERIMENTS
@@ -23,11 +24,11 @@ HOLDS, IN_PART, NOT_SHOWN, FAILS, OPEN = VERDICTS = (
     "holds",
     "holds in part",
     "not shown",  # nothing beyond luck, in either direction
-    "does not hold",  # our runs show the opposite
+    "the opposite holds",  # beyond luck
     "open",  # runs are missing
 )
 ENOUGH = 3  # seeds that both rows must have before they are compared
-LEVEL = 0.05  # of the test over words
+LEVEL = 0.05
 NO_WINNER = "no clear winner"
 BY_SIGN = {1: HOLDS, 0: NOT_SHOWN, -1: FAILS}
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]  # a row's label → its records
@@ -36,36 +37,35 @@ Rule = Callable[[Rows], "Finding"]
 
 @dataclass(frozen=True)
 class Difference:
-    """The word accuracy of `first` minus that of `second`, over the seeds that both rows have.
+    """The word accuracy of `first` minus that of `second`: its 95 % interval from `low` to `high`.
 
-    `spread` is the larger of the two standard deviations over these seeds, `p` that of the paired
-    test over words.
+    `p` is that of `compare_rows`, `seeds` the smaller number of the two rows.
     """
 
     first: str
     second: str
     accuracies: tuple[float, float]
     value: float
-    spread: float
+    low: float
+    high: float
     p: float
     seeds: int
 
     @property
     def sign(self) -> int:
-        """1 or −1 if the difference is a finding, larger than the spread and with p below 0.05;
-        else 0.
-        """
-        found = abs(self.value) > self.spread and self.p < LEVEL
-        return (self.value > 0) - (self.value < 0) if found else 0
+        """1 or −1 if the difference is a finding, with p below 0.05; else 0."""
+        return ((self.value > 0) - (self.value < 0)) * (self.p < LEVEL)
+
+    @property
+    def told(self) -> str:
+        """The difference with its interval and p, in points of a hundred."""
+        p = "p < 0.0001" if self.p < 1e-4 else f"p = {self.p:.2g}"
+        low, high = (f"{100 * end:+z.1f}" for end in (self.low, self.high))
+        return f"{100 * self.value:+z.1f} points (95 %: {low} to {high}), {p}, {self.seeds} seeds"
 
     def __str__(self) -> str:
         ours, theirs = self.accuracies
-        p = "p < 0.0001" if self.p < 1e-4 else f"p = {self.p:.2g}"
-        return (
-            f"{self.first} {ours:.1%}, {self.second} {theirs:.1%}: a difference of"
-            f" {100 * self.value:+z.1f} points, spread {100 * self.spread:.1f}, {p}, {self.seeds}"
-            " seeds"
-        )
+        return f"{self.first} {ours:.1%}, {self.second} {theirs:.1%}: {self.told}"
 
 
 @dataclass(frozen=True)
@@ -97,27 +97,25 @@ class Verdict:
 
 
 def difference(rows: Rows, first: str, second: str) -> Difference:
-    """Compare two rows. Raises ValueError if they share fewer than two seeds, or were measured on
+    """Compare two rows. Raises ValueError if one has fewer than two seeds, or they were measured on
     different words.
     """
-    ours, theirs = ({record["seed"]: record for record in rows[label]} for label in (first, second))
-    seeds = sorted(ours.keys() & theirs.keys())
-    if len(seeds) < 2:
-        raise ValueError(f"{first} and {second} share {len(seeds)} seeds; a spread needs two")
-    accuracies = [
-        [reported(runs[seed])["val_accuracy"] for seed in seeds] for runs in (ours, theirs)
-    ]
-    found = compare_rows([ours[seed] for seed in seeds], [theirs[seed] for seed in seeds])
-    means = mean(accuracies[0]), mean(accuracies[1])
+    found = compare_rows(rows[first], rows[second])
+    means = accuracy(rows[first]), accuracy(rows[second])
     return Difference(
-        first, second, means, means[0] - means[1], max(map(stdev, accuracies)), found.p, len(seeds)
+        first, second, means, found.difference, found.low, found.high, found.p, found.seeds
     )
 
 
-def differences(rows: Rows, first: str, others: Sequence[str]) -> tuple[Difference, ...]:
-    """One row against each of several, p-values made larger for their number (Holm)."""
+def differences(
+    rows: Rows, first: str, others: Sequence[str], family: int = 0
+) -> tuple[Difference, ...]:
+    """One row against each of several, p-values made larger for their number, or for that of the
+    `family` of comparisons from which a result chose these (Holm).
+    """
     found = [difference(rows, first, other) for other in others]
-    return tuple(replace(one, p=p) for one, p in zip(found, holm([one.p for one in found])))
+    adjusted = holm([one.p for one in found], family)
+    return tuple(replace(one, p=p) for one, p in zip(found, adjusted))
 
 
 def rows_of(name: str, records: Records) -> dict[str, Sequence[Mapping[str, Any]]]:
@@ -149,7 +147,8 @@ def winner(rows: Rows, labels: Sequence[str] = ()) -> str | None:
     if lacking(rows, labels):
         return None
     best = max(labels, key=lambda label: accuracy(rows[label]))
-    against = differences(rows, best, [label for label in labels if label != best])
+    pairs = math.comb(len(labels), 2)  # any two might have been compared: the result chose
+    against = differences(rows, best, [label for label in labels if label != best], pairs)
     return best if all(one.sign > 0 for one in against) else NO_WINNER
 
 
@@ -218,5 +217,6 @@ def both_ends_fall(rows: Rows, labels: Sequence[str]) -> Finding:
     best row between them.
     """
     middle = max(labels[1:-1], key=lambda label: accuracy(rows[label]))
-    found = differences(rows, middle, (labels[0], labels[-1]))
+    choices = 2 * len(labels[1:-1])
+    found = differences(rows, middle, (labels[0], labels[-1]), choices)
     return Finding((NOT_SHOWN, IN_PART, HOLDS)[sum(one.sign > 0 for one in found)], found)

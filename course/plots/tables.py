@@ -94,7 +94,7 @@ def _text(cell: str | tuple[str, str]) -> str:
 COLUMNS = (
     "",
     "words right, ± spread",
-    "p",
+    "against the bold row (95 %), p",
     "loss: validation, training",
     "training words right",
     "parameters",
@@ -104,17 +104,26 @@ COLUMNS = (
 )
 
 
+_EPOCHS = {
+    "last": " Figures of the last epoch.",
+    "best": " Figures of the best epoch on these words.",
+    "bestlast": " Figures of the last epoch, or where runs are older of the best.",
+}
+
+
 def experiment_table(experiment: Experiment, records: Records) -> Table:
     """The experiment's table, from the same cells as its CSV file: means over seeds, ± their
     standard deviation.
 
-    p is that of the paired test over words against the best row on the same words, "best" that row
-    itself.
+    Each row is held against the bold one, its base, on the same words: points more or less, a 95 %
+    interval, and p for the number of rows.
     """
     found = table(experiment, records)
     rows = tuple(_row(cells) for cells in found)
-    strong = frozenset(place for place, cells in enumerate(found) if cells["against_the_best"])
-    caption = f"{experiment.question} Bold: the highest mean on its set of validation words."
+    strong = frozenset(place for place, cells in enumerate(found) if cells["reference"])
+    epochs = {cells["epoch"] for cells in found if cells["epoch"]}
+    caption = f"{experiment.question} Bold: the row that the others are held against."
+    caption += _EPOCHS.get("".join(sorted(epochs)), "")
     return Table(caption, COLUMNS, rows, frozenset(range(1, 8)), strong)
 
 
@@ -125,7 +134,7 @@ def _row(cells: Mapping[str, str]) -> tuple[str, ...]:
     return (
         cells["row"],
         _percent(cells["val_accuracy"], cells["val_accuracy_sd"]),
-        cells["against_the_best"] or cells["p"],
+        "" if cells["reference"] else _against(cells),
         ", ".join(f"{float(loss):.3f}" if loss else "not finite" for loss in losses),
         _percent(cells["train_accuracy"]),
         f"{int(cells['parameters']):,}",
@@ -133,6 +142,13 @@ def _row(cells: Mapping[str, str]) -> tuple[str, ...]:
         _student(cells),
         cells["runs"],
     )
+
+
+def _against(cells: Mapping[str, str]) -> str:
+    if not cells["p"]:
+        return ""
+    value, low, high = (f"{100 * float(cells[key]):+z.1f}" for key in ("difference", "low", "high"))
+    return f"{value} ({low} to {high}), {cells['p']}"
 
 
 def _student(cells: Mapping[str, str]) -> str:
@@ -188,11 +204,7 @@ def verdict_table(
 
 
 def _difference(one: Difference) -> str:
-    p = "p < 0.0001" if one.p < 1e-4 else f"p {one.p:.2g}"
-    return (
-        f"{one.first} − {one.second}: {100 * one.value:+z.1f} points, spread"
-        f" {100 * one.spread:.1f}, {p}, {one.seeds} seeds"
-    )
+    return f"{one.first} − {one.second}: {one.told}"
 
 
 def _numbers(one: Verdict) -> list[str]:

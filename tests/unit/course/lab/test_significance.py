@@ -1,12 +1,19 @@
+from collections import defaultdict
 from dataclasses import asdict
-from itertools import product
+from math import sqrt
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import t
 
-from course.lab.significance import compare_rows, holm, number_of_words, sign_flip_p
+from course.lab.records import find_records
+from course.lab.significance import (
+    Comparison,
+    against_itself,
+    compare_rows,
+    false_findings,
+    holm,
+    number_of_words,
+)
 from nmt.training import TrainingConfig
 
 
@@ -20,49 +27,68 @@ def record(seed, wrong, words=100, data="small"):
     }
 
 
-@given(st.lists(st.integers(1, 5), max_size=8), st.integers(0, 10))
-def test_the_p_value_counts_every_choice_of_signs(sizes, observed):
-    sums = [
-        abs(sum(sign * size for sign, size in zip(signs, sizes)))
-        for signs in product((-1, 1), repeat=len(sizes))
-    ]
-    observed = min(observed, sum(sizes))
-    assert sign_flip_p(sizes, observed) == pytest.approx(
-        sum(s >= observed for s in sums) / len(sums)
-    )
+def row(*wrong):
+    """One record a seed, each with so many wrong words, the first of the alphabet."""
+    return [record(seed, [f"w{n}" for n in range(count)]) for seed, count in enumerate(wrong)]
 
 
-@given(st.integers(0, 30), st.integers(0, 30))
-def test_with_one_seed_it_is_mcnemars_exact_test(ours, theirs):
-    first = [record(0, [f"a{n}" for n in range(ours)] + ["both"])]
-    second = [record(0, [f"b{n}" for n in range(theirs)] + ["both"])]
-    result = compare_rows(first, second)
-    assert result.difference == pytest.approx((theirs - ours) / 100) and result.seeds == 1
-    expected = binomtest(ours, ours + theirs).pvalue if ours + theirs else 1.0
-    assert result.p == pytest.approx(expected)
+def test_the_difference_has_an_interval_around_it():
+    found = compare_rows(row(10, 12, 11), row(40, 42, 41))
+    assert found.difference == pytest.approx(0.30) and found.seeds == 3
+    assert found.low < 0.30 < found.high and found.low > 0 and found.p < 0.05
+    assert (found.low + found.high) / 2 == pytest.approx(0.30)
+    back = compare_rows(row(40, 42, 41), row(10, 12, 11))
+    assert back.difference == -found.difference and back.p == pytest.approx(found.p, rel=0.5)
+    assert compare_rows(row(3, 3), row(3, 3)).p == 1.0
+    assert compare_rows(row(0, 0), row(0, 0)) == Comparison(0.0, 0.0, 0.0, 1.0, 2)
 
 
-def test_seeds_are_pooled_word_by_word():
-    """A word that one row gets wrong with three seeds counts three times, not as three words."""
-    always, never = (
-        [record(seed, ["a"]) for seed in range(3)],
-        [record(seed, []) for seed in range(4)],
-    )
-    result = compare_rows(never, always)
-    assert (result.difference, result.p, result.seeds) == (pytest.approx(0.01), 1.0, 3)
-    assert compare_rows(always, never).difference == pytest.approx(-0.01)
-    assert compare_rows(always, always).p == 1.0
-    six = [f"a{n}" for n in range(6)]
-    assert compare_rows(
-        [record(seed, []) for seed in range(3)], [record(seed, six) for seed in range(3)]
-    ).p == pytest.approx(2 / 2**6)
+def test_p_and_interval_say_the_same():
+    for count in range(11, 30, 2):
+        found = compare_rows(row(10, 12, 11), row(count, count + 3, count - 3))
+        assert (found.p < 0.05) == (found.low > 0 or found.high < 0)
 
 
-def test_what_cannot_be_paired_is_refused():
-    with pytest.raises(ValueError, match="no seed in common"):
-        compare_rows([record(0, [])], [record(1, [])])
+def test_the_standard_error_is_the_one_that_is_known():
+    """Seeds that agree leave the luck of words; seeds with all right or all wrong that of seeds."""
+    agree = compare_rows(row(0, 0, 0), row(20, 20, 20))
+    assert (agree.high - 0.2) / t(4).ppf(0.975) == pytest.approx(sqrt(0.2 * 0.8 / 100), rel=0.06)
+    whole = compare_rows(row(0, 0, 0, 100), row(100, 0, 0, 0))
+    known = sqrt(2 * 0.25 * 0.75 / 4)
+    assert whole.high / t(6).ppf(0.975) == pytest.approx(known, rel=0.06)
+
+
+def test_seeds_that_disagree_are_no_finding_though_the_words_agree():
+    calm, wild = row(10, 12, 11), row(10, 70, 11)
+    both, words = compare_rows(calm, wild), compare_rows(calm, wild, seeds_vary=False)
+    assert words.p < 0.01 and both.p > 0.1
+    assert both.low < words.low < words.high < both.high
+
+
+def test_what_cannot_be_compared_is_refused():
+    with pytest.raises(ValueError, match="1 and 2 seeds; how much seeds vary needs two"):
+        compare_rows(row(1), row(1, 1))
     with pytest.raises(ValueError, match="the same validation words"):
-        compare_rows([record(0, [])], [record(0, [], words=200, data="large")])
+        compare_rows(row(0, 0), [record(seed, [], words=200, data="large") for seed in (0, 1)])
+
+
+def test_a_setting_against_itself_takes_every_split_once():
+    assert len(against_itself([row(1, 2, 3, 4, 5)])) == 10
+    assert len(against_itself([row(1, 2, 3, 4), row(*range(6))])) == 3 + 10
+    assert against_itself([row(1, 2, 3)]) == []
+    assert false_findings([0.01, 0.2, 0.04, 0.9], 0.05) == 0.5
+
+
+def test_on_the_records_the_test_keeps_its_promise_and_that_over_words_alone_does_not():
+    by_settings = defaultdict(list)
+    for (settings, _), one in find_records().items():
+        by_settings[settings].append(one)
+    rows = list(by_settings.values())
+    both, words = (against_itself(rows, seeds_vary=vary) for vary in (True, False))
+    assert len(both) == len(words) >= 270
+    for level in (0.01, 0.05, 0.1, 0.2):
+        assert false_findings(both, level) <= level
+    assert false_findings(words, 0.05) > 0.1
 
 
 def test_older_records_were_measured_on_all_words_of_their_data():
@@ -72,4 +98,5 @@ def test_older_records_were_measured_on_all_words_of_their_data():
 
 def test_holm():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.01, 0.04], 5) == pytest.approx([0.05, 0.16]), "five might have been looked at"
     assert holm([0.9, 0.8]) == [1.0, 1.0] and holm([]) == [] and holm([0.2]) == [0.2]

@@ -1,8 +1,9 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
 from course.lab.grid import Experiment, Reported, Row
+from course.lab.significance import compare_rows
 from course.lab.tables import NOT_RUN, as_csv, outcomes, table
 from nmt.runs import Preset
 from nmt.training import TrainingConfig
@@ -70,9 +71,10 @@ def test_mean_and_spread_come_from_the_records_and_missing_rows_say_so():
         good["milliseconds_a_word"],
         good["seeds"],
     ) == ("1234", "42", "1.00", "3")
-    assert good["against_the_best"] == "best" and good["p"] == "" and good["runs"] == "all seeds"
+    assert good["reference"] == "reference" and good["p"] == "" and good["runs"] == "all seeds"
     assert (
-        bad["p"] == "<0.0001"
+        float(bad["high"]) < float(bad["difference"]) / 2 < 0
+        and bad["epoch"] == "best"
         and bad["student_val_accuracy"] == "0.500"
         and bad["student_val_loss"] == "0.250"
     )
@@ -84,20 +86,30 @@ def test_mean_and_spread_come_from_the_records_and_missing_rows_say_so():
 def test_rows_on_other_words_are_not_compared():
     records = fill(EXPERIMENT, {"good": (1, 1, 1), "bad": (9, 9, 9), "on large": (5, 5, 5)})
     _, bad, large, _ = outcomes(EXPERIMENT, records)
-    assert large.p is None and not large.best and bad.p is not None
-    assert bad.p == pytest.approx(
-        2 / 2**8
-    )  # 8 words, always the same, told apart by all three seeds
+    assert large.against is None and not large.reference
+    assert bad.against is not None and bad.against.difference == pytest.approx(-8 / 323)
 
 
 def test_p_values_are_adjusted_for_the_number_of_rows():
     records = fill(EXPERIMENT, {"good": (0, 0, 0), "bad": (8, 8, 8), "missing": (8, 8, 8)})
-    assert [outcome.p for outcome in outcomes(EXPERIMENT, records)] == [
-        None,
-        pytest.approx(4 / 2**8),
-        None,
-        pytest.approx(4 / 2**8),
-    ]
+    good, bad, _, missing = outcomes(EXPERIMENT, records)
+    alone = compare_rows(bad.records, good.records).p
+    assert good.reference and good.against is None
+    assert bad.against.p == missing.against.p == pytest.approx(2 * alone)
+
+
+def test_the_reference_is_the_base_and_not_the_best():
+    rows = (Row("first", {"num_heads": 2}), Row("base"))
+    experiment = Experiment("tiny", "?", BASE, rows)
+    records = fill(experiment, {"first": (0, 0, 0), "base": (9, 9, 9)})
+    assert [one.reference for one in outcomes(experiment, records)] == [False, True]
+
+
+def test_a_row_has_the_seeds_that_other_experiments_ran():
+    more = replace(EXPERIMENT, seeds=(0, 1, 2, 3, 4))
+    records = fill(more, {"good": (0, 1, 2, 3, 4)}, seeds=range(5))
+    assert table(EXPERIMENT, records)[0]["seeds"] == "5"
+    assert table(EXPERIMENT, records)[0]["runs"] == "all seeds"
 
 
 def test_a_row_with_some_seeds_and_one_that_diverged_say_so():

@@ -68,25 +68,20 @@ GOOD, FAIR, BAD = row(10, 12, 11), row(40, 42, 41), row(100, 102, 101)
 TWIN = row(11, 10, 12)  # as good as GOOD
 
 
-def test_a_difference_counts_only_beyond_the_spread_and_the_luck_of_words():
+def test_a_difference_counts_only_beyond_the_luck_of_seeds_and_words():
     rows = {"good": GOOD, "bad": BAD, "twin": TWIN, "wild": row(10, 300, 11), "few": GOOD[:1]}
     found = difference(rows, "good", "bad")
     assert (
         found.sign == 1
-        and found.p < 1e-4
+        and found.p < 0.01
         and found.seeds == 3
         and found.value == pytest.approx(90 / len(WORDS))
     )
     assert difference(rows, "bad", "good").sign == -1 and difference(rows, "good", "twin").sign == 0
     wild = difference(rows, "good", "wild")
-    assert wild.p < 1e-4 and wild.value < wild.spread and wild.sign == 0, (
-        "the words agree, the seeds do not"
-    )
-    assert (
-        str(found)
-        == "good 96.6%, bad 68.7%: a difference of +27.9 points, spread 0.3, p < 0.0001, 3 seeds"
-    )
-    with pytest.raises(ValueError, match="share 1 seeds"):
+    assert wild.value > 0.2 and wild.low < 0 and wild.sign == 0, "the seeds do not agree"
+    assert str(found).startswith("good 96.6%, bad 68.7%: +27.9 points (95 %: +")
+    with pytest.raises(ValueError, match="1 seeds; how much"):
         difference(rows, "good", "few")
 
 
@@ -274,6 +269,6 @@ def test_with_the_records_at_hand_every_claim_is_judged():
     assert all(one.verdict in VERDICTS[:4] and one.finding for one in found)
     by_number = {one.number: one for one in found}
     assert by_number["3c"].finding.differences[0].sign == 1, "in every seed"
-    assert by_number["8"].verdict == FAILS and by_number["5a"].verdict == NOT_SHOWN
+    assert by_number["8"].verdict == NOT_SHOWN and by_number["5a"].verdict == NOT_SHOWN
     assert [one.verdict for one in judge_scans()] == [FAILS, HOLDS, FAILS]
     assert WRONG in rows_of("discretization", records)
