@@ -18,6 +18,7 @@ from course.grading.command import add_command
 from course.lab.catalogue import CATALOGUE, choose
 from course.lab.cost import in_words, seconds_of
 from course.lab.grid import Run, runs_of
+from course.lab.recipes import chosen
 from course.lab.records import RECORDS, find_records
 from course.lab.speedrun import RECIPES, speed_runs
 from course.lab.speedrun import RECORD as SPEEDRUN
@@ -134,10 +135,17 @@ def _list(_options: argparse.Namespace) -> int:
         runs = runs_of([experiment])
         left = [run for run in runs if run.key not in records]
         state = f"{len(runs) - len(left)} done, {_time(left)} to go" if left else "all done"
+        state = state if runs else "none yet"
         print(
             f"{experiment.name:<16} {experiment.question}\n{'':<16} {len(experiment.rows)} rows,"
             f" {len(runs)} runs: {state}"
         )
+        if experiment.waiting:
+            print(f"{'':<16} {len(experiment.waiting)} more rows wait for the recipe of their size")
+        if experiment.name.startswith("grid-") and not left:
+            recipe = chosen([records[run.key] for run in runs])
+            told = ", ".join(f"{name} {value:g}" for name, value in recipe.items())
+            print(f"{'':<16} the rule takes {told}")
     return 0
 
 

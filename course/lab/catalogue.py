@@ -37,8 +37,10 @@ def read_catalogue(text: str) -> dict[str, Experiment]:
             raise ValueError(f"catalogue, experiment {name}: {error}") from None
     for size, own in grids.items():
         question = f"Which learning rate, dropout and weight decay suit {size}?"
-        base, rows = bases["long-transformer"], grid_rows(own["model"])
-        name = f"grid-{size}"
+        base, name = bases[own.pop("base", "long-transformer")], f"grid-{size}"
+        models = own.pop("models", {"": own.pop("model", {})})
+        cells = [grid_rows(model, name=start, **own) for start, model in models.items()]
+        rows = tuple(row for grid in cells for row in grid)
         found[name] = Experiment(name, question, base, rows, seeds=(0,), aside=True, long=True)
     for name, own in longer.items():
         try:

@@ -6,8 +6,10 @@ choose nothing.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import product
+from statistics import mean
 from typing import Any
 
 from course.lab.grid import Row
@@ -20,15 +22,21 @@ GRID_EPOCHS = 50
 TIE = 1.05  # losses within 5 % of the smallest count as equal
 
 
-def grid_rows(model: Mapping[str, Any]) -> tuple[Row, ...]:
-    """The nine cells of a size's grid, each a row."""
+def grid_rows(
+    model: Mapping[str, Any],
+    rates: Sequence[float] = RATES,
+    regularised: Sequence[Sequence[float]] = REGULARISED,
+    epochs: int = GRID_EPOCHS,
+    name: str = "",
+) -> tuple[Row, ...]:
+    """The cells of a size's grid, each a row; `name` goes in front of their labels."""
     return tuple(
         Row(
-            f"rate {rate:g}, dropout {dropout:g}, decay {decay:g}",
+            f"{name}rate {rate:g}, dropout {dropout:g}, decay {decay:g}",
             model={**model, "dropout": dropout},
-            training={"learning_rate": rate, "weight_decay": decay, "epochs": GRID_EPOCHS},
+            training={"learning_rate": rate, "weight_decay": decay, "epochs": epochs},
         )
-        for (dropout, decay), rate in product(REGULARISED, RATES)
+        for (dropout, decay), rate in product(regularised, rates)
     )
 
 
@@ -36,23 +44,22 @@ def chosen(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """The recipe that the rule takes from a grid's records: the smallest loss on the wide words.
 
     Of those within 5 % of it, the one with the largest weight decay counts, then the smallest rate.
+    Where several models share a cell, its loss is their mean.
 
     Raises:
         ValueError: if there is no record, or one without wide words.
     """
     if not records or not all("wide" in record for record in records):
         raise ValueError("a recipe is chosen from records that know their wide words")
-    least = min(record["wide"]["val_loss"] for record in records)
-    near = [record for record in records if record["wide"]["val_loss"] <= TIE * least]
-    cells = [
-        {
-            "learning_rate": record["training"]["learning_rate"],
-            "dropout": record["model"]["dropout"],
-            "weight_decay": record["training"]["weight_decay"],
-        }
-        for record in near
-    ]
-    return min(cells, key=lambda cell: (-cell["weight_decay"], cell["learning_rate"]))
+    losses = defaultdict(list)
+    for record in records:
+        training = record["training"]
+        cell = training["learning_rate"], record["model"]["dropout"], training["weight_decay"]
+        losses[cell].append(record["wide"]["val_loss"])
+    least = min(map(mean, losses.values()))
+    near = [cell for cell, own in losses.items() if mean(own) <= TIE * least]
+    rate, dropout, decay = min(near, key=lambda cell: (-cell[2], cell[0]))
+    return {"learning_rate": rate, "dropout": dropout, "weight_decay": decay}
 
 
 def epochs_for(steps: int, training: Mapping[str, Any]) -> int:
@@ -60,3 +67,39 @@ def epochs_for(steps: int, training: Mapping[str, Any]) -> int:
     kind = RandomBatches if training.get("batching") == "random" else LengthBuckets
     batches = len(kind(load_pairs("small", "train"), training["batch_size"], seed=0))
     return max(1, round(steps / math.ceil(batches / training["accumulate"])))
+
+
+def is_flat(records: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether validation loss has stopped falling: the mean of the last tenth of the epochs is not
+    more than 10 % below that of the tenth before. Means over seeds.
+
+    Under a cosine schedule this alone shows little, for at its end nothing moves any more.
+    """
+    tenth = math.ceil(len(records[0]["epochs"]) / 10)
+    last, before = (
+        mean(row["val_loss"] for record in records for row in record["epochs"][part])
+        for part in (slice(-tenth, None), slice(-2 * tenth, -tenth))
+    )
+    return last >= 0.9 * before
+
+
+def is_at_its_end(
+    records: Sequence[Mapping[str, Any]], longer: Sequence[Mapping[str, Any]] = ()
+) -> bool:
+    """Whether a row was trained to the end: flat, and with nothing left to learn.
+
+    Nothing is left if 99 % of the training words are right, or if runs of twice the epochs
+    (`longer`) are not better on the wide words by more than a point of accuracy and 15 % of loss.
+    """
+    if not is_flat(records):
+        return False
+    if mean(record["last"]["train_accuracy"] for record in records) >= 0.99:
+        return True
+    if not longer:
+        return False
+    ours, theirs = (
+        {key: mean(record["wide"][key] for record in group) for key in ("val_accuracy", "val_loss")}
+        for group in (records, longer)
+    )
+    gained = theirs["val_accuracy"] - ours["val_accuracy"] > 0.01
+    return not (gained and theirs["val_loss"] < 0.85 * ours["val_loss"])

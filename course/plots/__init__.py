@@ -35,6 +35,7 @@ from course.plots.discretization import (
     plot_write_strength,
 )
 from course.plots.embeddings import LetterMap, plot_letter_maps, plot_widths
+from course.plots.experiments import plot_calibration
 from course.plots.heads import (
     plot_alignment_scores,
     plot_head_roles,

@@ -165,6 +165,37 @@ def plot_lines(
     return finish(figure, alt=_alt(rows, what), reading=reading)
 
 
+def plot_calibration(tests: Mapping[str, Sequence[float]], reading: str) -> Picture:
+    """How often tests find a difference where there is none, over how often they say they do.
+
+    Args:
+        tests: for each test the p-values of comparisons of a setting with itself.
+        reading: one sentence that says what to see.
+
+    Raises:
+        ValueError: if a test has no p-value.
+    """
+    if not tests or not all(tests.values()):
+        raise ValueError("each test needs p-values to be drawn")
+    levels = [place / 200 for place in range(1, 101)]
+    figure, axis = new_figure(5.5, 3.6)
+    axis.plot([0, 0.5], [0, 0.5], color=NEUTRAL, lw=1, ls=":", label="as promised")
+    told = []
+    for (name, ps), colour, style in zip(tests.items(), SERIES, ("-", "--", "-.")):
+        found = [sum(p < level for p in ps) / len(ps) for level in levels]
+        axis.plot(levels, found, style, color=colour, lw=2, label=name)
+        told.append(f"{name}: {sum(p < 0.05 for p in ps) / len(ps):.1%}")
+    axis.axvline(0.05, color=NEUTRAL, lw=0.8)
+    axis.set_xlabel("promised: p below this level")
+    axis.set_ylabel("found: share of comparisons")
+    for one in (axis.xaxis, axis.yaxis):
+        _percent(one)
+    axis.grid(color="#dddddd", lw=0.6)
+    axis.legend(loc="best", fontsize=8)
+    alt = f"Share of false findings over the promised level. At 5 % it is {', '.join(told)}."
+    return finish(figure, alt=alt, reading=reading)
+
+
 def plot_loss_curves(
     runs: Mapping[str, Sequence[Sequence[Mapping[str, float]]]], reading: str
 ) -> Picture:

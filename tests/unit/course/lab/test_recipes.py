@@ -2,11 +2,12 @@
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 
 from course.lab.catalogue import CATALOGUE, FILE, choose, read_catalogue
-from course.lab.recipes import chosen, epochs_for
+from course.lab.recipes import chosen, epochs_for, is_at_its_end, is_flat
 from course.lab.records import find_records
 from nmt.batches import LengthBuckets
 from nmt.data import load_pairs
@@ -25,6 +26,8 @@ def test_the_rule_takes_the_smallest_loss_or_of_near_ones_decay_and_the_smaller_
     assert chosen([far, best]) == {"learning_rate": 0.01, "dropout": 0.0, "weight_decay": 0.01}
     assert chosen([far, best, *near, outside])["learning_rate"] == 0.001
     assert chosen([far, best, *near, outside])["weight_decay"] == 0.1
+    mean_of_two = [cell(0.05, 0.01, 0.0, 0.01), cell(0.15, 0.01, 0.0, 0.01), cell(0.09, 0.1, 0, 0)]
+    assert chosen(mean_of_two)["learning_rate"] == 0.1
     for few in ([], [{"training": {}, "model": {}}]):
         with pytest.raises(ValueError, match="wide words"):
             chosen(few)
@@ -84,3 +87,43 @@ def test_long_names_all_that_is_trained_to_the_end():
     names = {one.name for one in choose(["long"])}
     assert {"grid-width-64", "long-positions"} <= names and "positions" not in names
     assert not names & {one.name for one in choose(["all"])}
+
+
+def run_of(losses, train=0.9, wide=(0.9, 0.1)):
+    epochs = [{"val_loss": loss} for loss in losses]
+    figures = {"val_accuracy": wide[0], "val_loss": wide[1]}
+    return {"epochs": epochs, "last": {"train_accuracy": train}, "wide": figures}
+
+
+def test_flat_means_that_the_last_tenth_hardly_falls():
+    assert is_flat([run_of([1.0] * 18 + [0.91, 0.91])])
+    assert not is_flat([run_of([1.0] * 18 + [0.89, 0.89])])
+    both = [run_of([1.0] * 18 + [0.8, 0.8]), run_of([1.0] * 20)]
+    assert is_flat(both), "seeds are taken together"
+
+
+def test_a_row_is_at_its_end_when_flat_and_fitted_or_when_twice_the_time_buys_nothing():
+    flat = [1.0] * 20
+    assert is_at_its_end([run_of(flat, train=0.995)])
+    assert not is_at_its_end([run_of([1.0] * 18 + [0.5] * 2, train=0.995)])
+    short = [run_of(flat)]
+    assert not is_at_its_end(short)
+    assert is_at_its_end(short, [run_of(flat, wide=(0.905, 0.05))])
+    assert is_at_its_end(short, [run_of(flat, wide=(0.95, 0.09))])
+    assert not is_at_its_end(short, [run_of(flat, wide=(0.95, 0.05))])
+
+
+def test_every_transformer_row_of_the_sweep_is_trained_to_the_end():
+    """Rows of three seeds at full length; one that fails takes twice the epochs."""
+    records = find_records()
+    for experiment in CATALOGUE.values():
+        if not experiment.name.startswith("long-"):
+            continue
+        for row in experiment.rows:
+            runs = experiment.runs(row)
+            own = [records[run.key] for run in runs if run.key in records]
+            if len(own) < 3 or runs[0].model["kind"] == "mamba" or runs[0].training.epochs < 100:
+                continue
+            twice = replace(row, training={**row.training, "epochs": 2 * runs[0].training.epochs})
+            longer = [records[r.key] for r in experiment.runs(twice) if r.key in records]
+            assert is_at_its_end(own, longer), f"{experiment.name}: {row.label}"

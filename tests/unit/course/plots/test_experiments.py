@@ -2,7 +2,13 @@ import re
 
 import pytest
 
-from course.plots.experiments import Measured, plot_lines, plot_loss_curves, plot_rows
+from course.plots.experiments import (
+    Measured,
+    plot_calibration,
+    plot_lines,
+    plot_loss_curves,
+    plot_rows,
+)
 
 ROWS = [
     Measured("1 head", (0.5, 0.7), 0.9, 1.0),
@@ -68,3 +74,12 @@ def test_a_crossing_is_marked():
     )
     assert marked.svg.count("stroke-dasharray") > plain.svg.count("stroke-dasharray")
     assert "not run yet" in plot_lines([Measured("a", (), None, 1.0)], "words", "Nothing.").alt
+
+
+def test_false_findings_are_drawn_beside_what_was_promised():
+    tests = {"careful": [0.2, 0.4, 0.6, 0.8], "rash": [0.01, 0.02, 0.03, 0.9]}
+    picture = plot_calibration(tests, "One keeps its promise.")
+    assert "At 5 % it is careful: 0.0%, rash: 75.0%." in picture.alt
+    assert all(f"<!-- {name} -->" in picture.svg for name in (*tests, "as promised"))
+    with pytest.raises(ValueError, match="p-values"):
+        plot_calibration({"none": []}, "Nothing.")
