@@ -9,7 +9,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,35 @@ def add_command(commands: Any) -> None:
         help="a notebook, or a folder with notebooks in it",
     )
     grading.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")
+    grading.add_argument("--csv", type=Path, metavar="FILE", help="write a row for each student")
     grading.add_argument(
-        "--csv", type=Path, metavar="FILE", help="write one row for each submission"
+        "--feedback", type=Path, metavar="FOLDER", help="write a page for each student"
+    )
+    grading.add_argument(
+        "--points",
+        action="append",
+        default=[],
+        metavar="NAME=POINTS",
+        help="what an exercise, or each of a chapter, is worth (default 1)",
+    )
+    grading.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="grade this exercise or chapter alone; may be repeated",
+    )
+    grading.add_argument(
+        "--changed",
+        action="store_true",
+        help="keep what the --json file holds of submissions that have not changed",
+    )
+    grading.add_argument(
+        "--jobs",
+        type=_count,
+        default=min(os.cpu_count() or 1, 4),
+        metavar="N",
+        help="submissions at the same time (default: as many as there are processors, up to 4)",
     )
     grading.add_argument(
         "--seconds",
@@ -60,6 +87,12 @@ def add_command(commands: Any) -> None:
     )
 
 
+def _count(text: str) -> int:
+    if not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError(f"must be from 1 to 64, not {text}")
+    return int(text)
+
+
 def positive_number(text: str) -> float:
     """A number above 0, for the parser. Raises `ArgumentTypeError`, or `ValueError` for what is no
     number.
@@ -72,65 +105,59 @@ def positive_number(text: str) -> float:
     return number
 
 
-def find_submissions(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are; of folders all notebooks below them, in order. Hidden folders, such as
-    checkpoints of Jupyter, are left out.
-
-    Raises:
-        ValueError: for a path that is not there, and where there is no notebook at all.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise ValueError(f"{path}: no such file or folder")
-        if not path.is_dir():
-            found.append(path)
-            continue
-        for folder, inner, files in os.walk(path):
-            inner[:] = sorted(each for each in inner if not each.startswith("."))
-            found += [
-                Path(folder) / file
-                for file in sorted(files)
-                if file.lower().endswith(".ipynb") and not file.startswith(".")
-            ]
-    if not found:
-        raise ValueError(f"no notebook (.ipynb) in {', '.join(map(str, paths))}")
-    return list(dict.fromkeys(found))
-
-
 def _grade(options: argparse.Namespace) -> int:
-    submissions = find_submissions(options.submissions)
     if not hasattr(os, "fork"):
         raise ValueError("grading needs Linux or macOS; on Windows it runs in WSL")
-    for file in (options.json, options.csv):
-        if file is not None and (file.is_dir() or file in submissions):
-            raise ValueError(f"{file}: choose another name for the results")
-    from course.grading import Graded, Limits, Zygote, grade
-    from course.grading.report import class_line, lines_of
+    from course.grading import classroom
+    from course.grading.grader import Graded, Limits
+    from course.grading.pool import Job, graded_in_turn
+    from course.grading.report import class_lines, lines_of
 
+    paths, left = classroom.find_submissions(options.submissions)
+    for file in (options.json, options.csv):
+        if file is not None and (file.is_dir() or file in paths):
+            raise ValueError(f"{file}: choose another name for the results")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a name that can't be shown ends nothing
+    only = classroom.selected(options.only)
+    classroom.points_of([], options.points)
     limits = Limits(
         options.seconds, min(options.answer_seconds, options.seconds), int(options.memory * 2**20)
     )
-    graded: list[Graded] = []
-    failed = _write(options, graded, "nothing is graded yet")  # the places are tried before
+    if options.changed and options.json is None:
+        raise ValueError("--changed compares with what --json FILE holds: say which file")
+    before = classroom.read_grades(options.json) if options.changed else {}
+    jobs = []
+    done: dict[int, Graded] = {}
+    for place, path in enumerate(paths):
+        digest = classroom.digest(path, limits, sorted(only))
+        student = classroom.student_of(path, options.submissions)
+        if digest in before and before[digest].submission == str(path):
+            done[place] = before[digest]
+        else:
+            jobs.append(Job(place, path, student, digest, limits, tuple(sorted(only))))
+    isolation, stopped = "nothing is graded yet", False
+    results = [done[place] for place in sorted(done)]
+    failed = _write(options, results, isolation)  # the places are tried before
     if failed:
         raise ValueError("; ".join(failed))
-    with Zygote() as zygote:
-        isolation, stopped = zygote.strength.sentence(), False
-        try:
-            for path in submissions:
-                graded.append(grade(path, zygote, limits))
-                failed = _write(options, graded, isolation)
-                print("\n".join(lines_of(graded[-1])), flush=True)
-        except KeyboardInterrupt:
-            stopped = True
-    if len(submissions) > 1:
-        print(class_line(graded))
+    try:
+        for place, graded, isolation in graded_in_turn(jobs, options.jobs):
+            done[place] = graded
+            results = [done[place] for place in sorted(done)]
+            failed = _write(options, results, isolation)
+            print("\n".join(lines_of(graded)), flush=True)
+    except KeyboardInterrupt:
+        stopped = True
+    if len(paths) > 1:
+        print("\n".join(class_lines(results, classroom.points_of(results, options.points))))
+    if len(paths) > len(jobs):
+        print(f"{len(paths) - len(jobs)} submissions have not changed; their results are the old.")
+    for file in left:
+        print(f"Not graded, since its name does not end in .ipynb: {file}")
     if stopped:
-        print(f"Stopped: {len(graded)} of {len(submissions)} submissions were graded.")
-    print(isolation)
+        print(f"Stopped: {len(done)} of {len(paths)} submissions were graded.")
+    print(isolation if jobs else "Nothing was run.")
     for each in failed:
         print(f"error: {each}", file=sys.stderr)
     return 130 if stopped else 2 if failed else 0
@@ -138,19 +165,27 @@ def _grade(options: argparse.Namespace) -> int:
 
 def _write(options: argparse.Namespace, graded: Sequence[Any], isolation: str) -> list[str]:
     """Write what is known so far, each file whole; what could not be written, in words."""
+    from course.grading.classroom import points_of, students
+    from course.grading.feedback import write_pages
     from course.grading.report import as_csv, as_data
     from nmt.files import write_whole
 
     failed = []
-    for file in (options.json, options.csv):
-        if file is None:
-            continue
-        if file is options.json:
-            text = json.dumps(as_data(graded, isolation), indent=2, ensure_ascii=False) + "\n"
-        else:
-            text = as_csv(graded)
-        try:
-            write_whole(file, text.encode("utf-8", "replace"))
-        except OSError as error:
-            failed.append(f"{file}: {error.strerror or error}")
+    points = points_of(graded, options.points)
+    if options.json:
+        text = json.dumps(as_data(graded, isolation), indent=2, ensure_ascii=False) + "\n"
+        failed += _tried(lambda: write_whole(options.json, text.encode("utf-8", "replace")))
+    if options.csv:
+        rows = as_csv(graded, points)
+        failed += _tried(lambda: write_whole(options.csv, rows.encode("utf-8", "replace")))
+    if options.feedback:
+        failed += _tried(lambda: write_pages(options.feedback, students(graded), points))
     return failed
+
+
+def _tried(write: Callable[[], Any]) -> list[str]:
+    try:
+        write()
+    except OSError as error:
+        return [f"{error.filename}: {error.strerror or error}"]
+    return []

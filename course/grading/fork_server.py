@@ -9,6 +9,7 @@ up, and says how it ended. Student code runs only in the last of the three.
 from __future__ import annotations
 
 import array
+import itertools
 import json
 import os
 import select
@@ -18,16 +19,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from course.grading import sandbox as cage
+from course.grading.bubble import HOME, bubblewrap, control_group
+from course.grading.refusals import refuse
 from nmt import ROOT
 
 COURSE = ROOT
+MOST_PROCESSES = 64  # of one answer
 START = 120.0  # seconds for Python to load torch, on a busy machine
 
 
@@ -50,49 +54,32 @@ class Zygote:
     """The grader's handle on it; a context manager.
 
     Args:
-        namespaces: False does without them where the machine would grant them, to try what else
-            holds.
+        without: names of `course.grading.sandbox.WALLS` to do without, to try what else holds.
+        memory: bytes for all processes together, where there is a control group.
     """
 
-    def __init__(self, namespaces: bool = True) -> None:
+    def __init__(self, without: Collection[str] = (), memory: int = 1 << 30) -> None:
+        group = [] if "group" in without else control_group(memory)
+        bubble = [] if "bubblewrap" in without else bubblewrap(COURSE)
+        outside = ["group"] * bool(group) + ["bubblewrap"] * bool(bubble)
         self._home = tempfile.TemporaryDirectory(prefix="nmt-grading-", ignore_cleanup_errors=True)
+        home = HOME if bubble else self._home.name
         ours, theirs = socket.socketpair()
-        # Nothing of the grader's surroundings, such as keys in variables, is handed on. Home is a
-        # folder that will be gone.
-        kept = {
-            name: os.environ[name]
-            for name in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT")
-            if name in os.environ
-        }
-        home = self._home.name
-        added = {
-            "PYTHONPATH": str(COURSE),
-            "HOME": home,
-            "TMPDIR": home,
-            "MPLCONFIGDIR": home,
-            "IPYTHONDIR": home,
-            "OMP_NUM_THREADS": "1",
-        }
         code = (
-            "import socket, sys; from course.grading.fork_server import serve;"
-            " serve(socket.socket(fileno=int(sys.argv[1])), bool(sys.argv[2:]))"
+            "import json, socket, sys; from course.grading.fork_server import serve;"
+            " serve(socket.socket(fileno=int(sys.argv[1])), *json.loads(sys.argv[2]))"
         )
-        command = [
-            sys.executable,
-            "-B",
-            "-c",
-            code,
-            str(theirs.fileno()),
-            *["namespaces"] * namespaces,
-        ]
+        walls = json.dumps([list(without), outside])
+        python = [sys.executable, "-B", "-c", code, str(theirs.fileno()), walls]
         with theirs:
             self._process = subprocess.Popen(
-                command,
-                cwd=home,
-                env=kept | added,
+                [*group, *bubble, *["--"] * bool(bubble), *python],
+                cwd=self._home.name,
+                env=_surroundings(home),
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the grader, which then decides
             )
         self._control = ours
         self._control.settimeout(START)
@@ -111,16 +98,13 @@ class Zygote:
                 got += more
         return got
 
-    def fork(
-        self, task: str, seconds: float, memory: int
-    ) -> tuple[socket.socket, socket.socket, Path]:
-        """A fresh caged process for a task: the socket to talk with it, the one on which its keeper
-        says how it ended, and its folder.
+    def fork(self, task: str, seconds: float, memory: int) -> tuple[socket.socket, socket.socket]:
+        """A fresh caged process for a task: the socket to talk with it, and the one on which its
+        keeper says how it ended.
         """
-        scratch = Path(tempfile.mkdtemp(prefix="scratch-", dir=self._home.name))
         work, caged = socket.socketpair()
         keeper, kept = socket.socketpair()
-        order = {"task": task, "seconds": seconds, "memory": memory, "scratch": str(scratch)}
+        order = {"task": task, "seconds": seconds, "memory": memory}
         with caged, kept:
             ends = array.array("i", [caged.fileno(), kept.fileno()])
             self._control.sendmsg(
@@ -128,7 +112,7 @@ class Zygote:
             )
             if not self._line():
                 raise RuntimeError("the process that starts the others has gone")
-        return work, keeper, scratch
+        return work, keeper
 
     def __enter__(self) -> Zygote:
         return self
@@ -149,7 +133,25 @@ class Zygote:
         self._home.cleanup()
 
 
-def serve(control: socket.socket, namespaces: bool) -> None:
+def _surroundings(home: str) -> dict[str, str]:
+    """Nothing of the grader's surroundings, such as keys in variables, is handed on. Home is a
+    folder that will be gone.
+    """
+    names = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "XDG_RUNTIME_DIR")  # the last: systemd's
+    kept = {name: os.environ[name] for name in names if name in os.environ}
+    homes = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR"), home)
+    return (
+        kept
+        | homes
+        | {
+            "PYTHONPATH": str(COURSE),
+            "OMP_NUM_THREADS": "1",
+            "JOBLIB_MULTIPROCESSING": "0",  # it would try semaphores, and complain
+        }
+    )
+
+
+def serve(control: socket.socket, without: Collection[str], outside: Collection[str]) -> None:
     """The zygote's loop: one order, one fork, until the grader hangs up."""
     import torch
 
@@ -158,7 +160,7 @@ def serve(control: socket.socket, namespaces: bool) -> None:
     from course.grading import worker
 
     exercises()  # their modules are loaded here, once
-    strength = cage.strength(namespaces)
+    strength = cage.strength(without, outside)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the grader decides
     control.sendall(json.dumps(strength.__dict__).encode() + b"\n")
@@ -191,30 +193,40 @@ def _keep(
         for standard in (0, 1, 2):
             os.dup2(nothing, standard)
         cage.become_reaper()
-        scratch = Path(order["scratch"])
+        scratch = Path(tempfile.mkdtemp(prefix="scratch-"))
         if strength.namespaces:
             cage.enter_namespaces(scratch)
         child = os.fork()
         if child == 0:
             os.close(keeper)
-            _caged(order, strength, work, run[order["task"]])
+            _caged(order, strength, work, run[order["task"]], scratch)
         os.close(work)
-        said = _watch(child, keeper, time.monotonic() + order["seconds"])
+        said = _watch(child, keeper, time.monotonic() + order["seconds"], order["memory"])
         _end_all(child)
+        remove_all(scratch)
         with suppress(OSError):
             os.write(keeper, json.dumps(said).encode())
     os._exit(0)
 
 
-def _watch(child: int, keeper: int, deadline: float) -> dict[str, Any]:
-    """Wait until the caged process ends, the grader hangs up, or time is up."""
-    while True:
+def _watch(child: int, keeper: int, deadline: float, memory: int) -> dict[str, Any]:
+    """Wait until the caged process ends, the grader hangs up, or time is up; or all that came from
+    it takes too much.
+    """
+    for beat in itertools.count():
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
             code = os.waitstatus_to_exitcode(status)
             return {"signal": -code} if code < 0 else {"exit": code}
         if select.select([keeper], [], [], 0.01)[0] or time.monotonic() > deadline:
-            return {"ended": True}
+            break
+        if beat % 5 == 0 and sys.platform == "linux":
+            processes, in_use = cage.in_all(os.getpid())
+            if in_use > memory:
+                return {"said": f"its processes took more than {memory >> 20} MB together"}
+            if processes > MOST_PROCESSES:
+                return {"said": f"it started more than {MOST_PROCESSES} processes"}
+    return {"ended": True}
 
 
 def _end_all(child: int) -> None:
@@ -239,9 +251,10 @@ def _end_all(child: int) -> None:
             return
 
 
-def _caged(order: Mapping[str, Any], strength: cage.Strength, work: int, task: Any) -> None:
+def _caged(
+    order: Mapping[str, Any], strength: cage.Strength, work: int, task: Any, scratch: Path
+) -> None:
     """The last of the three: locks itself in, then does its task. Never returns."""
-    scratch = Path(order["scratch"])
     status = 70
     with suppress(BaseException):
         os.setsid()
@@ -256,13 +269,19 @@ def _caged(order: Mapping[str, Any], strength: cage.Strength, work: int, task: A
         sys.stdin = open(os.devnull)  # noqa: SIM115, it lives as long as the process
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
         end = socket.socket(fileno=3)
-        if not strength.namespaces:
+        cage.limit(order["seconds"], order["memory"], strength.namespaces)
+        if strength.namespaces:
+            if not strength.bubblewrap:
+                cage.see_own_processes_alone()
+            cage.drop_powers()
+        elif not (strength.bubblewrap or strength.filter):
             cage.close_network()
         if strength.landlock:
             cage.lock_files(
                 strength.landlock, cage.readable_paths(COURSE), [scratch, Path(os.devnull)]
             )
-        cage.limit(order["seconds"], order["memory"], strength.namespaces)
+        if strength.filter:
+            refuse(about_files=not (strength.bubblewrap or strength.namespaces))
         task(end)
         status = 0
     os._exit(status)

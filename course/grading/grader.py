@@ -1,19 +1,12 @@
-"""The judge's side: one caged process for each answer, a verdict on each, and words for every way
-in which a process can misbehave.
-"""
+"""The judge's side: one caged process for each answer, and a verdict on each."""
 
 from __future__ import annotations
 
-import json
-import secrets
-import signal
-import socket
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import torch
@@ -22,12 +15,10 @@ from course.checking.judging import SECONDS, verdict_of
 from course.checking.running import Outcome, text_of
 from course.checking.verdict import Verdict
 from course.exercises.catalogue import find
-from course.grading.channel import Closed, Late, pending, receive, send
-from course.grading.fork_server import Zygote, remove_all
-from course.grading.values import Malformed, decode_outcome, pack, unpack
+from course.grading.fork_server import Zygote
+from course.grading.talk import GRACE, Misbehaved, Process
 
 LARGEST_FILE = 48 * 2**20  # bytes
-GRACE = 2.0  # seconds that a process gets to stop by itself
 
 
 @dataclass(frozen=True)
@@ -53,6 +44,7 @@ class Result:
     mistake: str = ""
     question: str = ""
     remarks: list[str] = field(default_factory=list)
+    text: str = ""  # of a long answer: the same where two differ in spaces and comments alone
 
 
 STATUSES = (
@@ -76,6 +68,8 @@ class Graded:
     results: list[Result] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    student: str = ""
+    digest: str = ""
 
     @property
     def correct(self) -> int:
@@ -83,15 +77,13 @@ class Graded:
         return sum(result.status == "correct" for result in self.results)
 
 
-class Misbehaved(Exception):
-    """An answer's process did not do what it was asked to."""
-
-    def __init__(self, status: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.message = status, message
-
-
-def grade(path: Path, zygote: Zygote, limits: Limits | None = None, name: str = "") -> Graded:
+def grade(
+    path: Path,
+    zygote: Zygote,
+    limits: Limits | None = None,
+    name: str = "",
+    only: Collection[str] = (),
+) -> Graded:
     """Grade one notebook. Whatever is in it, this returns.
 
     Args:
@@ -99,6 +91,7 @@ def grade(path: Path, zygote: Zygote, limits: Limits | None = None, name: str = 
         zygote: from which its processes come.
         limits: time and memory.
         name: what to call it, by default its path.
+        only: exercises to grade; without any, all.
     """
     began, limits = time.monotonic(), limits or Limits()
     graded = Graded(name or str(path))
@@ -115,8 +108,12 @@ def grade(path: Path, zygote: Zygote, limits: Limits | None = None, name: str = 
                 "it holds no exercise of this course: not one function is marked with @exercise",
             )
         for exercise in about["expected"]:
+            if only and exercise not in only:
+                continue
             left = limits.seconds - (time.monotonic() - began)
             graded.results.append(_one(exercise, about, zygote, limits, left))
+            answer = about["answers"].get(exercise) or {}
+            graded.results[-1].text = answer.get("text", "")
     except Misbehaved as problem:
         graded.results = [Result("", "unreadable", problem.message)]
     graded.seconds = time.monotonic() - began
@@ -139,7 +136,7 @@ def _read(path: Path, zygote: Zygote, limits: Limits) -> dict[str, Any]:
         content = path.read_bytes()
     except OSError as error:
         raise Misbehaved("unreadable", f"it can't be opened: {error.strerror}") from None
-    with _Process(zygote, "read", 30.0, limits.memory) as process:
+    with Process(zygote, "read", 30.0, limits.memory) as process:
         process.tell(
             max(len(content), 4).to_bytes(4, "big") + content.ljust(4)
         )  # JSON may end in blanks
@@ -209,7 +206,7 @@ def _judged(
         "dtype": dtype,
         "seconds": seconds,
     }
-    with _Process(zygote, "answer", seconds + 2 * GRACE, memory) as process:
+    with Process(zygote, "answer", seconds + 2 * GRACE, memory) as process:
         outcome = process.ask(job, seconds, "its cells")
         if outcome.error is not None:
             where = f"{outcome.place.where}: {outcome.place.source}\n" if outcome.place else ""
@@ -231,107 +228,3 @@ def _judged(
             return verdict_of(find(exercise), attempt, seconds)
         finally:
             torch.set_default_dtype(before)
-
-
-class _Process:
-    """A caged process and the talk with it. Leaving the block ends it and all that came from it."""
-
-    def __init__(self, zygote: Zygote, task: str, seconds: float, memory: int) -> None:
-        self._end, self._keeper, self._scratch = zygote.fork(task, seconds, memory)
-        self._deadline = time.monotonic() + seconds
-        self._seconds = seconds
-
-    def tell(self, message: bytes) -> None:
-        """Send; that the other end has gone is noticed when it is listened to."""
-        try:
-            send(self._end, message, self._deadline)
-        except (Closed, Late):
-            return
-
-    def hear(self, what: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-        """One message, or `Misbehaved` with the reason why none came."""
-        try:
-            return unpack(receive(self._end, self._deadline))
-        except Malformed as problem:
-            raise Misbehaved(
-                "tampered",
-                f"what came out of {what} is not what our side of that process writes: {problem}",
-            ) from None
-        except Late:
-            raise Misbehaved(
-                "timeout", f"{what} did not come to an end and had to be killed"
-            ) from None
-        except Closed:
-            raise Misbehaved("crashed", f"the process died in {what}: {self._ending()}") from None
-
-    def ask(self, request: Mapping[str, Any], seconds: float, what: str) -> Outcome:
-        """Ask for an outcome. The ticket makes sure that what comes answers this question, and was
-        not there before it.
-        """
-        if pending(self._end) and not self._gone():
-            raise Misbehaved("tampered", f"something came out of {what} before it was asked for")
-        self._deadline = time.monotonic() + seconds + GRACE
-        ticket = secrets.token_hex(8)
-        self.tell(pack({**request, "ticket": ticket}))
-        header, tensors = self.hear(what)
-        if header.get("ticket") != ticket:
-            raise Misbehaved(
-                "tampered",
-                f"what came out of {what} answers another question than the one that was asked",
-            )
-        try:
-            return decode_outcome(header, tensors)
-        except Malformed as problem:
-            raise Misbehaved(
-                "tampered",
-                f"what came out of {what} is not what our side of that process writes: {problem}",
-            ) from None
-
-    def _gone(self) -> bool:
-        try:
-            return self._end.recv(1, socket.MSG_PEEK) == b""
-        except OSError:
-            return True
-
-    def _ending(self) -> str:
-        """How the process ended, in words, from its keeper."""
-        self._keeper.settimeout(GRACE)
-        try:
-            said = json.loads(self._keeper.recv(4096) or b"{}")
-        except (OSError, ValueError):
-            said = {}
-        if "signal" in said:
-            number = int(said["signal"])
-            words = {
-                signal.SIGSEGV: "a segmentation fault",
-                signal.SIGKILL: "it was killed",
-                signal.SIGXCPU: "its processor time was used up",
-            }
-            return (
-                words.get(signal.Signals(number), signal.Signals(number).name)
-                if number in set(signal.Signals)
-                else f"signal {number}"
-            )
-        return f"it left Python with status {said['exit']}" if "exit" in said else "it has gone"
-
-    def __enter__(self) -> _Process:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._end.close()
-        self._keeper.settimeout(10.0)
-        try:
-            self._keeper.shutdown(
-                socket.SHUT_WR
-            )  # the keeper sees it, ends everything, and closes its side
-            while self._keeper.recv(4096):
-                pass
-        except OSError:
-            pass
-        self._keeper.close()
-        remove_all(self._scratch)

@@ -16,18 +16,15 @@ import __future__
 
 import ast
 import builtins
-import json
-import platform
+import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from course.checking.exercise import CHAPTERS
 from course.exercises.catalogue import chapter
-from course.grading.names import Names, names_of
+from course.grading.sheet import Sheet, Statement, as_utf8, code_cells, sheet_of, written_by
 
-MOST_CELLS, LONGEST_CELL = 2000, 200_000
+LONG = 60  # parts of a syntax tree: shorter answers are often the same by chance
 _ROOTS = {
     "nmt",
     "course",
@@ -41,33 +38,6 @@ _ROOTS = {
     "operator",
 }
 _HARMLESS = {"__repr__", "__str__", "_repr_html_", "__format__"}
-_READ_THROUGH = ("time", "capture", "prun")
-
-
-@dataclass
-class Statement:
-    """One statement at the top of a cell."""
-
-    cell: int
-    line: int
-    source: str
-    names: Names
-    tree: ast.stmt
-    marks: str = ""
-    function: str = ""
-
-
-@dataclass
-class Sheet:
-    """All statements of a notebook, and what else was seen."""
-
-    statements: list[Statement] = field(default_factory=list)
-    broken: dict[int, tuple[str, str]] = field(
-        default_factory=dict
-    )  # cell → its text, what is wrong
-    modules: dict[str, str] = field(
-        default_factory=dict
-    )  # a name and what an import made it: "torch", "nmt.attention.causal_mask"
 
 
 def read_notebook(content: bytes) -> dict[str, Any]:
@@ -79,7 +49,8 @@ def read_notebook(content: bytes) -> dict[str, Any]:
             to change) and `remarks`.
     """
     try:
-        cells = _code_cells(content)
+        content = as_utf8(content)
+        cells = code_cells(content)
     except (ValueError, RecursionError, MemoryError) as error:
         return {
             "error": (
@@ -88,7 +59,7 @@ def read_notebook(content: bytes) -> dict[str, Any]:
                 else "it is no whole notebook: its JSON can't be read"
             )
         }
-    sheet = _sheet(cells, _written_by(content))
+    sheet = sheet_of(cells, written_by(content))
     answers: dict[str, Any] = {}
     places: dict[str, list[int]] = {}
     for place, statement in enumerate(sheet.statements):
@@ -119,142 +90,6 @@ def read_notebook(content: bytes) -> dict[str, Any]:
     }
 
 
-def _written_by(content: bytes) -> str:
-    """The version of Python that the notebook was written with, where it says so."""
-    metadata = json.loads(content).get("metadata")
-    about = metadata.get("language_info") if isinstance(metadata, dict) else None
-    version = about.get("version") if isinstance(about, dict) else None
-    return version[:20] if isinstance(version, str) and version.isprintable() else ""
-
-
-def _code_cells(content: bytes) -> list[str]:
-    try:
-        data = json.loads(content)
-    except (ValueError, RecursionError):
-        raise ValueError("it is no whole notebook: its JSON can't be read") from None
-    cells = data.get("cells") if isinstance(data, dict) else None
-    if not isinstance(cells, list):
-        raise ValueError(
-            "it is no notebook: it has no list of cells (a notebook of before 2015 is one after"
-            " opening and saving it)"
-        )
-    if len(cells) > MOST_CELLS:
-        raise ValueError(f"it has {len(cells)} cells, more than the {MOST_CELLS} that are read")
-    texts = []
-    for cell in cells:
-        source = (
-            cell.get("source", "")
-            if isinstance(cell, dict) and cell.get("cell_type") == "code"
-            else ""
-        )
-        parts = source if isinstance(source, list) else [source]
-        texts.append("".join(part for part in parts if isinstance(part, str)))
-    return texts
-
-
-def _sheet(cells: list[str], version: str) -> Sheet:
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    sheet = Sheet()
-    reads = f"is not Python {platform.python_version()}, which reads it"
-    if version and version != platform.python_version():
-        reads += f" (it was written with {version})"
-    for number, text in enumerate(cells, start=1):
-        if not text.strip():
-            continue
-        if len(text) > LONGEST_CELL:
-            reason = f"is longer than {LONGEST_CELL:,} characters"
-            sheet.broken[number] = (text[:LONGEST_CELL], reason)
-            continue
-        try:
-            lines = "\n".join(_without_magics(text)) + "\n"
-            python = TransformerManager().transform_cell(lines)
-            tree = ast.parse(python)
-            sheet.statements += [_statement(number, python, each, tree) for each in tree.body]
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            line = getattr(error, "lineno", None)
-            reason = str(getattr(error, "msg", "")) or "it can't be read"
-            where = f" in line {line}" if line else ""
-            sheet.broken[number] = (text, f"{reads}: {reason}{where}")
-    for statement in sheet.statements:
-        sheet.modules |= statement.names.modules
-    for statement in sheet.statements:
-        _mark(statement, sheet.modules)
-    return sheet
-
-
-def _without_magics(text: str) -> Iterator[str]:
-    """The lines of a cell, with `%%time` and `%time` and their like read through."""
-    magic = re.compile(rf"\s*%%?(?:{'|'.join(_READ_THROUGH)})\b")
-    for number, line in enumerate(text.splitlines()):
-        if (found := magic.match(line)) and (number == 0 or "%%" not in found[0]):
-            yield "" if "%%" in found[0] else " " * line.index("%") + line[found.end() :].lstrip()
-        else:
-            yield line
-
-
-def _statement(cell: int, python: str, node: ast.stmt, tree: ast.Module) -> Statement:
-    lines = python.splitlines()
-    first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
-    last = node.end_lineno or first
-    alone = (
-        sum(other.lineno <= last and (other.end_lineno or 0) >= first for other in tree.body) == 1
-    )
-    source = "\n".join(lines[first - 1 : last]) if alone else ast.unparse(node)
-    return Statement(cell, first, source, names_of(source), node)
-
-
-def _mark(statement: Statement, modules: dict[str, str]) -> None:
-    """Find `@exercise("…")`, note it, and blank it out: a mark is for notebooks."""
-    node = statement.tree
-    if isinstance(node, ast.Assign):
-        if isinstance(node.value, ast.Call) and isinstance(node.targets[0], ast.Name):
-            statement.marks = _marked(node.value.func, modules)
-            statement.function = node.targets[0].id
-        return
-    lines = statement.source.splitlines()
-    for inner in _at_the_top(node):
-        for decorator in inner.decorator_list:
-            if name := _marked(decorator, modules):
-                statement.marks, statement.function = name, inner.name
-                first = decorator.lineno - statement.line
-                last = (decorator.end_lineno or 0) - statement.line
-                if len(lines) > inner.lineno - statement.line:
-                    lines[first : last + 1] = [""] * (last + 1 - first)
-    if statement.marks:
-        statement.source = "\n".join(lines)
-        statement.names = names_of(statement.source)
-
-
-def _at_the_top(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
-    """The functions and classes that a statement defines, also inside its `if` or `with`."""
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield node
-    elif isinstance(node, (ast.If, ast.With, ast.Try, ast.For, ast.While)):
-        for inner in ast.iter_child_nodes(node):
-            yield from _at_the_top(inner)
-
-
-def _marked(node: ast.expr, modules: dict[str, str]) -> str:
-    if not (
-        isinstance(node, ast.Call)
-        and node.args
-        and isinstance(node.args[0], ast.Constant)
-        and isinstance(node.args[0].value, str)
-    ):
-        return ""
-    function = node.func
-    called = (
-        function.attr
-        if isinstance(function, ast.Attribute)
-        else function.id
-        if isinstance(function, ast.Name)
-        else ""
-    )
-    called = modules.get(called, called).rpartition(".")[2]
-    return node.args[0].value if called == "exercise" else ""
-
-
 def _answer(sheet: Sheet, place: int) -> dict[str, Any]:
     marked = sheet.statements[place]
     checked = _checked(sheet, place)
@@ -281,6 +116,7 @@ def _answer(sheet: Sheet, place: int) -> dict[str, Any]:
         "function": marked.function,
         "cell": marked.cell,
         "untouched": _untouched(marked.tree),
+        "text": _text(marked.tree),
         "flags": flags,
         "statements": [
             {"cell": s.cell, "line": s.line, "source": s.source, "marked": s is marked}
@@ -302,6 +138,20 @@ def _untouched(node: ast.stmt) -> bool:
         return False
     last = ast.unparse(node.body[-1]) == "raise NotImplementedError"
     return last and len(node.body) - (ast.get_docstring(node) is not None) == 1
+
+
+def _text(node: ast.stmt) -> str:
+    """A long answer's fingerprint, without spaces, comments, docstring, annotations and its own
+    name; empty for a short one, which many write alike.
+    """
+    if not isinstance(node, ast.FunctionDef):
+        return ""
+    body = node.body[ast.get_docstring(node) is not None :]
+    if sum(1 for each in body for _ in ast.walk(each)) < LONG:
+        return ""
+    names = [each.arg for each in node.args.args]
+    whole = repr((names, [ast.dump(each) for each in body]))
+    return hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _checked(sheet: Sheet, place: int) -> int:

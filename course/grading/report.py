@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from course.grading.classroom import (
+    FORMAT,
+    Student,
+    common_mistakes,
+    identical_answers,
+    mistakes_as_data,
+    students,
+)
 from course.grading.grader import Graded, Result
 
+MOST = 12  # mistakes in the class's table
 _SIGN = {"correct": "✓", "not attempted": "○", "missing": "–", "timeout": "…"}
 
 
 def as_data(graded: Sequence[Graded], isolation: str) -> dict[str, Any]:
     """Everything, for JSON."""
     return {
-        "format": "nmt-grades-1",
+        "format": FORMAT,
         "isolation": isolation,
+        **mistakes_as_data(graded),
         "submissions": [
             {
                 **asdict(each),
@@ -30,42 +40,32 @@ def as_data(graded: Sequence[Graded], isolation: str) -> dict[str, Any]:
     }
 
 
-def as_csv(graded: Sequence[Graded]) -> str:
-    """One row for each submission, one column for each exercise that any of them has: status, and
-    the mistake by name.
+def as_csv(graded: Sequence[Graded], points: Mapping[str, float]) -> str:
+    """One row for each student, as gradebooks take it: `student_id`, `score` and `max_score` (the
+    names that nbgrader exports), one column for each exercise with its status and the mistake by
+    name, remarks, and the files.
     """
-    names = list(
-        dict.fromkeys(
-            result.exercise for each in graded for result in each.results if result.exercise
-        )
-    )
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["submission", "correct", *names, "remarks"])
-    for each in graded:
-        said = {result.exercise: _words(result) for result in each.results}
-        remarks = [
-            *each.remarks,
-            *(
-                f"{result.exercise}: {remark}"
-                for result in each.results
-                for remark in result.remarks
-            ),
-        ]
-        if "" in said:
-            remarks.insert(0, f"unreadable: {each.results[0].message}")
-        writer.writerow(
-            [
-                _tame(value)
-                for value in (
-                    each.submission,
-                    each.correct,
-                    *(said.get(name, "") for name in names),
-                    "; ".join(remarks),
-                )
-            ]
-        )
+    head = ["student_id", "score", "max_score", *points, "remarks", "submissions"]
+    writer.writerow(head)
+    whole = f"{sum(points.values()):g}"
+    for student in students(graded):
+        results = student.results
+        row = [student.name, f"{student.score(points):g}", whole]
+        row += [_words(results[name]) if name in results else "" for name in points]
+        row += ["; ".join(_remarks(student)), "; ".join(e.submission for e in student.submissions)]
+        writer.writerow([_tame(value) for value in row])
     return text.getvalue()
+
+
+def _remarks(student: Student) -> list[str]:
+    said = []
+    for each in student.submissions:
+        said += [f"unreadable: {r.message}" for r in each.results if not r.exercise]
+        said += each.remarks
+        said += [f"{r.exercise}: {remark}" for r in each.results for remark in r.remarks]
+    return said
 
 
 def lines_of(each: Graded) -> list[str]:
@@ -82,13 +82,27 @@ def lines_of(each: Graded) -> list[str]:
     return lines + [f"  note: {_plain(remark)}" for remark in each.remarks]
 
 
-def class_line(graded: Sequence[Graded]) -> str:
-    """How many submissions are all correct."""
-    whole = sum(
-        bool(each.results) and all(result.status == "correct" for result in each.results)
-        for each in graded
-    )
-    return f"{len(graded)} submissions, {whole} of them all correct"
+def class_lines(graded: Sequence[Graded], points: Mapping[str, float]) -> list[str]:
+    """The class: how many are all correct, its most common mistakes, and identical answers."""
+    everyone = students(graded)
+    whole = sum(student.score(points) == sum(points.values()) for student in everyone)
+    lines = [f"{len(everyone)} students, {whole} of them all correct"]
+    common = common_mistakes(graded)[:MOST]
+    if common:
+        lines.append("Most common mistakes:")
+    lines += [
+        f"  {count} × {name}: {_plain(what)} ({_some(who)})" for count, name, what, who in common
+    ]
+    lines += [
+        f"Same answer but for spaces and comments: {name} ({_some(who)})"
+        for name, who in identical_answers(graded)
+    ]
+    return lines
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(map(_plain, names[:4])) + more
 
 
 def _words(result: Result) -> str:

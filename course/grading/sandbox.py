@@ -1,84 +1,92 @@
 """What a caged process can't do. On Linux by the kernel, where it lets an ordinary user ask for it;
-elsewhere limits alone.
+elsewhere limits alone. docs/grading.md has the table.
 
-| | Linux, namespaces allowed | Linux, Landlock only | macOS |
-| --- | --- | --- | --- |
-| other processes | none to be seen or signalled | out of reach (kernel 6.12) | the user's own |
-| what is left running | killed by the kernel | killed by its parent | killed with its group |
-| network | none | no TCP (kernel 6.7), else refused by Python | refused by Python |
-| files | read Python and the course, write the scratch folder | the same | the user's own |
-| memory, time, file size, core files | limited | limited | time and file size |
-
-References: user_namespaces(7), landlock(7), setrlimit(2).
+References: user_namespaces(7), landlock(7), seccomp(2), setrlimit(2), capabilities(7).
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import site
 import socket
 import struct
 import sys
-from collections.abc import Iterable
+import sysconfig
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
+
+from course.grading.refusals import available
 
 NAMESPACES = (
     0x10000000 | 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000
 )  # user, mount, pid, network, ipc
 _RECURSIVE_PRIVATE = 0x4000 | 0x40000
 _NO_NEW_PRIVILEGES, _SUBREAPER = 38, 36
-_CREATE, _ADD, _RESTRICT = 444, 445, 446  # landlock's system calls, the same on every processor
+# Landlock's system calls, and mount_setattr: the same on every processor.
+_CREATE, _ADD, _RESTRICT, _SET_MOUNT = 444, 445, 446, 442
 _READ, _FOR_FILES = (
     0b1101,
     0b1100000000000111,
 )  # execute, read a file, read a folder; what applies to a single file
-_TMPFS_BYTES = 128 * 2**20
+TMPFS_BYTES = 128 * 2**20
+# Of the system, what may be read: nothing of anybody's own.
+SYSTEM = (
+    *("/usr", "/lib", "/lib64", "/bin", "/opt", "/etc/ld.so.cache", "/etc/localtime"),
+    *("/etc/nsswitch.conf", "/etc/passwd", "/etc/fonts", "/etc/alternatives", "/etc/mime.types"),
+)
+WALLS = ("bubblewrap", "namespaces", "landlock", "filter", "group")
 
 
 @dataclass(frozen=True)
 class Strength:
-    """What this machine grants: process, network and mount namespaces, and the version of Landlock
-    (0: none).
-    """
+    """What this machine grants."""
 
-    namespaces: bool
-    landlock: int
+    bubblewrap: bool = False
+    namespaces: bool = False  # of processes, network and mounts, for each answer
+    landlock: int = 0  # its version; 0: none
+    filter: bool = False  # of system calls
+    group: bool = False  # a control group: memory for all of them together
+    counted: bool = True  # memory and processes, from outside
 
     def sentence(self) -> str:
-        """For people: what holds, and what does not."""
-        if self.namespaces and self.landlock:
-            return (
-                "Answers ran without network, saw no other process, and could write in their"
-                " scratch folder alone."
-            )
-        missing = [] if self.landlock else ["files of this user were writable"]
-        missing += (
-            []
-            if self.namespaces
-            else [
-                "the network was only refused by Python",
-                "other processes of this user could be signalled",
-            ]
-        )
-        return (
-            f"Weaker than it could be on this machine: {'; '.join(missing)}. See docs/grading.md."
-        )
+        """For people: what held, and what did not."""
+        apart = self.bubblewrap or self.namespaces
+        walls = {
+            "no network": apart or self.filter,
+            "nothing of yours to read or change": self.bubblewrap
+            or (self.landlock > 0 and (self.namespaces or self.filter)),
+            "no process of yours to see": apart,
+            "none to signal": apart or self.landlock >= 6,
+            "a limit on memory for each answer's processes together": self.counted or self.group,
+        }
+        held = [name for name, holds in walls.items() if holds]
+        lost = [name for name, holds in walls.items() if not holds]
+        where = "in bubblewrap" if self.bubblewrap else "without bubblewrap"
+        said = f"Answers ran {where}: {', '.join(held) or 'limits on time alone'}."
+        if lost:
+            said += f" Weaker than it could be; not ensured: {', '.join(lost)}."
+        return said if self.bubblewrap and not lost else f"{said} See docs/grading.md."
 
 
 def _libc() -> Any:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def strength(namespaces: bool = True) -> Strength:
-    """Try it in a child that ends at once. With `namespaces` False, do without them."""
+def strength(without: Collection[str] = (), outside: Collection[str] = ()) -> Strength:
+    """What there is, tried in a child that ends at once.
+
+    Args:
+        without: walls to do without, to try what else holds.
+        outside: those that stand around this process already.
+    """
+    around = {name: True for name in ("bubblewrap", "group") if name in outside}
     if sys.platform != "linux":
-        return Strength(False, 0)
+        return Strength(**around, counted=False)
     version = max(int(_libc().syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(1))), 0)
-    if not namespaces:
-        return Strength(False, version)
     child = os.fork()
     if child == 0:
         with suppress(BaseException):
@@ -86,12 +94,17 @@ def strength(namespaces: bool = True) -> Strength:
             os._exit(0)
         os._exit(1)
     granted = os.waitpid(child, 0)[1] == 0
-    return Strength(granted, version)
+    return Strength(
+        namespaces=granted and "namespaces" not in without,
+        landlock=0 if "landlock" in without else version,
+        filter="filter" not in without and available(),
+        **around,
+    )
 
 
 def enter_namespaces(scratch: Path) -> None:
-    """Leave the machine's processes (from the next child on), network and mounts; the scratch
-    folder becomes a small memory disk.
+    """Leave the machine's processes (from the next child on), network and mounts; all is read-only
+    from now on, but the scratch folder, which becomes a small memory disk.
 
     Raises:
         OSError: where the system does not let this user do so.
@@ -102,11 +115,52 @@ def enter_namespaces(scratch: Path) -> None:
     Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
     Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
     _asked(libc.mount(b"none", b"/", None, _RECURSIVE_PRIVATE, None), "mount")
+    read_only = struct.pack("QQQQ", 1, 0, 0, 0)
+    everywhere = (-100, b"/", 0x8000, read_only, ctypes.c_size_t(len(read_only)))
+    _asked(libc.syscall(_SET_MOUNT, *everywhere), "mount_setattr")
     if scratch != Path("/"):
-        size = f"size={_TMPFS_BYTES},nr_inodes=4096,mode=700".encode()
+        size = f"size={TMPFS_BYTES},nr_inodes=4096,mode=700".encode()
         _asked(libc.mount(b"scratch", os.fsencode(scratch), b"tmpfs", 0, size), "mount")
         with suppress(OSError):  # sockets of services live here
             _asked(libc.mount(b"nothing", b"/run", b"tmpfs", 1, b"size=4096"), "mount")
+
+
+def see_own_processes_alone() -> None:
+    """In new namespaces: a /proc that shows this process and its children, or, where that is not
+    granted, none at all.
+    """
+    libc = _libc()
+    _asked(libc.unshare(0x00020000), "unshare")  # the keeper goes on seeing what it saw
+    if libc.mount(b"proc", b"/proc", b"proc", 0xE, None) < 0:
+        _asked(libc.mount(b"nothing", b"/proc", b"tmpfs", 1, b"size=4096"), "mount")
+
+
+def drop_powers() -> None:
+    """In its own namespaces a process may do what an administrator may; no more."""
+    _libc().capset(struct.pack("Ii", 0x20080522, 0), bytes(24))
+
+
+def in_all(keeper: int) -> tuple[int, int]:
+    """How many processes come from this one, and how much memory they have in all, in bytes. Each
+    has as much as they were born with for nothing: it is shared.
+    """
+    count, total, own, waiting = 0, 0, _memory(keeper), [keeper]
+    while waiting:
+        for file in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
+            with suppress(OSError):
+                for child in map(int, file.read_text().split()):
+                    waiting.append(child)
+                    count, total = count + 1, total + max(_memory(child) - own, 0)
+    return count, total
+
+
+def _memory(process: int) -> int:
+    """Bytes that belong to no file."""
+    with suppress(OSError, ValueError):
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+        parts = [line.split() for line in lines if line.startswith(("RssAnon", "RssShmem"))]
+        return sum(int(number) for _, number, _ in parts) * 1024
+    return 0
 
 
 def become_reaper() -> None:
@@ -182,30 +236,21 @@ def lock_files(version: int, readable: Iterable[Path], writable: Iterable[Path])
     os.close(rules)
 
 
+def own_paths(course: Path) -> list[Path]:
+    """Python, its libraries, and the course's parts; no folder that is on the path by chance."""
+    libraries = [path for name, path in sysconfig.get_paths().items() if name.endswith("lib")]
+    libraries += [each for each in (site.getusersitepackages(),) if each in sys.path]
+    own = {Path(each) for each in (sys.prefix, sys.base_prefix, *libraries)}
+    own |= {Path(os.path.realpath(each)) for each in own}
+    own |= {course / part for part in ("nmt", "course", "data", "assets")}
+    system = set(map(Path, SYSTEM))
+    return sorted(each for each in own if not (own | system) & set(each.parents))
+
+
 def readable_paths(course: Path) -> list[Path]:
-    """Python, its libraries, the system's, and the course; no home folder, no other submission."""
-    own = {Path(each) for each in (sys.prefix, sys.base_prefix, sys.executable)} | {
-        Path(each).resolve() for each in sys.path if each
-    }
-    parts = {course / part for part in ("nmt", "course", "data", "assets")}
-    system = {
-        Path(each)
-        for each in (
-            "/usr",
-            "/lib",
-            "/lib64",
-            "/bin",
-            "/etc",
-            "/proc",
-            "/sys",
-            "/dev/urandom",
-            "/dev/zero",
-            "/opt",
-        )
-    }
-    return sorted(
-        (own - {course}) | parts | system | {each.resolve() for each in own - {course}} - {course}
-    )
+    """What may be read: no home folder, no other submission."""
+    system = (*SYSTEM, "/proc", "/sys", "/dev/urandom", "/dev/zero")
+    return [*own_paths(course), *map(Path, system)]
 
 
 def _asked(result: int, what: str) -> int:

@@ -290,6 +290,18 @@ CLASS = {
         ),
         {MASK: ("wrong", "True where it is forbidden")},
     ),
+    "an odd character": (
+        notebook(mask_with("raise RuntimeError(chr(0xDCFF))")),
+        {MASK: ("error", "RuntimeError")},
+    ),
+    "nested folders": (
+        notebook(
+            mask_with(
+                "import os\nfor _ in range(3000):\n    os.mkdir('d')\n    os.chdir('d')\nreturn 1"
+            )
+        ),
+        {MASK: ("error|wrong", "")},
+    ),
     "patches everything": (
         notebook(
             mask_with(
@@ -355,7 +367,7 @@ CLASS = {
     ),
     "writes outside": (
         notebook(mask_with(f"open({str(OUTSIDE)!r}, 'w').write('x')\nreturn 1")),
-        {MASK: ("error", "Permission denied")},
+        {MASK: ("error", "Permission denied|Read-only|No such file")},
     ),
     "writes in its scratch": (
         notebook(
@@ -410,6 +422,11 @@ def graded(tmp_path_factory):
     for name, (content, _) in UNREADABLE.items():
         (folder / f"{name}.ipynb").write_bytes(content)
     _real_notebooks(folder)
+    (folder / os.fsdecode(b"not utf-8 \xfc.ipynb")).write_text(CLASS["untouched"][0])
+    latin = json.dumps(json.loads(CLASS["all right"][0]), ensure_ascii=False)
+    latin = latin.replace("True: may attend.", "wahr: darf auf späteres hören")
+    (folder / "latin-1.ipynb.txt").write_bytes(latin.encode("latin-1"))
+    (folder / "renamed.json").write_text(CLASS["all right"][0])
     (folder / "=HYPERLINK(1).ipynb").write_text(notebook([IMPORTS, *STUBS.values()]))
     (folder / ".ipynb_checkpoints").mkdir()
     (folder / ".ipynb_checkpoints" / "old.ipynb").write_text("{}")
@@ -432,6 +449,7 @@ def graded(tmp_path_factory):
     assert main([str(each) for each in arguments]) == 0
     data = json.loads((results / "c.json").read_text(encoding="utf-8"))
     rows = list(csv.reader((results / "c.csv").read_text(encoding="utf-8").splitlines()))
+    assert data["mistakes"][0]["students"] >= data["mistakes"][-1]["students"] > 0
     print(
         f"{len(data['submissions'])} submissions in {time.monotonic() - began:.1f} s",
         file=sys.stderr,
@@ -489,14 +507,17 @@ def test_remarks_name_patches_and_borrowed_solutions(graded):
 
 def test_csv_has_a_row_for_each_and_no_formulas(graded):
     header, *rows = graded[1]
-    assert header == ["submission", "correct", *chapter("attention"), "remarks"]
-    assert len(rows) == len(CLASS) + len(UNREADABLE) + 3 == len(graded[2]["submissions"])
+    assert header[:3] == ["student_id", "score", "max_score"]
+    assert set(header[3:-2]) == set(chapter("attention"))
+    assert header[-2:] == ["remarks", "submissions"]
+    assert len(rows) == len(CLASS) + len(UNREADABLE) + 5 == len(graded[2]["submissions"])
     assert all(
         len(row) == len(header) and not any(cell[:1] in tuple("=+-@") for cell in row)
         for row in rows
     )
-    known = next(row for row in rows if row[0].endswith("known mistakes.ipynb"))
-    assert "wrong: more keys than queries forgotten" in known and known[1] == "0"
+    known = next(row for row in rows if row[0] == "known mistakes")
+    assert "wrong: more keys than queries forgotten" in known
+    assert known[1:3] == ["0", str(len(chapter("attention")))]
 
 
 def test_the_real_notebook_untouched_and_solved(graded):
@@ -507,6 +528,12 @@ def test_the_real_notebook_untouched_and_solved(graded):
         statuses = {each["exercise"]: each["status"] for each in graded[0][name]["results"]}
         assert set(statuses) == set(chapter("attention")) and statuses.pop(MASK) == wanted
         assert set(statuses.values()) == {"not attempted"}
+
+
+def test_names_and_alphabets_of_other_systems(graded):
+    results = {each["exercise"]: each["status"] for each in graded[0]["latin-1.ipynb"]["results"]}
+    assert results[MASK] == results[HEADS] == "correct"
+    assert any(name.startswith("not utf-8 ") for name in graded[0])
 
 
 @pytest.mark.parametrize(

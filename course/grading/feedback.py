@@ -1,0 +1,75 @@
+"""A page for each student: what was right, what was seen elsewhere, and the next question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from course.grading.classroom import Student
+from course.grading.grader import Result
+from nmt.files import write_whole
+
+_STYLE = (
+    ":root { color-scheme: light dark; } body { font: 1rem/1.5 system-ui, sans-serif;"
+    " max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }"
+    " pre { white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid;"
+    " padding: 0 1rem; }"
+)
+
+
+def write_pages(
+    folder: Path, students: Sequence[Student], points: Mapping[str, float]
+) -> list[Path]:
+    """`STUDENT.html` for each, with nothing in it that runs or loads.
+
+    Raises:
+        OSError: if the folder can't be written.
+    """
+    written: list[Path] = []
+    for student in students:
+        name = re.sub(r"[^\w.-]+", "-", _plain(student.name)).strip(".-") or "student"
+        taken, number = name, 2
+        while folder / f"{taken}.html" in written:
+            taken, number = f"{name}-{number}", number + 1
+        written.append(folder / f"{taken}.html")
+        write_whole(written[-1], page(student, points).encode("utf-8", "replace"))
+    return written
+
+
+def page(student: Student, points: Mapping[str, float]) -> str:
+    """The page's text."""
+    name = escape(_plain(student.name))
+    score = f"{student.score(points):g} of {sum(points.values()):g} points"
+    parts = [_about(result, points.get(each, 1.0)) for each, result in student.results.items()]
+    unread = [
+        f"<p>{escape(_plain(result.message))}</p>"
+        for each in student.submissions
+        for result in each.results
+        if not result.exercise
+    ]
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
+        f"<style>{_STYLE}</style></head>\n<body><h1>{name}</h1>\n<p>{score}</p>\n"
+        + "\n".join([*parts, *unread])
+        + "\n</body></html>\n"
+    )
+
+
+def _about(result: Result, points: float) -> str:
+    head = f"<h2>{escape(result.exercise)}: {result.status}</h2>"
+    got = points if result.status == "correct" else 0
+    said = f"<p>{got:g} of {points:g}</p>"
+    if result.mistake:
+        said += f"<p>{escape(_plain(result.mistake))}</p>"
+    if result.message:
+        said += f"<pre>{escape(_plain(result.message))}</pre>"
+    if result.question:
+        said += f"<p>{escape(_plain(result.question))}</p>"
+    return head + said
+
+
+def _plain(text: str) -> str:
+    """Without control characters."""
+    return "".join(each if each.isprintable() or each == "\n" else "�" for each in text)
