@@ -34,7 +34,9 @@ def write_pages(
         while folder / f"{taken}.html" in written:
             taken, number = f"{name}-{number}", number + 1
         written.append(folder / f"{taken}.html")
-        write_whole(written[-1], page(student, points).encode("utf-8", "replace"))
+        content = page(student, points).encode("utf-8", "replace")
+        if not written[-1].exists() or written[-1].read_bytes() != content:
+            write_whole(written[-1], content)  # a class is written once for each submission
     return written
 
 
