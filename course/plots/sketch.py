@@ -2,8 +2,10 @@
 
 import base64
 import io
+import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
@@ -21,8 +23,24 @@ SMALL = 12
 Limits = tuple[float, float]
 
 
-def finish_sketch(drawing: Drawing, *, alt: str, reading: str) -> Picture:
-    """Bind a drawing to its words."""
+@dataclass(frozen=True)
+class Zone:
+    """Where a pointer on a figure sets controls of its explorer, in pixels of the drawing.
+
+    `sets` names for the direction "x" or "y" a control by its description, and what the two edges
+    of the box stand for: the lower one first. Of two zones that hold the pointer, the one whose
+    handle is nearer takes it.
+    """
+
+    box: tuple[float, float, float, float]  # left, top, width, height
+    sets: Mapping[str, tuple[str, float, float]]
+    handle: Point = (0.0, 0.0)
+
+
+def finish_sketch(
+    drawing: Drawing, *, alt: str, reading: str, zones: Sequence[Zone] = ()
+) -> Picture:
+    """Bind a drawing to its words, and to the places that answer a pointer."""
 
     def draw(kind: str) -> bytes:
         if kind != "svg":
@@ -32,7 +50,8 @@ def finish_sketch(drawing: Drawing, *, alt: str, reading: str) -> Picture:
 
     if not alt.strip() or not reading.strip():
         raise ValueError("a picture needs alt text and a one-sentence reading")
-    return Picture(b"", draw, drawing.width, alt, reading)
+    touch = json.dumps([asdict(zone) for zone in zones]) if zones else ""
+    return Picture(b"", draw, drawing.width, alt, reading, touch)
 
 
 @cache

@@ -79,6 +79,7 @@ class Picture:
     width: int
     alt: str
     reading: str
+    touch: str = ""  # what a pointer on it sets in an explorer, see `course.plots.sketch.Zone`
 
     def __repr__(self) -> str:
         return f"Figure. {self.reading}"
@@ -92,9 +93,10 @@ class Picture:
         """An `<img>` with alt text and caption, self-contained, also for `ipywidgets.HTML`."""
         kind, image = ("webp", self.webp) if self.webp else ("svg+xml", self.draw("svg"))
         data = base64.b64encode(image).decode()
+        touch = f' data-touch="{html.escape(self.touch, quote=True)}"' if self.touch else ""
         return (
             f'<figure style="margin:0"><img alt="{html.escape(self.alt, quote=True)}"'
-            f' width="{self.width}" '
+            f' width="{self.width}"{touch} '
             'style="max-width:100%;height:auto;background:#fff;border-radius:6px"'
             f' src="data:image/{kind};base64,{data}">'
             f"<figcaption>{html.escape(self.reading)}</figcaption></figure>"

@@ -3,11 +3,12 @@
 from torch import Tensor
 
 from course.interpretability.spelling import Spelling
-from course.plots.sketch import WIDTH, Panel, finish_sketch
-from course.plots.style import MODEL, TARGET, TRUTH, Picture
+from course.plots.sketch import WIDTH, Panel, Zone, finish_sketch
+from course.plots.style import INK, MODEL, TARGET, TRUTH, Picture
 from course.plots.svg import Drawing
 from nmt.data import VOCABULARY
 
+STEP = "Look before letter number"  # the control of the explorer
 _SHADOW = ((-0.5, 0), (-0.5, 1.1), (0.5, 1.1), (0.5, 0))  # behind the chosen step
 
 
@@ -30,7 +31,7 @@ def plot_spelling(spelling: Spelling, step: int = 1) -> Picture:
     steps, mistake = len(spelling.written), spelling.first_mistake
     chosen = min(step, steps) - 1
     drawing = Drawing(WIDTH, 450, "", "")
-    _draw_steps(drawing, spelling, chosen)
+    zone = _draw_steps(drawing, spelling, chosen)
     so_far = "".join(spelling.written[:chosen])
     reading, alt = _draw_next_letter(
         drawing, 240, spelling.probabilities[chosen], spelling.right_token(chosen), so_far
@@ -50,11 +51,13 @@ def plot_spelling(spelling: Spelling, step: int = 1) -> Picture:
     )
     told = f"Step {chosen + 1} of {steps}: {reading[0].lower()}{reading[1:]}"
     reading = f"{spelling.source} → {spelling.answer}. {verdict} {told}"
-    return finish_sketch(drawing, alt=alt, reading=reading)
+    return finish_sketch(drawing, alt=alt, reading=reading, zones=[zone])
 
 
-def _draw_steps(drawing: Drawing, spelling: Spelling, chosen: int) -> None:
-    """A bar a step, as high as its probability; a wrong one is hatched, its letter framed."""
+def _draw_steps(drawing: Drawing, spelling: Spelling, chosen: int) -> Zone:
+    """A bar a step, as high as its probability; a wrong one is hatched, its letter framed. The zone
+    of bars and letters chooses the step.
+    """
     sure = spelling.probabilities.max(dim=-1).values.tolist()
     steps = max(len(sure), len(spelling.rule))
     panel = Panel(drawing, (90, 40, 706, 100), (-0.7, max(steps, 10) - 0.3), (0, 1.1))
@@ -79,6 +82,8 @@ def _draw_steps(drawing: Drawing, spelling: Spelling, chosen: int) -> None:
             )  # fmt: skip
     for word, below, colour in (("model", 16, TARGET), ("rule", 42, TRUTH)):
         drawing.text(82, panel.bottom + below, word, size=12, colour=colour, anchor="end")
+    low, high = 0.3, max(steps, 10) + 0.7  # as the panel's edges, with steps counted from 1
+    return Zone((panel.left, panel.top, panel.width, 160), {"x": (STEP, low, high)})
 
 
 def _draw_next_letter(
@@ -86,11 +91,18 @@ def _draw_next_letter(
 ) -> tuple[str, str]:
     """Draw the 29 bars; the reading and the alt text."""
     values = dict(zip(VOCABULARY.tokens, probabilities.tolist()))
-    panel = Panel(drawing, (90, top + 20, 706, 120), (-0.7, len(values) - 0.3), (0, 1.1))
+    best = max(values, key=values.__getitem__)
+    highest = 1.0 if values[best] > 0.22 else 0.25  # small bars must be seen too
+    box, across = (90, top + 20, 706, 120), (-0.7, len(values) - 0.3)
+    panel = Panel(drawing, box, across, (0, 1.1 * highest))
     place = None if right is None else VOCABULARY.tokens.index(right)
     colours = [TRUTH if number == place else MODEL for number in range(len(values))]
-    _probability_axis(panel)
+    _probability_axis(panel, highest)
     panel.bars(list(values.values()), colours, hatched=[] if place is None else [place])
+    if highest < 1:
+        y = panel.at(0, 1 / VOCABULARY.size)[1]
+        panel.stroke([(panel.left, y), (panel.right, y)], INK, 1.2, "5 4")
+        drawing.text(panel.right, top, "dashed: 1/29, all tokens alike", size=12, anchor="end")
     if right is not None and place is not None:
         x, y = panel.at(place, values[right])
         drawing.text(x, y - 8, "right", size=12)
@@ -99,7 +111,6 @@ def _draw_next_letter(
     shown = written if len(written) <= 40 else "…" + written[-40:]
     title = f"after “{shown}”" if written else "before the first letter"
     drawing.text(90, top, title, size=14, anchor="start")
-    best = max(values, key=values.__getitem__)
     reading = (
         f"{f'After “{shown}”' if written else 'Before the first letter'} the model finds {best}"
         f" most probable ({values[best]:.0%})"
@@ -117,6 +128,7 @@ def _draw_next_letter(
     return reading, alt + (f". The right one, {right}, is green and hatched." if right else ".")
 
 
-def _probability_axis(panel: Panel) -> None:
+def _probability_axis(panel: Panel, highest: float = 1.0) -> None:
     panel.axes("", "probability", gap=6)
-    panel.ticks("y", [0, 0.5, 1], ["0%", "50%", "100%"], grid=True)
+    ticks = [0.0, 0.5, 1.0] if highest == 1 else [0.0, 0.1, 0.2]
+    panel.ticks("y", ticks, [f"{tick:.0%}" for tick in ticks], grid=True)

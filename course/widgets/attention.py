@@ -5,11 +5,12 @@ from typing import Any
 
 import torch
 from einops import rearrange
-from ipywidgets import Dropdown
+from ipywidgets import BoundedFloatText, Dropdown, Layout
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course.plots.attention import plot_attention_map
+from course.plots.plane import REACH, plot_plane
 from course.plots.positions import plot_looking_behind
 from course.plots.style import Picture
 from course.widgets.common import Explorer, explorer, one_word, word_field
@@ -96,6 +97,32 @@ def explore_attention(word: str = "team") -> Explorer:
         ),
     }
     return explorer(controls, show_look_up)
+
+
+def show_plane(
+    query_x: float = 2.0, query_y: float = 1.0, key_x: float = 1.5, key_y: float = -1.0
+) -> Picture:
+    """A query, and the keys of *team*: that of *t* goes where it is put, the others stay."""
+    keys = {"t": (key_x, key_y), "e": (1.5, 1.5), "a": (-1.5, 1.0), "m": (-1.0, -1.5)}
+    return plot_plane((query_x, query_y), keys)
+
+
+def explore_plane() -> Explorer:
+    """Move the query and one key of `show_plane`, with a pointer on the figure or by numbers."""
+
+    def field(value: float, description: str) -> BoundedFloatText:
+        return BoundedFloatText(
+            value=value, min=-REACH, max=REACH, step=0.1, description=description,
+            layout=Layout(width="170px"),
+        )  # fmt: skip
+
+    controls = {
+        "query_x": field(2.0, "Query, across:"),
+        "query_y": field(1.0, "Query, up:"),
+        "key_x": field(1.5, "Key t, across:"),
+        "key_y": field(-1.0, "Key t, up:"),
+    }
+    return explorer(controls, show_plane)
 
 
 def looking_behind_scores(

@@ -9,6 +9,7 @@ from ipywidgets import (
     HTML,
     BoundedFloatText,
     BoundedIntText,
+    Button,
     Dropdown,
     HBox,
     Layout,
@@ -28,25 +29,74 @@ _KEYS = """<style onload="this.closest('.nmt-operated')?.addEventListener('focus
         event.target.setAttribute('data-lm-suppress-shortcuts', 'true') })">
     .nmt-explorer figcaption { min-height: 2.8em }</style>"""
 
+# A pointer on a figure sets the controls that its zones name (`course.plots.sketch.Zone`), as a
+# reader would by hand. The figure is a new one after every change, so the box listens, not it.
+_POINTER = """<style onload="
+    const box = this.closest('.nmt-explorer'), edge = (low, high, at) => low + (high - low) * at;
+    let held = null, waiting = false;
+    const set = ([name, low, high], at) => {
+        const label = [...box.querySelectorAll('label')].find(e => e.textContent.startsWith(name));
+        const field = label?.parentElement.querySelector('select, input');
+        const value = edge(low, high, Math.min(1, Math.max(0, at)));
+        if (!field) return;
+        if (field.matches('select')) {
+            const names = [...field.options].map(option => Math.abs(option.text - value));
+            const nearest = names.indexOf(Math.min(...names));
+            if (nearest === field.selectedIndex) return;
+            field.selectedIndex = nearest;
+        } else field.value = Math.round(value * 10) / 10;
+        field.dispatchEvent(new Event('change', { bubbles: true })) };
+    const point = event => {
+        const image = box.querySelector('img[data-touch]');
+        if (!image) return;
+        const shown = image.getBoundingClientRect();
+        const x = (event.clientX - shown.left) * image.getAttribute('width') / shown.width;
+        const y = (event.clientY - shown.top) * image.getAttribute('width') / shown.width;
+        const far = zone => Math.hypot(zone.handle[0] - x, zone.handle[1] - y);
+        if (event.type === 'pointerdown') held = JSON.parse(image.dataset.touch).filter(zone =>
+            x >= zone.box[0] && x <= zone.box[0] + zone.box[2] &&
+            y >= zone.box[1] && y <= zone.box[1] + zone.box[3]
+        ).sort((one, other) => far(one) - far(other))[0];
+        if (!held) return;
+        const [left, top, width, height] = held.box;
+        if (held.sets.x) set(held.sets.x, (x - left) / width);
+        if (held.sets.y) set(held.sets.y, 1 - (y - top) / height) };
+    box.addEventListener('pointerdown', event => {
+        if (!event.target.matches('img[data-touch]')) return;
+        event.preventDefault();
+        point(event);
+        if (held) box.setPointerCapture(event.pointerId) });
+    box.addEventListener('pointermove', event => {
+        if (!held || waiting) return;
+        waiting = true;
+        requestAnimationFrame(() => { waiting = false; if (held) point(event) }) });
+    for (const end of ['pointerup', 'pointercancel'])
+        box.addEventListener(end, () => { held = null });">
+    .nmt-explorer img[data-touch] { cursor: pointer; touch-action: none }</style>"""
+
 
 class Explorer(VBox):
     """Controls above the figure that they change.
 
-    `controls` maps each argument of the drawing function to its widget, `output` is the HTML area.
+    `controls` maps each argument of the drawing function to its widget, `output` is the HTML area;
+    `buttons` set several controls at once.
     The text form is the same on every run, so that a stored notebook says what belongs here instead
     of showing a widget whose state is gone: which controls, and the reading of the figure that it
     starts with. A figure with that reading stands above it (a test of notebooks holds that), and
     the static site shows it.
     """
 
-    def __init__(self, controls: Mapping[str, Widget], output: HTML) -> None:
+    def __init__(
+        self, controls: Mapping[str, Widget], output: HTML, buttons: Sequence[Button] = ()
+    ) -> None:
         row = HBox(
-            list(controls.values()),
+            [*controls.values(), *buttons],
             layout=Layout(flex_flow="row wrap", grid_gap="4px 16px", margin="0 0 8px 0"),
         )
-        super().__init__([row, output, own_keys()])
+        pointer = HTML(_POINTER, layout=Layout(height="0", margin="0"))
+        super().__init__([row, output, pointer, own_keys()])
         self.add_class("nmt-operated").add_class("nmt-explorer")
-        self.controls = dict(controls)
+        self.controls, self.buttons = dict(controls), list(buttons)
         self.output = output
         self._start = [
             html.unescape(caption)
@@ -77,6 +127,7 @@ def explorer(
     controls: Mapping[str, Widget],
     draw: Callable[..., Picture | str],
     adjust: Callable[[Mapping[str, Widget]], None] | None = None,
+    buttons: Mapping[str, Callable[[Mapping[str, Widget]], str]] | None = None,
 ) -> Explorer:
     """Show `draw(**values)` below `controls`, now and after every change.
 
@@ -88,6 +139,8 @@ def explorer(
         draw: returns a `Picture`, or HTML of its own.
         adjust: called before each drawing; may change what the controls offer, such as as many
             steps as the word has.
+        buttons: by the text on each, what a press does to the controls; a sentence that it returns
+            stands above the picture until the next change.
 
     Raises:
         ValueError: where a control has no name.
@@ -99,7 +152,7 @@ def explorer(
     output = HTML(layout=Layout(width="100%"))
     picture, busy = "", False
 
-    def redraw(_change: Any = None) -> None:
+    def redraw(_change: Any = None, note: str = "") -> None:
         nonlocal picture, busy
         if busy:  # a control that `adjust` has changed
             return
@@ -112,13 +165,28 @@ def explorer(
         finally:
             busy = False
         picture = new or picture
+        message = message or (f'<div role="status">{html.escape(note)}</div>' if note else "")
         room = f'<div style="min-height:2.2em">{message}</div>'  # kept, so that nothing jumps
         output.value = room + picture
 
     for control in controls.values():
         control.observe(redraw, names="value")
     redraw()
-    return Explorer(controls, output)
+
+    def press(act: Callable[[Mapping[str, Widget]], str]) -> None:
+        nonlocal busy
+        busy = True
+        try:
+            note = act(controls)
+        finally:
+            busy = False
+        redraw(note=note)
+
+    pressed = []
+    for label, act in (buttons or {}).items():
+        pressed.append(Button(description=label, layout=Layout(width="auto")))
+        pressed[-1].on_click(lambda _button, act=act: press(act))
+    return Explorer(controls, output, pressed)
 
 
 def render(draw: Callable[..., Picture | str], values: Mapping[str, Any]) -> str:

@@ -1,10 +1,11 @@
-"""The explorer of notebook 01: any word, the class it falls under, and where each letter of its Pig
-Latin comes from.
+"""The explorers of notebook 01: where each letter of a word's Pig Latin comes from, and in which
+split the word lies.
 """
 
 from ipywidgets import Checkbox
 
 from course.plots.data import LONGEST, plot_alignment
+from course.plots.hashed import plot_split
 from course.plots.style import Picture
 from course.widgets.common import Explorer, explorer, one_word, word_field
 
@@ -19,3 +20,13 @@ def explore_alignment() -> Explorer:
 
 def _draw(word: str, move_qu: bool) -> Picture:
     return plot_alignment(one_word(word, LONGEST), move_qu=move_qu)
+
+
+def show_split(word: str) -> Picture:
+    """The split of a word, by its hash; capitals don't matter."""
+    return plot_split(one_word(word, LONGEST))
+
+
+def explore_split() -> Explorer:
+    """Type a word and see its hash, and the split that follows from it."""
+    return explorer({"word": word_field("elinor")}, show_split)

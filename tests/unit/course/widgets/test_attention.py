@@ -4,6 +4,8 @@ fails.
 
 import html
 import itertools
+import json
+import math
 
 import pytest
 import torch
@@ -11,10 +13,12 @@ import torch
 from course.widgets.attention import (
     explore_attention,
     explore_looking_behind,
+    explore_plane,
     look_up_weights,
     looking_behind_scores,
     show_look_up,
     show_looking_behind,
+    show_plane,
 )
 from nmt.pig_latin import align
 
@@ -177,3 +181,29 @@ def test_the_figure_above_is_the_explorers_first() -> None:
     ):
         assert picture.to_html() in explorer.output.value
         assert html.escape(picture.alt) in explorer.output.value
+
+
+def test_the_plane_weighs_keys_by_their_dot_product_with_the_query() -> None:
+    """Only the moved key agrees with a query that points along it."""
+    scores = [x * 3.0 for x in (3.0, 1.5, -1.5, -1.0)]
+    powers = [math.exp(score / math.sqrt(2)) for score in scores]
+    reading = show_plane(3.0, 0.0, 3.0, 0.0).reading
+    assert f"t gets {powers[0] / sum(powers):.0%}" in reading and "score, 9.0" in reading
+    assert "of the weight; t gets 25%" in show_plane(0.0, 0.0).reading
+
+
+def test_a_pointer_on_the_plane_sets_controls_that_exist() -> None:
+    """Each zone starts at the tip of its arrow, and its edges are those of the fields."""
+    box = explore_plane()
+    fields = {control.description: control for control in box.controls.values()}
+    zones = json.loads(show_plane().touch)
+    assert len(zones) == 2
+    for zone in zones:
+        left, top, width, height = zone["box"]
+        shares = (zone["handle"][0] - left) / width, 1 - (zone["handle"][1] - top) / height
+        for share, (name, low, high) in zip(shares, zone["sets"].values(), strict=True):
+            field = fields[f"{name}:"]
+            assert (field.min, field.max) == (low, high)
+            assert low + share * (high - low) == pytest.approx(field.value, abs=0.02)
+    box.controls["query_x"].value = -2.0
+    assert show_plane(-2.0).to_html() in box.output.value

@@ -2,6 +2,9 @@
 answer.
 """
 
+import json
+import re
+
 import pytest
 import torch
 
@@ -65,3 +68,26 @@ def test_a_word_without_an_answer_gets_one_line_in_place(word, message):
 
 def test_every_control_has_a_name():
     assert all(control.description for control in explore_translation(MODEL).controls.values())
+
+
+def test_buttons_take_a_word_and_go_to_its_first_mistake():
+    box = explore_translation(MODEL, "street", words=("ox",))
+    go, ox = box.buttons
+    ox.click()
+    assert box.controls["word"].value == "ox" and "ox →" in box.output.value
+    go.click()
+    found = int(re.search(r"first mistake is at letter number (\d+)", box.output.value)[1])
+    assert box.controls["step"].value == found and f"Step {found} of" in box.output.value
+    box.controls["word"].value = ""
+    go.click()
+    assert "Nothing typed yet" in box.output.value, "a bad word keeps its message"
+
+
+def test_a_letter_of_the_figure_names_the_control_that_it_sets():
+    picture = show_spelling(MODEL, "tree")
+    (zone,) = json.loads(picture.touch)
+    name, low, high = zone["sets"]["x"]
+    step = explore_translation(MODEL, "tree").controls["step"]
+    assert step.description == f"{name}:"
+    steps, (left, _top, width, _height) = step.options[-1], zone["box"]
+    assert low < 1 and high > steps and left > 0 and width < picture.width
