@@ -36,10 +36,10 @@ def draw_alignment(word: str = "brown") -> Drawing:
     below = drawing.letters(270, 250, list(target), TARGET, size=42, gap=8)
     for x, source in zip(below, origin):
         if source is not None:
-            drawing.curve((above[source], 125), (x, 229), colour=SOURCE)
+            drawing.curve((above[source], 125), (x, 229), colour=TRUTH)
     added = [x for x, source in zip(below, origin) if source is None]
-    drawing.arrow((added[0] - 18, 286), (added[-1] + 18, 286), colour=TRUTH, head=False, width=3)
-    drawing.text(sum(added) / len(added), 306, "added by the rule", size=13, colour=TRUTH)
+    drawing.arrow((added[0] - 18, 286), (added[-1] + 18, 286), colour=NEUTRAL, head=False, width=3)
+    drawing.text(sum(added) / len(added), 306, "added by the rule", size=13, colour=NEUTRAL)
     drawing.text(above[0] - 34, 104, "English", size=13, anchor="end", colour=SOURCE)
     drawing.text(below[0] - 34, 250, "Pig Latin", size=13, anchor="end", colour=TARGET)
 
@@ -59,7 +59,7 @@ def draw_alignment(word: str = "brown") -> Drawing:
                 left + column * side,
                 top + row * side,
                 side,
-                SOURCE,
+                TRUTH,
                 0.85 if column == source else 0.07,
             )
         if source is None:
@@ -68,7 +68,7 @@ def draw_alignment(word: str = "brown") -> Drawing:
                 top + (row + 0.5) * side,
                 "added",
                 size=12,
-                colour=TRUTH,
+                colour=NEUTRAL,
                 anchor="start",
             )
     drawing.text(

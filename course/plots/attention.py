@@ -12,8 +12,8 @@ from torch import Tensor
 from course.plots.shaded_table import draw_cells, frame_cell
 from course.plots.sketch import Panel, finish_sketch
 from course.plots.style import (
+    FREE,
     NEUTRAL,
-    SERIES,
     SOURCE,
     TARGET,
     TRUTH,
@@ -149,34 +149,39 @@ def plot_attention_maps(
 def plot_look_up(
     scores: Float[Tensor, "q s"],
     weights: Float[Tensor, "q s"],
-    outputs: Float[Tensor, "q w"],
+    values: Float[Tensor, "s w"],
     queries: Sequence[str],
     keys: Sequence[str],
     features: Sequence[str],
 ) -> Picture:
-    """A look-up in three steps from left to right: scores, weights (their softmax), and outputs
-    (weights · values).
+    """A look-up from left to right: scores, weights (their softmax), values, and outputs (weights ·
+    values).
 
     `features` names the coordinates of a value vector; a letter each where values are one-hot
     letters.
     """
-    height, widths = max(2.6, 1.3 + 0.36 * len(queries)), [len(keys), len(keys), len(features)]
-    figure, axes = new_figure(8.5, height, 1, 3, width_ratios=widths)
+    outputs = weights @ values
+    tables = {
+        "1. scores: query · key": (scores, queries, keys, "cross"),
+        "2. weights: softmax of a row": (weights, queries, keys, "cross"),
+        "3. values of the source": (values, keys, features, "source"),
+        "4. outputs: weights · values": (outputs, queries, features, "cross"),
+    }
+    figure, axes = new_figure(8.5, max(5.2, 2.4 + 0.7 * len(queries)), 2, 2)
     limit = max(1.0, scores.abs().max().item())
-    draw_attention(axes[0], scores, queries, keys, "cross", limits=(-limit, limit))
-    draw_attention(axes[1], weights, queries, keys, "cross")
-    draw_attention(axes[2], outputs, queries, features, "cross")
-    axes[2].set_xlabel("coordinate of the output")
-    titles = "scores: query · key", "weights: softmax of a row", "outputs: weights · values"
-    for number, (axis, title) in enumerate(zip(axes, titles), start=1):
-        axis.set_title(f"{number}. {title}")
-    for axis in axes[1:]:
-        axis.set_ylabel("")
+    for axis, (title, (table, rows, columns, kind)) in zip(axes.flat, tables.items()):
+        limits = (-limit, limit) if axis is axes.flat[0] else (0.0, 1.0)
+        draw_attention(axis, table, rows, columns, kind, limits=limits)
+        axis.set_title(title)
+        if columns is features:
+            axis.set_xlabel("coordinate")
+        if rows is keys:
+            axis.set_ylabel("source letter")
     got = [features[column] for column in outputs.argmax(-1).tolist()]
     reading = f"Read off the strongest coordinate of each output row: {' '.join(got)}."
     alt = (
-        f"Three heat maps: scores up to {scores.max():.3g}, weights up to {weights.max():.2f},"
-        f" outputs up to {outputs.max():.2f}. {reading}"
+        f"Four heat maps: scores up to {scores.max():.3g}, weights up to {weights.max():.2f},"
+        f" values up to {values.max():.2f}, outputs up to {outputs.max():.2f}. {reading}"
     )
     return finish(figure, alt=alt, reading=reading)
 
@@ -216,9 +221,7 @@ def plot_scaling(
     """
     figure, axes = new_figure(8.4, 3.0, 1, len(measured), squeeze=False)
     for axis, (title, curves) in zip(axes.flat, measured.items()):
-        for (name, values), marker, colour in zip(
-            curves.items(), "os^", (NEUTRAL, SERIES[0], SERIES[1])
-        ):
+        for (name, values), marker, colour in zip(curves.items(), "os^", FREE):
             axis.plot(sizes, values, marker=marker, color=colour, label=name)
         axis.set_xscale("log", base=2)
         axis.set_xticks(sizes, [str(size) for size in sizes])
@@ -226,7 +229,9 @@ def plot_scaling(
         drawn = [value for values in curves.values() for value in values]
         if min(drawn) > 0 and max(drawn) > 10:
             axis.set_yscale("log")
-    axes.flat[0].legend()
+        else:
+            axis.set_ylim(bottom=0)
+        axis.legend()
     ends = "; ".join(
         f"{title}, {name}: {v[0]:.2g} to {v[-1]:.2g}"
         for title, curves in measured.items()
@@ -239,7 +244,7 @@ def plot_scaling(
 def plot_cost(lengths: Sequence[int], counts: Mapping[str, Sequence[int]]) -> Picture:
     """How many numbers a layer computes as words grow; slope 2 is a square, 1 a straight line."""
     figure, axis = new_figure(5.6, 3.2)
-    for (name, values), marker, colour in zip(counts.items(), "os^", SERIES):
+    for (name, values), marker, colour in zip(counts.items(), "os^", FREE):
         axis.plot(lengths, values, marker=marker, color=colour, label=name)
     axis.set_xscale("log", base=2)
     axis.set_yscale("log")
@@ -279,6 +284,11 @@ def draw_attention(
     table = weights.detach().float().numpy()
     write = _short if max(table.shape) <= LARGEST_WITH_NUMBERS else None
     image = draw_cells(axis, table, limits, write=write)
+    if max(table.shape) <= 30:  # lines between cells, so that equal neighbours stay two
+        axis.set_xticks(np.arange(0.5, table.shape[1] - 1), minor=True)
+        axis.set_yticks(np.arange(0.5, table.shape[0] - 1), minor=True)
+        axis.grid(which="minor", color="#d9d9d9", linewidth=0.6)
+        axis.tick_params(which="minor", length=0)
     _label(axis, queries, keys, kind)
     if sums:
         for row, total in enumerate(table.sum(1)):

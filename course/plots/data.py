@@ -119,7 +119,7 @@ def plot_class_counts(pairs: Sequence[WordPair]) -> Picture:
     figure, axis = new_figure(7.0, 0.9 + 0.3 * len(names))
     found = [counts[name] for name in names]
     notes = [f"{count:,} ({count / len(pairs):.1%})" for count in found]
-    draw_bars(axis, names, found, colours=TRUTH, notes=notes)
+    draw_bars(axis, names, found, colours=NEUTRAL, notes=notes)
     axis.set_xlabel("number of words")
     rare = [name for name in reversed(names) if counts[name] < 0.01 * len(pairs)]
     reading = (

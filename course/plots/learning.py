@@ -14,6 +14,7 @@ from course.plots.attention import check_map, draw_attention, draw_truth
 from course.plots.axes import log_axis, percent_axis
 from course.plots.shaded_table import draw_cells
 from course.plots.style import (
+    FREE,
     MODEL,
     NEUTRAL,
     SERIES,
@@ -137,7 +138,7 @@ def plot_gradient_sums(cosines: Mapping[str, Mapping[int, Sequence[float]]]) -> 
         raise ValueError("there is no sum of gradients to draw")
     figure, axis = new_figure(7.2, 3.6)
     told = []
-    for (kind, sums), colour, marker in zip(cosines.items(), SERIES, _MARKERS):
+    for (kind, sums), colour, marker in zip(cosines.items(), FREE, _MARKERS):
         numbers = sorted(sums)
         means = [sum(sums[number]) / len(sums[number]) for number in numbers]
         dots = [(number, cosine) for number in numbers for cosine in sums[number]]

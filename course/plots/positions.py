@@ -11,8 +11,9 @@ from course.plots.attention import sketch_map
 from course.plots.shaded_table import draw_cells
 from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, show, steps_of
 from course.plots.style import (
+    FREE,
+    MODEL,
     NEUTRAL,
-    SERIES,
     SOURCE,
     TRUTH,
     Picture,
@@ -114,9 +115,9 @@ def plot_score_by_distance(
     drawing = Drawing(WIDTH, 380, "", "")
     found = [_by_distance(scores) for scores in schemes.values()]
     panel = _distance_panel(drawing, (80, 40, 480, 270), found)
-    for distances, colour in zip(found, SERIES):
+    for distances, colour in zip(found, FREE):
         _draw_by_distance(panel, distances, colour)
-    legend(drawing, [(name, colour, "") for name, colour in zip(schemes, SERIES)], 590, 60)
+    legend(drawing, [(name, colour, "") for name, colour in zip(schemes, FREE)], 590, 60)
     told = "; ".join(
         f"{name}: the band is up to {_width(distances):.2f} wide"
         for name, distances in zip(schemes, found)
@@ -149,7 +150,7 @@ def plot_looking_behind(
     distances = _by_distance(scores)
     left = _distance_panel(drawing, (70, 60, 300, 260), [distances])
     left.title(title)
-    _draw_by_distance(left, distances, SERIES[0])
+    _draw_by_distance(left, distances, MODEL)
     asked = left.at(wanted, 0)[0]
     left.stroke([(asked, left.top), (asked, left.bottom)], TRUTH, 2, "6 4")
     label = f"asked for: {wanted}"

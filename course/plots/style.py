@@ -25,8 +25,10 @@ TRANSFORMER = "#56B4E9"  # sky blue
 MAMBA = "#E69F00"  # orange
 NEUTRAL = "#595959"  # grey: axes, baselines, chance
 INK = "#1a1a1a"
-# For curves without a fixed meaning, in this order.
+# For many curves without a fixed meaning, in this order.
 SERIES = [SOURCE, TARGET, TRUTH, MODEL, MAMBA, TRANSFORMER, NEUTRAL]
+# For a few curves, where blue, vermilion or green would mislead.
+FREE = (MODEL, INK, NEUTRAL)
 
 # Discs that carry a letter (Tol's muted palette, 2021): vowels dark, consonants light, so that they
 # also differ without colour.

@@ -1,7 +1,7 @@
 """Figures of training and its result: curves, mistakes, runs side by side, loss."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from course.plots.axes import draw_dots, percent_axis
@@ -12,7 +12,19 @@ from nmt.data import VOCABULARY, WordPair
 from nmt.pig_latin import RULE_CLASSES
 
 GUESSING = math.log(VOCABULARY.size)  # nats per character of a uniform guess
-_KINDS = {"rule class": "rule class", "word length": "length of the English word (letters)"}
+_LENGTHS = {5: "up to 5 letters", 8: "6 to 8", 11: "9 to 11", 99: "12 and more"}
+
+
+def _length_and_dash(pair: WordPair) -> str:
+    if "-" in pair.source:
+        return "with a dash"
+    return next(name for most, name in _LENGTHS.items() if len(pair.source) <= most)
+
+
+_KINDS: dict[str, tuple[Callable[[WordPair], str], Sequence[str]]] = {
+    "rule class": (lambda pair: pair.rule_class, RULE_CLASSES),
+    "length and dash": (_length_and_dash, [*_LENGTHS.values(), "with a dash"]),
+}
 
 
 def plot_learning_curves(rows: Sequence[Mapping[str, Any]], *, epochs: int = 0) -> Picture:
@@ -80,12 +92,13 @@ def plot_learning_curves(rows: Sequence[Mapping[str, Any]], *, epochs: int = 0) 
 def plot_mistakes(
     pairs: Sequence[WordPair], wrong: Collection[str], by: str = "rule class"
 ) -> Picture:
-    """Which words a model fails on: the share of mistakes in each group of words.
+    """Which words a model fails on: the share of mistakes in each group of words, with Wilson's
+    95 % interval for it.
 
     Args:
         pairs: all words that were asked.
         wrong: the English words that were answered wrong.
-        by: how to group: "rule class" or "word length" (in letters).
+        by: how to group: "rule class" or "length and dash".
 
     Raises:
         ValueError: if there is no pair, a wrong word is not among the pairs, or for another `by`.
@@ -99,39 +112,46 @@ def plot_mistakes(
             f"{min(strangers)!r} is not among the words that were asked; count mistakes on the"
             " words they were made on"
         )
-    keys = [pair.rule_class if by == "rule class" else len(pair.source) for pair in pairs]
-    in_order = RULE_CLASSES if by == "rule class" else sorted(set(keys), key=int)
-    groups = [key for key in in_order if key in keys]
-    totals = [keys.count(group) for group in groups]
-    missed = [
-        sum(key == group and pair.source in wrong for key, pair in zip(keys, pairs))
-        for group in groups
-    ]
-    shares = [count / total for count, total in zip(missed, totals)]
-    top = min(1.0, max(*shares, 0.01) * 1.2)
+    group_of, order = _KINDS[by]
+    keys = [group_of(pair) for pair in pairs]
+    groups = {}  # how many are wrong, and how many there are
+    for group in (group for group in order if group in keys):
+        missed = sum(key == group and pair.source in wrong for key, pair in zip(keys, pairs))
+        groups[group] = missed, keys.count(group)
     drawing = Drawing(WIDTH, 330, "", "")
-    panel = Panel(drawing, (90, 34, 706, 220), (-0.6, len(groups) - 0.4), (0, top))
-    heights = steps_of(0, top, 4)
-    panel.axes(_KINDS[by], "words spelled wrong", gap=8)
-    panel.ticks("y", heights, [f"{100 * height:.4g}%" for height in heights], grid=True)
-    panel.bars(shares, MODEL)
-    for place, (share, count, total) in enumerate(zip(shares, missed, totals)):
-        x, y = panel.at(place, share)
-        drawing.text(x, y - 9, f"{count}/{total}", size=11)
-        drawing.text(x, panel.bottom + 14, str(groups[place]), size=12)
-    reading = f"{sum(missed)} of {len(pairs)} words are wrong"
-    if sum(missed):
-        worst = max(range(len(shares)), key=shares.__getitem__)
-        among = (
-            f"of class “{groups[worst]}”" if by == "rule class" else f"of {groups[worst]} letters"
-        )
-        reading += f"; the largest share is {missed[worst]} of {totals[worst]}, among words {among}"
-    counts = ", ".join(
-        f"{group}: {count} of {total}" for group, count, total in zip(groups, missed, totals)
-    )
+    panel = Panel(drawing, (190, 20, 510, 250), (-0.01, 1.01), (len(groups) - 0.4, -0.6))
+    panel.axes("words spelled wrong, and the interval for the share", "")
+    panel.ticks("x", [n / 5 for n in range(6)], [f"{20 * n}%" for n in range(6)], grid=True)
+    panel.ticks("y", range(len(groups)), list(groups))
+    for row, (missed, total) in enumerate(groups.values()):
+        panel.line(wilson_interval(missed, total), (row, row), MODEL, width=5)
+        panel.dots([missed / total], [row], INK, size=5)
+        drawing.text(panel.right + 12, panel.at(0, row)[1], f"{missed} of {total}", anchor="start")
+    total_missed = sum(missed for missed, _ in groups.values())
+    reading = f"{total_missed} of {len(pairs)} words are wrong"
+    if total_missed:
+        worst = max(groups, key=lambda group: groups[group][0] / groups[group][1])
+        missed, total = groups[worst]
+        reading += f"; the largest share is {missed} of {total}, among words of “{worst}”"
+    counts = ", ".join(f"{group}: {missed} of {total}" for group, (missed, total) in groups.items())
     return finish_sketch(
-        drawing, alt=f"Bars: words spelled wrong by {by}. {counts}.", reading=reading + "."
+        drawing,
+        alt=f"Dots with intervals: words spelled wrong by {by}. {counts}.",
+        reading=reading + ".",
     )
+
+
+def wilson_interval(count: int, total: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's interval for a share of which `count` of `total` were seen (95 % for z = 1.96):
+
+        (p + z²/2n ± z √(p (1 − p) / n + z²/4n²)) / (1 + z²/n)
+
+    Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953.
+    """
+    share, part = count / total, z**2 / total
+    middle = (share + part / 2) / (1 + part)
+    reach = math.sqrt(z**2 * share * (1 - share) / total + part**2 / 4) / (1 + part)
+    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def plot_comparison(

@@ -16,7 +16,7 @@ from course.widgets.common import Explorer, explorer, render
 from nmt.data import WordPair
 from nmt.training import TrainingState
 
-SHOWN = ("learning curves", "mistakes by word length", "mistakes by rule class")
+SHOWN = ("learning curves", "mistakes by length and dash", "mistakes by rule class")
 Runs = Mapping[str, Sequence[Mapping[str, Any]]]
 
 

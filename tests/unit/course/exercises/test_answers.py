@@ -235,20 +235,25 @@ def decoder_row_by_row(x, notes, parts):
     return torch.cat(rows, dim=1)
 
 
-@answers("transformer.greedy-step")
-def word_by_word(model, source, written):
-    rows = []
-    for word, letters in zip(source, written):
-        logits = model(word[None], letters[None])[0]
-        rows.append([*letters.tolist(), logits[-1].argmax().item()])
-    return rows
+@answers("transformer.greedy-word")
+def until_the_end_by_recursion(model, source, most, written=(27,)):
+    if written[-1] == 28 or len(written) > most:
+        return torch.tensor(written[1:])
+    p = model(source, torch.tensor([[*written]])).softmax(dim=-1)
+    return until_the_end_by_recursion(
+        model, source, most, (*written, int(p[0, -1].topk(1).indices))
+    )
 
 
-@answers("transformer.greedy-step")
-def by_probabilities(model, source, written):
-    p = torch.softmax(model(source, written), dim=-1)
-    best = p[:, written.shape[1] - 1].topk(1).indices
-    return torch.hstack((written, best))
+@answers("transformer.greedy-word")
+def a_growing_tensor(model, source, most):
+    written = torch.full((1, 1), VOCABULARY.sos)
+    for _ in range(most):
+        best = model(source, written)[:, -1].argmax(dim=-1, keepdim=True)
+        written = torch.cat((written, best), dim=1)
+        if best.item() == VOCABULARY.eos:
+            break
+    return written[0, 1:].numpy()
 
 
 # 04

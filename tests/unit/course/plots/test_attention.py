@@ -61,7 +61,7 @@ def test_grid_needs_a_map() -> None:
 
 
 def test_look_up() -> None:
-    picture = plots.plot_look_up(WEIGHTS.log(), WEIGHTS, WEIGHTS @ torch.eye(3), "ab", "xyz", "xyz")
+    picture = plots.plot_look_up(WEIGHTS.log(), WEIGHTS, torch.eye(3), "ab", "xyz", "xyz")
     assert is_picture(picture)
     assert picture.reading.endswith("row: y x.")
 

@@ -9,6 +9,7 @@ from course.plots.training import (
     plot_learning_curves,
     plot_loss_against_accuracy,
     plot_mistakes,
+    wilson_interval,
 )
 from nmt.data import WordPair
 
@@ -58,16 +59,23 @@ def test_mistakes_are_counted_by_class_in_the_rules_order():
     )
     assert (
         picture.reading
-        == "2 of 7 words are wrong; the largest share is 1 of 1, among words of class “compound”."
+        == "2 of 7 words are wrong; the largest share is 1 of 1, among words of “compound”."
     )
 
 
-def test_mistakes_are_counted_by_length():
-    picture = plot_mistakes(PAIRS, ["tree"], by="word length")
-    assert (
-        "4: 1 of 1, 5: 0 of 3, 6: 0 of 2, 10: 0 of 1" in picture.alt
-        and "words of 4 letters" in picture.reading
-    )
+def test_mistakes_are_counted_by_length_and_dash():
+    picture = plot_mistakes(PAIRS, ["tree"], by="length and dash")
+    assert "up to 5 letters: 1 of 4, 6 to 8: 0 of 2, with a dash: 0 of 1" in picture.alt
+    assert "1 of 4, among words of “up to 5 letters”" in picture.reading
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 10), (1, 10), (5, 10), (10, 10), (24, 323)])
+def test_wilsons_interval_is_where_the_share_is_just_not_refuted(count, total):
+    """At each of its ends p the observed share lies z standard deviations √(p (1 − p) / n) away."""
+    for end in wilson_interval(count, total):
+        if 0 < end < 1:
+            away = abs(count / total - end) / (end * (1 - end) / total) ** 0.5
+            assert away == pytest.approx(1.96, abs=1e-6)
 
 
 def test_a_perfect_model_has_no_worst_group():

@@ -85,7 +85,7 @@ def test_every_setting_of_the_explorer_draws_its_own_run():
     curves = [value for (_, _, show), value in seen.items() if show == "learning curves"]
     assert len(set(curves)) == 4
     assert "0 of 4 words are wrong" in seen["none", 1, "mistakes by rule class"]
-    assert "1 of 4 words are wrong" in seen["rotary", 2, "mistakes by word length"]
+    assert "1 of 4 words are wrong" in seen["rotary", 2, "mistakes by length and dash"]
 
 
 @pytest.mark.parametrize(
