@@ -79,7 +79,10 @@ def _arrow(plane: Panel, tip: tuple[float, float], colour: str, label: str) -> N
         plane.drawing.arrow(start, end, colour=colour, width=2.4)
     beside = 12 if tip[0] >= 0 else -12
     anchor = "start" if tip[0] >= 0 else "end"
-    place = min(max(end[0] + beside, plane.left + 14), plane.right - 14), end[1] - 8
+    place = (
+        min(max(end[0] + beside, plane.left + 14), plane.right - 14),
+        end[1] + (12 if colour == TARGET else -8),
+    )
     plane.drawing.text(*place, label, size=15, colour=colour, bold=True, anchor=anchor)
 
 

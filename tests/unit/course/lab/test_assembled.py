@@ -1,10 +1,13 @@
 """A transformer run by two functions is the transformer; what is switched off is off."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from course.lab import assembled
+from course.lab import assembled, broken
 from course.lab.assembled import SWITCHES, Assembled, train_without, without
+from course.lab.broken import load_broken
 from nmt.attention import attention_weights
 from nmt.batches import Batch
 from nmt.data import VOCABULARY, WordPair, load_pairs
@@ -135,3 +138,21 @@ def test_gradients_reach_every_weight():
     model = seeded(lambda: Assembled(CONFIG))
     token_loss(model, Batch.of([WordPair.of("street")])).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+def test_the_record_of_broken_transformers_is_read_for_its_own_settings_alone():
+    found = load_broken(broken.CONFIG, broken.TRAINING)
+    assert set(found) == {"whole", *SWITCHES} and all(0 <= share <= 1 for share in found.values())
+    with pytest.raises(ValueError, match="other settings"):
+        load_broken(replace(broken.CONFIG, hidden_size=32), broken.TRAINING)
+
+
+def test_broken_transformers_are_trained_and_recorded(monkeypatch, tmp_path):
+    """One epoch of a narrow model: the record is written, and read again by the same settings."""
+    monkeypatch.setattr(broken, "RECORD", tmp_path / "broken.json")
+    monkeypatch.setattr(broken, "CONFIG", replace(broken.CONFIG, hidden_size=8, num_heads=2))
+    monkeypatch.setattr(broken, "TRAINING", replace(broken.TRAINING, epochs=1, batch_size=256))
+    monkeypatch.setattr(broken, "SWITCHES", {"root": "", "mask": ""})
+    monkeypatch.setattr(broken, "load_pairs", lambda _: load_pairs("small")[:300])
+    broken.main()
+    assert list(load_broken(broken.CONFIG, broken.TRAINING)) == ["whole", "root", "mask"]
