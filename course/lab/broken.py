@@ -30,7 +30,8 @@ def load_broken(config: TransformerConfig, training: TrainingConfig) -> dict[str
         ValueError: if the record is of other settings than these.
     """
     record = json.loads(RECORD.read_text())
-    if record["config"] != asdict(config) or record["training"] != asdict(training):
+    recorded = TransformerConfig(**record["config"]), TrainingConfig(**record["training"])
+    if recorded != (config, training):
         raise ValueError("the record is of other settings; run python -m course.lab.broken again")
     return {name: alone[-1] for name, alone in record["alone"].items()}
 

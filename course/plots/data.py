@@ -179,7 +179,8 @@ def plot_buckets(pairs: Sequence[WordPair]) -> Picture:
     figure, axis = new_figure(6.0, 4.6)
     norm = LogNorm(0.3, max(2, max(counts.values())))
     image = axis.imshow(table, origin="lower", cmap=SEQUENTIAL, norm=norm, aspect="auto")
-    figure.colorbar(image, ax=axis, label="words in the bucket")
+    bar = figure.colorbar(image, ax=axis, label="words in the bucket")
+    bar.ax.set_ylim(bottom=1)  # a single word has a shade that can be seen, and none has less
     axis.set(xlabel="source length (characters)", ylabel="target length (characters)")
     axis.set(xlim=(0.5, longest_source + 0.5), xticks=range(1, longest_source + 1, 2))
     axis.set(ylim=(0.5, longest_target + 0.5), yticks=range(1, longest_target + 1, 2))

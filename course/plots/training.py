@@ -132,7 +132,7 @@ def plot_mistakes(
     if total_missed:
         worst = max(groups, key=lambda group: groups[group][0] / groups[group][1])
         missed, total = groups[worst]
-        reading += f"; the largest share is {missed} of {total}, among words of “{worst}”"
+        reading += f"; the largest share is {missed} of {total}, in the group “{worst}”"
     counts = ", ".join(f"{group}: {missed} of {total}" for group, (missed, total) in groups.items())
     return finish_sketch(
         drawing,

@@ -59,14 +59,14 @@ def test_mistakes_are_counted_by_class_in_the_rules_order():
     )
     assert (
         picture.reading
-        == "2 of 7 words are wrong; the largest share is 1 of 1, among words of “compound”."
+        == "2 of 7 words are wrong; the largest share is 1 of 1, in the group “compound”."
     )
 
 
 def test_mistakes_are_counted_by_length_and_dash():
     picture = plot_mistakes(PAIRS, ["tree"], by="length and dash")
     assert "up to 5 letters: 1 of 4, 6 to 8: 0 of 2, with a dash: 0 of 1" in picture.alt
-    assert "1 of 4, among words of “up to 5 letters”" in picture.reading
+    assert "1 of 4, in the group “up to 5 letters”" in picture.reading
 
 
 @pytest.mark.parametrize(("count", "total"), [(0, 10), (1, 10), (5, 10), (10, 10), (24, 323)])
