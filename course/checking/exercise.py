@@ -97,6 +97,7 @@ class Exercise:
             compared. The default calls it.
         trains: whether gradients must pass, because the answer is a part of a model that is
             trained.
+        later: the question where an input is the first to fail, and no mistake is known.
     """
 
     name: str
@@ -111,6 +112,10 @@ class Exercise:
     parts: tuple[str, ...] = ()
     observe: Callable[[Callable[..., Any], tuple[Any, ...]], Any] = _call
     trains: bool = False
+    later: str = (
+        "The smaller inputs are right. What is new in this one: a mask, a batch, another length,"
+        " unequal sizes?"
+    )
 
     @property
     def notebook(self) -> str:

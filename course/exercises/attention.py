@@ -145,7 +145,7 @@ MASK = Exercise(
         upper left+upper: past and future exchanged
             Your first query sees everything, your last only itself. Rows are queries: who comes
             later?
-        forbidden: True where it is forbidden
+        forbidden forbidden+left: True where it is forbidden
             In this course True means: may attend. What does it mean in your mask?
         left: more keys than queries forgotten
             With more keys than queries, the last query stands at the last key. Where does your last

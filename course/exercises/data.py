@@ -102,6 +102,10 @@ RULE = Exercise(
             One entry for each letter that is written: what stands there for a and y?
     """),
     parts=("spelling", "origin"),
+    later=(
+        "The words before this one are right. Under which line of the table does this one fall, and"
+        " what does that line ask for?"
+    ),
 )
 
 

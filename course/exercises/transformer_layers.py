@@ -48,7 +48,8 @@ def _my_encoder_layer(slips: Slips, x: Tensor, parts: Any) -> Tensor:
         x = think(x, x)
         return attend(x, x)
     after = attend(x, x)
-    return after if "no_mlp" in slips else think(after, x if "parallel" in slips else after)
+    stream = x if "old_sum" in slips else after
+    return after if "no_mlp" in slips else think(stream, x if "parallel" in slips else after)
 
 
 def _add(slips: Slips, part_name: str, x: Tensor, read: Tensor, norm: Any, part: Any) -> Tensor:
@@ -116,6 +117,8 @@ ENCODER = Exercise(
             Which norm is still unused?
         no_norm_mlp: MLP without its norm
             Which norm is still unused?
+        old_sum: the second sum begins from the old x
+            What did the first line add, and is it still in your result?
         parallel: both parts read the same x
             The MLP should think about what the attention has found. Which x does it read?
         mlp_first: MLP before attention
