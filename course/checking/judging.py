@@ -188,7 +188,7 @@ def _generic(exercise: Exercise, tried: Sequence[Tried], first: Tried) -> tuple[
     if first is tried[0]:
         return "", (
             "This input is small: follow it with a pencil, line by line. After which of your lines"
-            " is the number on your paper another than the one in Python?"
+            " does the number on your paper differ from Python's?"
         )
     return "", exercise.later
 

@@ -45,6 +45,7 @@ def _spell(slips: Slips, word: str) -> Spelled:
     moved = min(moved, 1) if "one" in slips else moved
     with_way = pick(slips, "aeiou", always_ay="", y_first="aeiouy")
     suffix = pick(slips, "way" if word[0] in with_way else "ay", always_way="way")
+    suffix = "way" if "way_unmoved" in slips and moved == 0 else suffix
     spelled = word[moved:] + word[:moved] + suffix
     places: list[int | None] = [*range(moved, len(word)), *range(moved)]
     if "index" in slips:
@@ -89,6 +90,8 @@ RULE = Exercise(
             street begins with three consonants. How many of them move?
         always_ay: ay after a vowel too
             What is added to a word that begins with a, e, i, o or u?
+        way_unmoved: way wherever nothing moves
+            Nothing moves in yes and mrs either. What does the table add there?
         always_way: way after every word
             What is added to a word that begins with t?
         from_one: places counted from 1
@@ -188,7 +191,7 @@ BUCKETS = Exercise(
     slipped=_make_batches,
     mistakes=table("""
         source: source length alone
-            and and the have 3 letters each. How long are their targets?
+            “and” and “the” have 3 letters each. How long are their targets?
         target: target length alone
             eatway and aystay have 6 letters each. How long are their sources?
         total: both lengths added up

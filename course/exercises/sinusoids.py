@@ -64,7 +64,7 @@ POSITIONS = Exercise(
         half: exponent too small by half
             i counts pairs, so the last pair has i = d/2 − 1. What is then 2i/d, and what do you
             have?
-        twice: exponent too large by two
+        twice: exponent twice as large
             Is your i the number of the pair, or already that of the coordinate?
         coordinate: each coordinate its own frequency
             A sine and its cosine must turn together. Do coordinates 2 and 3 share a frequency in

@@ -2,8 +2,6 @@
 recorded. `python -m course.lab.broken` trains them all again.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 from typing import Any

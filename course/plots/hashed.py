@@ -1,7 +1,5 @@
 """Where the hash of a word puts it: training, validation or test."""
 
-from __future__ import annotations
-
 import hashlib
 
 from course.plots.sketch import WIDTH, Panel, finish_sketch

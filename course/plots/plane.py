@@ -1,7 +1,5 @@
 """One query and a few keys as arrows in a plane, and the weights that their angles make."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 
