@@ -57,7 +57,9 @@ def test_list_names_every_experiment_with_its_question(capsys):
         assert f"{experiment.name} " in out and experiment.question in out
 
 
-def test_report_writes_where_it_is_told_to(tmp_path, capsys):
+def test_report_writes_where_it_is_told_to(tmp_path, capsys, monkeypatch):
+    two = {name: catalogue.EXPERIMENTS[name] for name in ("positions", "eight-runs")}
+    monkeypatch.setattr("course.plots.report_files.EXPERIMENTS", two)
     (tmp_path / "records").mkdir()
     arguments = [
         "experiments",

@@ -70,6 +70,7 @@ def test_same_seed_same_weights_other_seed_other_weights(pairs):
     assert not torch.equal(weights(1), weights(2))
 
 
+@pytest.mark.usefixtures("without_type_checks")
 def test_one_pass_with_the_right_letters_tells_the_greedy_accuracy(pairs):
     model = fresh()
     train(model, TrainingConfig(epochs=25, batch_size=16, learning_rate=2e-2), pairs=pairs)
@@ -251,6 +252,7 @@ def test_impossible_settings_are_named(key, value):
         TrainingConfig(**{key: value})
 
 
+@pytest.mark.usefixtures("without_type_checks")
 def test_an_epoch_may_be_several_passes_and_goes_on_with_new_orders(pairs):
     rows = train(fresh(), TrainingConfig(epochs=2, passes=3, batch_size=16), pairs=pairs).progress
     single = train(fresh(), TrainingConfig(epochs=6, batch_size=16), pairs=pairs).progress

