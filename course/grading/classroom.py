@@ -155,7 +155,7 @@ def _judge() -> str:
 
 
 def read_grades(file: Path) -> dict[str, Graded]:
-    """What an earlier run wrote with `--json`, by digest; nothing where there is no such file.
+    """What an earlier run wrote with `--json`, by submission; nothing where there is no such file.
 
     Raises:
         ValueError: if it is of another kind.
@@ -170,7 +170,7 @@ def read_grades(file: Path) -> dict[str, Graded]:
         for each in data["submissions"]:
             results = [Result(**result) for result in each["results"]]
             known = {name: each[name] for name in ("submission", "remarks", "seconds", "digest")}
-            found[each["digest"]] = Graded(**known, student=each["student"], results=results)
+            found[each["submission"]] = Graded(**known, student=each["student"], results=results)
         return found
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{file}: these are no grades of this version") from None

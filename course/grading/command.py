@@ -132,8 +132,9 @@ def _grade(options: argparse.Namespace) -> int:
     for place, path in enumerate(paths):
         digest = classroom.digest(path, limits, sorted(only))
         student = classroom.student_of(path, options.submissions)
-        if digest in before and before[digest].submission == str(path):
-            done[place] = before[digest]
+        old = before.get(str(path))
+        if old is not None and digest and old.digest == digest:
+            done[place] = old
         else:
             jobs.append(Job(place, path, student, digest, limits, tuple(sorted(only))))
     isolation, stopped = "nothing is graded yet", False
