@@ -14,10 +14,14 @@ ROOM = 0.07  # of a logarithmic axis: the least distance of two labels that don'
 class Percent(Formatter):
     """Shares as percent, with as many decimals as the ticks need: 2.5% never stands as 2%."""
 
-    def __call__(self, value: float, _place: int | None = None) -> str:
-        ticks = [100 * tick for tick in (self.locs if len(self.locs) else [value])]
+    def format_ticks(self, values: Iterable[float]) -> list[str]:
+        ticks = [100 * value for value in values]
         needed = (d for d in range(6) if all(abs(t - round(t, d)) < 1e-7 for t in ticks))
-        return f"{100 * value:z.{next(needed, 6)}f}%"
+        decimals = next(needed, 6)
+        return [f"{tick:z.{decimals}f}%" for tick in ticks]
+
+    def __call__(self, value: float, _place: int | None = None) -> str:
+        return self.format_ticks([value])[0]
 
 
 def percent_axis(

@@ -16,9 +16,7 @@ from course.plots.style import new_figure
     ],
 )
 def test_percent_has_the_decimals_that_its_ticks_need(ticks, labels):
-    formatter = Percent()
-    formatter.set_locs(ticks)
-    assert [formatter(tick) for tick in ticks] == labels
+    assert Percent().format_ticks(ticks) == labels
 
 
 def test_labels_of_a_logarithmic_axis_keep_apart():
