@@ -142,7 +142,9 @@ def test_gradients_reach_every_weight():
 
 def test_the_record_of_broken_transformers_is_read_for_its_own_settings_alone():
     found = load_broken(broken.CONFIG, broken.TRAINING)
-    assert set(found) == {"whole", *SWITCHES} and all(0 <= share <= 1 for share in found.values())
+    assert {"whole", *SWITCHES} < set(found) == set(broken.RUNS)
+    assert all(len(rows) == broken.TRAINING.epochs for rows in found.values())
+    assert all(0 <= row["alone"] <= 1 for rows in found.values() for row in rows)
     with pytest.raises(ValueError, match="other settings"):
         load_broken(replace(broken.CONFIG, hidden_size=32), broken.TRAINING)
 
@@ -152,7 +154,7 @@ def test_broken_transformers_are_trained_and_recorded(monkeypatch, tmp_path):
     monkeypatch.setattr(broken, "RECORD", tmp_path / "broken.json")
     monkeypatch.setattr(broken, "CONFIG", replace(broken.CONFIG, hidden_size=8, num_heads=2))
     monkeypatch.setattr(broken, "TRAINING", replace(broken.TRAINING, epochs=1, batch_size=256))
-    monkeypatch.setattr(broken, "SWITCHES", {"root": "", "mask": ""})
+    monkeypatch.setattr(broken, "RUNS", {"whole": ([], 100.0), "no mask, slow": (["mask"], 1e4)})
     monkeypatch.setattr(broken, "load_pairs", lambda _: load_pairs("small")[:300])
     broken.main()
-    assert list(load_broken(broken.CONFIG, broken.TRAINING)) == ["whole", "root", "mask"]
+    assert list(load_broken(broken.CONFIG, broken.TRAINING)) == ["whole", "no mask, slow"]
