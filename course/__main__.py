@@ -134,7 +134,11 @@ def _list(_options: argparse.Namespace) -> int:
     for experiment in CATALOGUE.values():
         runs = runs_of([experiment])
         left = [run for run in runs if run.key not in records]
-        state = f"{len(runs) - len(left)} done, {_time(left)} to go" if left else "all done"
+        state = (
+            f"{len(runs) - len(left)} done, {_time(left) or 'unknown time'} to go"
+            if left
+            else "all done"
+        )
         state = state if runs else "none yet"
         print(
             f"{experiment.name:<16} {experiment.question}\n{'':<16} {len(experiment.rows)} rows,"
@@ -150,10 +154,10 @@ def _list(_options: argparse.Namespace) -> int:
 
 
 def _time(runs: Sequence[Run], jobs: int = 1) -> str:
-    """How long the runs will take, from the records that came with the course."""
+    """How long the runs will take by the records that came with the course; "" if none tells."""
     known = [seconds for seconds in seconds_of(runs, find_records()).values() if seconds]
     if len(known) < len(runs):
-        return "nobody knows how long"
+        return ""
     return in_words(sum(known) / min(jobs, len(runs))) + (" of one core" if jobs == 1 else "")
 
 
@@ -170,16 +174,16 @@ def _run(options: argparse.Namespace) -> int:
     if not left:
         print(f"{len(runs)} runs, all done.")
         return 0
-    shared = (
-        "to be shared by the cluster's workers."
-        if options.scheduler
-        else f"{_time(left, options.jobs)} with {options.jobs} side by side."
+    done = f"{len(runs)} runs, {len(runs) - len(left)} of them done."
+    alone, shared = _time(left), "to be shared by the cluster's workers"
+    if not options.scheduler:
+        shared = f"{_time(left, options.jobs)} with {options.jobs} side by side"
+    rest = (
+        f"The rest: about {alone}, {shared}."
+        if alone
+        else "No record tells how long the rest takes."
     )
-    print(
-        f"{len(runs)} runs, {len(runs) - len(left)} of them done. The rest: about {_time(left)},"
-        f" {shared}",
-        flush=True,
-    )
+    print(done, rest, flush=True)
     if options.dry_run:
         return 0
     with _Display(left) as display:
