@@ -22,7 +22,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
-PYTEST = ["-m", "pytest", "-n", os.environ.get("JOBS", "2")]
+JOBS = int(os.environ.get("JOBS", "2"))
+PYTEST = ["-m", "pytest", "-n", str(JOBS)]
+# One process more than the rest has: many unit tests wait for processes that they started.
+UNIT = ["-m", "pytest", "-n", str(JOBS + 1)]
 CHECK = [["-m", "ruff", "format", "--check", "."], ["-m", "ruff", "check", "."], ["-m", "mypy"]]
 NAMED = 5  # failures that the last line names, before it only counts
 LAST_WORDS = 5  # seconds for the stacks
@@ -38,7 +41,7 @@ class Step:
 
 STEPS = {
     "check": Step(CHECK, 600),
-    "unit": Step([[*PYTEST, "tests/unit", "tests/notebooks"]], 1500),
+    "unit": Step([[*UNIT, "tests/unit", "tests/notebooks"]], 1500),
     # Each notebook has one kernel, so a file goes whole to one process.
     "notebooks": Step(
         [
@@ -57,7 +60,7 @@ STEPS = {
         ],
         2400,
     ),
-    "quick": Step([*CHECK, [*PYTEST, "tests/unit/nmt"]], 600),
+    "quick": Step([*CHECK, [*UNIT, "tests/unit/nmt"]], 600),
 }
 
 
