@@ -10,7 +10,6 @@ import signal
 import socket
 import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
 import torch
@@ -117,12 +116,7 @@ class Process:
     def __enter__(self) -> Process:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._end.close()
         self._keeper.settimeout(10.0)
         try:

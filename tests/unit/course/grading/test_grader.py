@@ -27,32 +27,32 @@ IMPORTS = (
     "import math\nimport torch\nfrom einops import rearrange\nfrom course.exercises import check,"
     " exercise, show_solution"
 )
-TODO = "raise NotImplementedError"
+UNWRITTEN = "raise NotImplementedError"
 STUBS = {
     MASK: (
         f'@exercise("{MASK}")\ndef causal(queries: int, keys: int) -> torch.Tensor:\n    """True:'
-        f' may attend."""\n    {TODO}'
+        f' may attend."""\n    {UNWRITTEN}'
     ),
     ATTEND: (
         f'@exercise("{ATTEND}")\ndef attend(query, key, value, mask):\n    """Output and'
-        f' weights."""\n    {TODO}'
+        f' weights."""\n    {UNWRITTEN}'
     ),
     HEADS: (
         f'@exercise("{HEADS}")\ndef heads(inputs, memory, to_query, to_key, to_value, to_output,'
-        f" num_heads):\n    {TODO}"
+        f" num_heads):\n    {UNWRITTEN}"
     ),
 }
 SOLVED_MASK = STUBS[MASK].replace(
-    TODO, "return torch.arange(keys)[None] <= torch.arange(queries)[:, None] + keys - queries"
+    UNWRITTEN, "return torch.arange(keys)[None] <= torch.arange(queries)[:, None] + keys - queries"
 )
 SOLVED_ATTEND = STUBS[ATTEND].replace(
-    TODO,
+    UNWRITTEN,
     """scores = query @ key.mT / math.sqrt(query.shape[-1])
     weights = (scores if mask is None else scores.masked_fill(~mask, -math.inf)).softmax(-1)
     return weights @ value, weights""",
 )
 SOLVED_HEADS = STUBS[HEADS].replace(
-    TODO,
+    UNWRITTEN,
     """pairs = (inputs, to_query), (memory, to_key), (memory, to_value)
     q, k, v = (rearrange(x @ w.T, "b l (h k) -> b h l k", h=num_heads) for x, w in pairs)
     return rearrange(attend(q, k, v, None)[0], "b h q k -> b q (h k)") @ to_output.T""",
@@ -73,7 +73,7 @@ def mask_with(body, before=""):
     return [
         IMPORTS,
         before,
-        STUBS[MASK].replace(f"    {TODO}", lines),
+        STUBS[MASK].replace(f"    {UNWRITTEN}", lines),
         "check(causal)",
         STUBS[ATTEND],
         STUBS[HEADS],
@@ -152,7 +152,7 @@ CLASS = {
         notebook(
             answers(
                 causal_mask=STUBS[MASK].replace(
-                    TODO, "return torch.ones(queries, keys).tril().bool()"
+                    UNWRITTEN, "return torch.ones(queries, keys).tril().bool()"
                 ),
                 scaled_dot_product=SOLVED_ATTEND.replace(
                     "query @ key.mT / math.sqrt(query.shape[-1])", "query @ key.mT"
@@ -407,7 +407,7 @@ def _real_notebooks(folder):
         text = "".join(cell["source"])
         if cell["cell_type"] == "code" and f'@exercise("{MASK}")' in text:
             cell["source"] = text.replace(
-                TODO,
+                UNWRITTEN,
                 "return torch.ones(queries, keys, dtype=torch.bool).tril(keys - queries)",
             )
     (folder / "02_attention solved.ipynb").write_text(json.dumps(data))
