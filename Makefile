@@ -76,7 +76,7 @@ train: $(READY) ## remake the shipped checkpoints and the best models' run recor
 positions: $(READY) ## remake the run records of notebook 03: five position schemes, five seeds each (half an hour on two cores)
 	OMP_NUM_THREADS=1 $(PY) -m course experiments run positions --again --jobs $(JOBS)
 
-embeddings: $(READY) ## remake the tables of notebook 07: embeddings at four widths, positions of three schemes, three seeds each (a quarter of an hour on two cores)
+embeddings: $(READY) ## remake the tables of notebook 08: embeddings at four widths, positions of three schemes, three seeds each (a quarter of an hour on two cores)
 	OMP_NUM_THREADS=1 $(PY) -m course experiments run embeddings --jobs $(JOBS) --out runs/embeddings --records runs/embeddings && $(PY) -m course.interpretability.stored_embeddings runs/embeddings/embeddings-*/
 
 ablations: $(READY) ## remake the run records of notebook 06: one part of Mamba switched off, three seeds each (a quarter of an hour on two cores)

@@ -40,7 +40,10 @@ COURSE = {
     "07_interpretability": (
         "Which head finds which letter? Attention and states against the known truth"
     ),
-    "08_lab_report": "The claims of one student's report, each held against our runs",
+    "08_embeddings_and_memory": (
+        "Vowels in an embedding, places in a table, the past in Mamba's state"
+    ),
+    "09_lab_report": "The claims of one student's report, each held against our runs",
 }
 
 

@@ -1,1 +1,1 @@
-"""What measures heads, circuits, embeddings and states: notebook 07."""
+"""What measures heads, circuits, embeddings and states: notebooks 07 and 08."""

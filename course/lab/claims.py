@@ -151,7 +151,7 @@ def all_rules(rows: Rows) -> Finding:
     return Finding(verdict, found)
 
 
-# Number, claim, section of notebook 08, experiment, the rows that must be there (none: all), rule.
+# Number, claim, section of notebook 09, experiment, the rows that must be there (none: all), rule.
 _OTHERS = [rule for rule in RULES if rule != "bilinear"]
 _AT_ONE = [f"{rule}, A = −1" for rule in _OTHERS]
 _RATES = ("learning rate 0.0003", "learning rate 0.003")
@@ -281,5 +281,5 @@ def judge_records(records: Records) -> list[Verdict]:
     for number, claim, section, experiment, needed, rule in CLAIMS:
         rows = rows_of(experiment, records)
         finding = Finding(OPEN) if lacking(rows, needed or list(rows)) else rule(rows)
-        found.append(Verdict(number, claim, finding, f"08_lab_report, section {section}"))
+        found.append(Verdict(number, claim, finding, f"09_lab_report, section {section}"))
     return found

@@ -1,4 +1,4 @@
-"""The explorer of notebook 08: any two recorded runs, their curves, their mistakes, and the words
+"""The explorer of notebook 09: any two recorded runs, their curves, their mistakes, and the words
 that only one of them has right.
 """
 

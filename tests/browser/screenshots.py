@@ -20,7 +20,8 @@ from playwright.sync_api import Locator, Page
 from reader import browser, leave, open_notebook, run_all, set_theme, settle
 
 FOLDER = ROOT / "assets" / "screenshots"
-NOTEBOOK, EXPLORERS = "07_interpretability", ("attention", "state")
+# What the README shows.
+SHOWN = {"07_interpretability": ["attention"], "08_embeddings_and_memory": ["state"]}
 NARROWEST, MARGIN = 640, 14  # pixels of the page: across an explorer, and around it
 LARGEST = 150_000  # bytes
 
@@ -97,14 +98,13 @@ def main() -> int:
     parser.add_argument(
         "notebook",
         nargs="?",
-        default=NOTEBOOK,
-        help=f"such as {NOTEBOOK}, which is taken where none is named",
+        help="such as 02_attention; those of the README where none is named",
     )
     parser.add_argument(
         "explorers",
         nargs="*",
         metavar="EXPLORER",
-        help=f"such as attention; {' and '.join(EXPLORERS)} where none is named",
+        help="such as attention",
     )
     parser.add_argument(
         "--out",
@@ -116,11 +116,18 @@ def main() -> int:
         "--scale", type=float, default=1.5, help="pixels of the picture for one of the page"
     )
     arguments = parser.parse_args()
-    notebook = Path(arguments.notebook).stem
-    if not (ROOT / "notebooks" / f"{notebook}.ipynb").exists():
-        parser.error(f"there is no notebook {notebook} in notebooks/")
+    wanted = SHOWN
+    if arguments.notebook:
+        wanted = {Path(arguments.notebook).stem: arguments.explorers}
+        if not arguments.explorers:
+            parser.error("say which explorers, such as attention")
+    for notebook in wanted:
+        if not (ROOT / "notebooks" / f"{notebook}.ipynb").exists():
+            parser.error(f"there is no notebook {notebook} in notebooks/")
     try:
-        pictures = take(notebook, arguments.explorers or list(EXPLORERS), arguments.scale)
+        pictures = {}
+        for notebook, explorers in wanted.items():
+            pictures |= take(notebook, explorers, arguments.scale)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1

@@ -96,3 +96,13 @@ def test_the_steps_to_another_task_name_what_is_there():
     assert all(f"def {name}(" in rule for name in ("_spell", "_plan"))
     assert "RULE_CLASSES = " in rule
     assert "LETTERS = " in rule
+
+
+def test_the_map_in_the_first_notebook_says_the_minutes_of_the_openings():
+    """Notebook 00 draws the map of the course: the same minutes as the openings promise."""
+    first = nbformat.read(ROOT / "notebooks" / "00_start_here.ipynb", as_version=4)
+    text = "\n".join(cell.source for cell in first.cells)
+    for path in sorted((ROOT / "notebooks").glob("0[1-9]*.ipynb")):
+        minutes, exercises, _ = teaching.lesson(path)
+        said = f"{minutes} + {sum(exercises)}" if exercises else f"{minutes}"
+        assert re.search(rf"\]\({path.name}\) \|[^|]*\| {re.escape(said)} \|", text), path.stem

@@ -90,8 +90,8 @@ def test_a_table_is_told_to_every_reader():
 def test_verdicts_are_chosen_by_number_or_by_their_first_words():
     two = Difference("8 heads", "4 heads", (0.9, 0.85), 0.05, 0.01, 0.09, 0.003, 5)
     found = [
-        Verdict("4a", "8 heads of 8", Finding(OPEN), "08_lab_report, section 3"),
-        Verdict("8", "Mamba is better", Finding(HOLDS, (two,)), "08_lab_report, section 9"),
+        Verdict("4a", "8 heads of 8", Finding(OPEN), "09_lab_report, section 3"),
+        Verdict("8", "Mamba is better", Finding(HOLDS, (two,)), "09_lab_report, section 9"),
         Verdict("table", "Words fail", Finding(FAILS, (), {"wrong": 0.25}), "07_interpretability"),
     ]
     assert verdict_table(found, "8").rows[0][3] == (

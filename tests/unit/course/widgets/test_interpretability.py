@@ -1,5 +1,5 @@
-"""The explorers of notebook 07, driven through their controls: every value draws, every bad word
-gets one line, every change is quick.
+"""The explorers of notebooks 07 and 08, driven through their controls: every value draws, every bad
+word gets one line, every change is quick.
 """
 
 import time
