@@ -1,5 +1,5 @@
-"""The explorers of notebooks 07 and 08: a head at any step of any word, the map of an embedding, and
-one channel of Mamba's memory.
+"""The explorers of notebooks 07 and 08: a head at any step of any word, the map of an embedding,
+and one channel of Mamba's memory.
 """
 
 from collections.abc import Mapping
