@@ -249,7 +249,7 @@ def _shown(value: Any) -> str:
         digits = value.tolist() if value.dtype in (torch.bool, torch.int64) else value.double()
         return str(digits) if isinstance(digits, (list, bool, int)) else _rounded(digits.tolist())
     if isinstance(value, torch.nn.Module) or inspect.isfunction(value):
-        return f"a {type(value).__name__}" if isinstance(value, torch.nn.Module) else "a function"
+        return kind_of(value)
     text = _rounded(value)
     if len(text) <= 120:
         return text

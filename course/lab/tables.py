@@ -122,7 +122,7 @@ def table(experiment: Experiment, records: Records) -> list[dict[str, str]]:
     `epoch` says of which epoch a run's figures are: the last, or in older records the best.
     `difference`, `low` and `high` compare with the row that `reference` marks, in shares of words.
 
-    Accuracies are shares of words, losses nats per character; `_sd` is the standard deviation over
+    Accuracies are shares of words, losses nats per token; `_sd` is the standard deviation over
     seeds, `_min` and `_max` their range. `cpu_seconds` is the processor's time for training (the
     clock's, in records that do not know the other), `milliseconds_a_word` that for spelling one
     word in a batch of 256 (older records: of all validation words).

@@ -13,7 +13,7 @@ from course.plots.style import INK, MAMBA, MODEL, NEUTRAL, TRANSFORMER, Picture,
 
 Counts = Mapping[str, Sequence[int]]  # a group of words → [wrong, asked]
 COSTS = (
-    ("val_loss", "validation loss\n(nats per character)", "{:.2g}"),
+    ("val_loss", "validation loss\n(nats per token)", "{:.2g}"),
     ("parameters", "parameters", "{:,.0f}"),
     ("milliseconds_a_word", "decoding\n(milliseconds a word)", "{:.2g}"),
 )

@@ -204,7 +204,7 @@ def plot_loss_curves(
 
     Args:
         runs: for each panel, the epochs' rows of each seed ("epoch", "train_loss", "val_loss", in
-            nats per character).
+            nats per token).
         reading: one sentence that says what to see.
 
     Raises:
@@ -226,7 +226,7 @@ def plot_loss_curves(
         axis.set_title(name, fontsize=9)
         axis.set_xlabel("epoch")
     for axis in axes[:, 0]:
-        axis.set_ylabel("loss (nats per character)", fontsize=9)
+        axis.set_ylabel("loss (nats per token)", fontsize=9)
         axis.yaxis.set_major_formatter(lambda value, _place: f"{value:g}")
     for axis in axes.flat[len(runs) :]:
         axis.set_visible(False)

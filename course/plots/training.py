@@ -11,7 +11,7 @@ from course.plots.svg import Drawing
 from nmt.data import VOCABULARY, WordPair
 from nmt.pig_latin import RULE_CLASSES
 
-GUESSING = math.log(VOCABULARY.size)  # nats per character of a uniform guess
+GUESSING = math.log(VOCABULARY.size)  # nats per token of a uniform guess
 _LENGTHS = {5: "up to 5 letters", 8: "6 to 8", 11: "9 to 11", 99: "12 and more"}
 
 
@@ -32,7 +32,7 @@ def plot_learning_curves(rows: Sequence[Mapping[str, Any]], *, epochs: int = 0) 
     validation words.
 
     Args:
-        rows: one mapping an epoch with "epoch", "train_loss", "val_loss" (nats per character),
+        rows: one mapping an epoch with "epoch", "train_loss", "val_loss" (nats per token),
             "train_accuracy" and "val_accuracy" (shares of words): `state.progress.epochs`, or the
             "epochs" of a record.
         epochs: room to leave on the axis for a run that is still going on, in epochs.
@@ -49,7 +49,7 @@ def plot_learning_curves(rows: Sequence[Mapping[str, Any]], *, epochs: int = 0) 
     low = min(0.1, 0.8 * smallest)
     left = Panel(drawing, (84, 54, 300, 210), reach, (low, 6), log="y")
     right = Panel(drawing, (490, 54, 300, 210), reach, (-0.02, 1.05))
-    left.axes("epoch", "loss (nats per character)", gap=6)
+    left.axes("epoch", "loss (nats per token)", gap=6)
     right.axes("epoch", "words spelled right", gap=6)
     powers = [
         n * ten for ten in powers_of_ten(low / 10, 6) for n in (1, 2, 5) if low <= n * ten <= 6
@@ -75,7 +75,7 @@ def plot_learning_curves(rows: Sequence[Mapping[str, Any]], *, epochs: int = 0) 
     legend(drawing, names, 490, 24, across=150)
     reading = (
         f"After epoch {last['epoch']} the loss on validation words is {last['val_loss']:.2g} nats"
-        f" per character (guessing: {GUESSING:.2f}), and {last['val_accuracy']:.1%} of them are"
+        f" per token (guessing: {GUESSING:.2f}), and {last['val_accuracy']:.1%} of them are"
         " spelled right."
     )
     alt = (
@@ -219,7 +219,7 @@ def plot_loss_against_accuracy(points: Sequence[tuple[float, float]], length: fl
     came evenly.
 
     Args:
-        points: (loss in nats per character, share of words right), one for each measurement.
+        points: (loss in nats per token, share of words right), one for each measurement.
         length: mean number of target characters of a word, `<EOS>` counted.
 
     Raises:
@@ -239,7 +239,7 @@ def plot_loss_against_accuracy(points: Sequence[tuple[float, float]], length: fl
     axis.axvline(GUESSING, color=NEUTRAL, lw=1, ls=":")
     axis.annotate("guessing", (GUESSING, 1.02), ha="right", fontsize=9, color=NEUTRAL)
     axis.set_xscale("log")
-    axis.set_xlabel("loss (nats per character)")
+    axis.set_xlabel("loss (nats per token)")
     percent_axis(axis, "y", "words spelled right", whole=True)
     axis.legend(loc="lower left", frameon=False)
     low = min(points)

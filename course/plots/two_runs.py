@@ -37,7 +37,7 @@ def plot_two_runs(
         left.plot(epochs, [row["train_loss"] for row in rows], "--", color=colours[name], lw=1)
     left.plot([], [], "--", color=NEUTRAL, label="training words")
     log_axis(left, "y")
-    left.set(xlabel="epoch", ylabel="loss (nats per character)")
+    left.set(xlabel="epoch", ylabel="loss (nats per token)")
     known = next(iter(kinds.values()))
     names = [kind for kind in known if any(found.get(kind) for found in kinds.values())] or ["none"]
     for place, (name, found) in enumerate(kinds.items()):
@@ -71,4 +71,4 @@ def _ends(record: Mapping[str, Any]) -> str:
     rows = record["epochs"]
     if not rows:
         return "nothing recorded"
-    return f"{rows[0]['val_loss']:.2g} to {rows[-1]['val_loss']:.2g} nats per character"
+    return f"{rows[0]['val_loss']:.2g} to {rows[-1]['val_loss']:.2g} nats per token"

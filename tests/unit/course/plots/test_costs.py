@@ -163,7 +163,7 @@ def test_two_runs_together():
         == "Validation words right: first 90.0%, second 80.0%. 3 words only first has right, 1 only"
         " second."
     )
-    assert "second from 1 to 0.25 nats per character" in picture.alt
+    assert "second from 1 to 0.25 nats per token" in picture.alt
     assert "first: wrong onset 2; second: several 4" in picture.alt
     assert plot_two_runs(
         pair, {"first": {"several": 0}, "second": {"several": 0}}, (0, 0)

@@ -26,7 +26,7 @@ def test_curves_read_the_last_epoch():
     picture = plot_learning_curves(rows(10))
     assert (
         "After epoch 10" in picture.reading
-        and "0.32 nats per character (guessing: 3.37)" in picture.reading
+        and "0.32 nats per token (guessing: 3.37)" in picture.reading
     )
     assert "81.0% of them" in picture.reading and "each of 10 epochs" in picture.alt
 
