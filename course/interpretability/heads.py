@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from course.interpretability.alignment import Patterns, Score, score_looks, true_places
@@ -247,6 +246,8 @@ def match_heads(first: Patterns, second: Patterns) -> Matching:
 
     Source of the pairing: the linear sum assignment, by `scipy.optimize.linear_sum_assignment`.
     """
+    from scipy.optimize import linear_sum_assignment  # late: most of a second
+
     if len(first) < 2:
         raise ValueError("matching takes two words at least: one to choose on, one to measure on")
     chosen_on = overlap(first[::2], second[::2]).numpy()

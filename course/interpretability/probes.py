@@ -9,10 +9,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from course.interpretability.embeddings import VOWELS
 from course.interpretability.heads import first_vowel
@@ -183,6 +179,12 @@ def _fit(
     test_labels: np.ndarray,
 ) -> float:
     """The accuracy on the test letters of a logistic regression fitted to the training letters."""
+    # Here, for it takes a second to import, and this module is imported by whatever draws.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     if len(set(train_labels)) == 1:
         return float((test_labels == train_labels[0]).mean())
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=150, tol=1e-2))

@@ -58,11 +58,21 @@ def test_every_room_is_named():
     assert names | {"__main__"} == set(DOWNSTAIRS)
 
 
-def test_importing_any_file_of_the_lesson_loads_nothing_that_shows():
-    modules = [f"nmt.{path.stem}" for path in (ROOT / "nmt").glob("*.py") if path.stem[0] != "_"]
+def loaded(modules: list[str], wanted: tuple[str, ...]) -> list[str]:
+    """Those of `wanted` that a fresh Python has loaded once it has imported `modules`."""
     code = f"import importlib, json, sys\nfor name in {modules!r}: importlib.import_module(name)\n"
-    code += f"print(json.dumps([name for name in {SHOWING!r} if name in sys.modules]))"
+    code += f"print(json.dumps([name for name in {wanted!r} if name in sys.modules]))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    assert json.loads(done.stdout.splitlines()[-1]) == []
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_importing_any_file_of_the_lesson_loads_nothing_that_shows():
+    modules = [f"nmt.{path.stem}" for path in (ROOT / "nmt").glob("*.py") if path.stem[0] != "_"]
+    assert loaded(modules, SHOWING) == []
+
+
+def test_what_every_notebook_imports_loads_nothing_that_takes_a_second():
+    heavy = ("sklearn", "scipy", "pandas", "sympy", "matplotlib.pyplot")
+    assert loaded(["course.plots", "course.widgets", "course.exercises"], heavy) == []
