@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
-from course.plots.attention import draw_attention
-from course.plots.axes import percent_axis
-from course.plots.shaded_table import frame_cell
-from course.plots.style import INK, MODEL, NEUTRAL, TARGET, TRUTH, Picture, finish, new_figure
+from course.plots.bars import draw_bars_across
+from course.plots.sketch import WIDTH, Panel, Zone, finish_sketch
+from course.plots.style import INK, MODEL, SOURCE, TARGET, TRUTH, Picture
+from course.plots.svg import Drawing
 from nmt.data import VOCABULARY
 
+STEP = "Step"  # the control of the explorer
 SHOWN = 8  # most probable tokens in the right panel
+_ROW, _WIDEST = 26, 400  # pixels: the height of a row, the width of the map at most
 
 
 def plot_attention_step(
@@ -53,37 +55,25 @@ def plot_attention_step(
             f"weights {tuple(weights.shape)}, {len(asked)} letters, {len(truth)} truths and step"
             f" {step} do not fit together"
         )
-    height = max(3.2, 1.2 + 0.27 * len(asked))
-    figure, (left, right_axis) = new_figure(
-        5.2 + 0.3 * len(keys), height, 1, 2, width_ratios=(2.0 + 0.3 * len(keys), 2.4)
-    )
-    names, darkest = [key.strip("<>") for key in keys], float(weights.max())
-    draw_attention(left, weights, asked, names, "cross", limits=(0.0, darkest or 1.0))
-    left.set(xlabel=f"source letter (darkest: {darkest:.2f})", ylabel="letter that is written")
-    left.set_title(title)
-    frame_cell(left, step, 0, INK, columns=len(keys))
-    for row, place in enumerate(truth):
-        if place is not None:
-            frame_cell(left, row, place, TRUTH, inset=0.08, width=2)
-    for label in left.get_xticklabels():
-        label.set_rotation(90 if len(label.get_text()) > 1 else 0)
     values = dict(zip(VOCABULARY.tokens, probabilities.tolist()))
     best = sorted(values, key=values.__getitem__, reverse=True)[:SHOWN]
     if right is not None and right not in best:
         best[-1] = right
-    bars = right_axis.barh(range(len(best)), [values[token] for token in best], color=MODEL)
-    for row, token in enumerate(best):
-        if token == right:
-            bars[row].set(facecolor=TRUTH, hatch="///", edgecolor="white")
-    notes = [f"{values[token]:.1%}" for token in best]
-    right_axis.bar_label(bars, notes, padding=4, fontsize=8, color=NEUTRAL)
-    right_axis.set_yticks(range(len(best)), best)
-    right_axis.invert_yaxis()
-    right_axis.set_title(f"step {step + 1} of {len(asked)}")
-    percent_axis(right_axis, "x", "probability of the next letter", steps=2)
-    right_axis.set_xlim(0, 1.3)
-    for label in right_axis.get_yticklabels():
-        label.set_color(TARGET)
+    drawing = Drawing(WIDTH, 150 + _ROW * max(len(asked), SHOWN), "", "")
+    drawing.text(24, 22, title, size=14, anchor="start")
+    zone = _draw_map(drawing, weights, keys, asked, truth, step)
+    left = zone.box[0] + zone.box[2] + 90
+    box = (left, 66, min(330, WIDTH - 20 - left), _ROW * SHOWN)
+    panel = Panel(drawing, box, (0, 1.2), (len(best) - 0.4, -0.6))
+    panel.title(f"step {step + 1} of {len(asked)}")
+    panel.ticks("x", (0, 0.5, 1), ("0%", "50%", "100%"), grid=True)
+    bars = [values[token] for token in best]
+    colours = [TRUTH if token == right else MODEL for token in best]
+    notes = [f"{value:.1%}" for value in bars]
+    hatched = [row for row, token in enumerate(best) if token == right]
+    draw_bars_across(panel, range(len(best)), bars, colours, notes, hatched=hatched)
+    panel.axes("probability of the next letter", "")
+    panel.ticks("y", range(len(best)), best, TARGET)
     looks = int(weights[step].argmax())
     reading = (
         f"Step {step + 1} of {len(asked)}: {best[0]} is most probable ({values[best[0]]:.0%}); "
@@ -110,4 +100,35 @@ def plot_attention_step(
         f"Left, a heat map with the chosen row framed; strongest look of each row: {rows}. Right,"
         " bars: " + ", ".join(f"{token} {values[token]:.1%}" for token in best)
     )
-    return finish(figure, alt=f"{alt}.", reading=reading)
+    return finish_sketch(drawing, alt=f"{alt}.", reading=reading, zones=[zone])
+
+
+def _draw_map(
+    drawing: Drawing,
+    weights: Float[Tensor, "t s"],
+    keys: Sequence[str],
+    asked: Sequence[str],
+    truth: Sequence[int | None],
+    step: int,
+) -> Zone:
+    """The heat map and its frames; a pointer on a row chooses the step."""
+    darkest, width = float(weights.max()), min(36 * len(keys), _WIDEST)
+    box, across = (92, 66, width, _ROW * len(asked)), (-0.5, len(keys) - 0.5)
+    panel = Panel(drawing, box, across, (len(asked) - 0.5, -0.5))
+    panel.cells(weights.tolist(), limits=(0.0, darkest or 1.0))
+    panel.frame(step, 0, INK, columns=len(keys))
+    pitch = width / len(keys)
+    for row, place in enumerate(truth):
+        if place is not None:
+            x, y = panel.at(place, row)
+            size = {"width": pitch - 6, "height": _ROW - 6}
+            look = {"fill": "none", "stroke": TRUTH, "stroke_width": 2.5}
+            drawing.element("rect", x=x - pitch / 2 + 3, y=y - _ROW / 2 + 3, **size, **look)
+    panel.ticks("x", range(len(keys)), [key.strip("<>") for key in keys], SOURCE)
+    panel.ticks("y", range(len(asked)), asked, TARGET)
+    middle = panel.left + width / 2
+    drawing.text(middle, panel.bottom + 52, "source letter", colour=SOURCE)
+    drawing.text(middle, panel.bottom + 72, f"(darkest: {darkest:.2f})", size=12)
+    height = panel.top + panel.height / 2
+    drawing.text(24, height, "letter that is written", colour=TARGET, turn=-90)
+    return Zone(box, {"y": (STEP, len(asked) + 0.5, 0.5)})

@@ -5,29 +5,22 @@ from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
-from matplotlib.axes import Axes
 from torch import Tensor
 
 from course.interpretability.embeddings import Angles, Grouping, kind_of_token
 from course.plots.axes import draw_dots
-from course.plots.style import (
-    CONSONANT,
-    INK,
-    NEUTRAL,
-    VOWEL,
-    Picture,
-    finish,
-    new_figure,
-    new_panels,
-)
+from course.plots.sketch import WIDTH, Panel, finish_sketch, show, steps_of
+from course.plots.style import CONSONANT, INK, NEUTRAL, VOWEL, Picture, finish, new_figure
+from course.plots.svg import Drawing
 from nmt.data import VOCABULARY
 
 _DISCS = {  # kind of token: (face, edge, ink)
-    "vowel": (VOWEL, VOWEL, "white"),
+    "vowel": (VOWEL, VOWEL, "#ffffff"),
     "consonant": (CONSONANT, CONSONANT, INK),
-    "y": ("white", VOWEL, INK),
-    "other": (NEUTRAL, NEUTRAL, "white"),
+    "y": ("#ffffff", VOWEL, INK),
+    "other": (NEUTRAL, NEUTRAL, "#ffffff"),
 }
+_RADIUS = 9.5  # pixels
 _SHORT = {"<SOS>": "SOS", "<EOS>": "EOS"}
 
 
@@ -62,36 +55,50 @@ def plot_letter_maps(maps: Sequence[LetterMap], *, reading: str, columns: int = 
                 f"{letter_map.title}: a map needs {VOCABULARY.size} rows of two, not"
                 f" {tuple(letter_map.coordinates.shape)}"
             )
-    size = 5.2 if 1 in (columns, len(maps)) else 3.4
-    figure, axes = new_panels(len(maps), columns, size, size)
-    for axis, letter_map in zip(axes.flat, maps):
-        _draw_letters(axis, letter_map, 0.2 / size)
+    across = min(columns, len(maps))
+    # A single map has the room for names of its axes, with and without: nothing jumps.
+    named = across == 1 or any(any(letter_map.axes) for letter_map in maps)
+    beside, below = (70, 96) if named else (16, 50)
+    size = 430 if across == 1 else (WIDTH - 20) // across - beside
+    height = -(-len(maps) // across) * (size + below)
+    drawing = Drawing(20 + across * (size + beside), height, "", "")
+    for place, letter_map in enumerate(maps):
+        row, column = divmod(place, across)
+        left, top = 4 + beside + column * (size + beside), 40 + row * (size + below)
+        _draw_letters(drawing, letter_map, (left, top, size, size))
     told = " ".join(f"{letter_map.title}: {_neighbours(letter_map)}." for letter_map in maps)
     alt = (
         "Maps of the 29 tokens as discs, vowels dark, consonants light. The vowel nearest to each"
         f" vowel, and its rank among all. {told}"
     )
-    return finish(figure, alt=alt, reading=reading)
+    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
-def _draw_letters(axis: Axes, letter_map: LetterMap, disc: float) -> None:
-    points = _apart(letter_map.coordinates.double(), disc)
-    for token, (x, y) in zip(VOCABULARY.tokens, points.tolist()):
-        face, edge, ink = _DISCS[kind_of_token(token)]
-        short = _SHORT.get(token, token)
-        box = {"boxstyle": "circle,pad=0.16", "fc": face, "ec": edge, "lw": 1.2}
-        size = 8.5 if len(short) == 1 else 5.5
-        text = axis.text(x, y, short, color=ink, bbox=box, fontsize=size)
-        text.set(ha="center", va="center", zorder=2 + (face == VOWEL))
+def _draw_letters(
+    drawing: Drawing, letter_map: LetterMap, box: tuple[float, float, float, float]
+) -> None:
+    points = _apart(letter_map.coordinates.double(), 1.2 * 2 * _RADIUS / box[2])
     low, high = points.amin(0), points.amax(0)
     margin = torch.where(high > low, 0.1 * (high - low), 1.0)
-    axis.set_xlim(float(low[0] - margin[0]), float(high[0] + margin[0]))
-    axis.set_ylim(float(low[1] - margin[1]), float(high[1] + margin[1]))
-    axis.set(title=letter_map.title, xlabel=letter_map.axes[0], ylabel=letter_map.axes[1])
-    if not any(letter_map.axes):
-        axis.set_xticks([])
-        axis.set_yticks([])
-        axis.spines[["top", "right"]].set_visible(True)
+    x, y = zip((low - margin).tolist(), (high + margin).tolist())
+    panel = Panel(drawing, box, x, y)
+    panel.title(letter_map.title)
+    if any(letter_map.axes):
+        panel.axes(*letter_map.axes)
+        for which, limits in (("x", x), ("y", y)):
+            steps = steps_of(*limits, 4)
+            panel.ticks(which, steps, [show(step) for step in steps])
+    else:
+        drawing.element(
+            "rect", x=box[0], y=box[1], width=box[2], height=box[3], fill="none", stroke=NEUTRAL
+        )
+    discs = list(zip(VOCABULARY.tokens, points.tolist()))
+    for token, point in sorted(discs, key=lambda disc: kind_of_token(disc[0]) == "vowel"):
+        face, edge, ink = _DISCS[kind_of_token(token)]
+        (left, top), short = panel.at(*point), _SHORT.get(token, token)
+        look = {"fill": face, "stroke": edge, "stroke_width": 1.6}
+        drawing.element("circle", cx=left, cy=top, r=_RADIUS, **look)
+        drawing.text(left, top, short, size=12 if len(short) == 1 else 7.5, colour=ink)
 
 
 def _apart(points: Float[Tensor, "n 2"], disc: float) -> Float[Tensor, "n 2"]:

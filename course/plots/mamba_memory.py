@@ -12,7 +12,9 @@ from torch import Tensor
 
 from course.interpretability.mamba_memory import Survival, letter_weights, sorted_channels
 from course.plots.shaded_table import draw_cells
+from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, show, steps_of
 from course.plots.style import INK, MAMBA, NEUTRAL, SOURCE, TARGET, Picture, finish, new_figure
+from course.plots.svg import Drawing
 from nmt.trace import MambaTrace
 
 
@@ -111,22 +113,32 @@ def plot_channel(
     labels = trace.source + trace.target
     at = len(labels) - 1 if at is None else at
     delta, own = trace.delta[layer, :, channel].double(), weights[:, channel]
-    figure, (top, bottom) = new_figure(
-        max(5.5, 1.4 + 0.33 * len(labels)), 4.2, 2, 1, sharex=True, height_ratios=(1, 1.7)
-    )
+    pitch = min(44.0, 690 / len(labels))
+    across = (-0.7, len(labels) - 0.3)
+    drawing = Drawing(WIDTH, 460, "", "")
+    drawing.text(24, 20, title, size=14, anchor="start")
     colours = [SOURCE if place < len(trace.source) else TARGET for place in range(len(labels))]
-    top.bar(range(len(labels)), delta.tolist(), color=colours)
-    top.set(ylabel="step size Δ", title=title)
+    box, highest = (90, 40, pitch * len(labels), 110), 1.1 * float(delta.max()) or 1.0
+    top = Panel(drawing, box, across, (0, highest))
+    steps = {step: show(step) for step in steps_of(0, highest, 4)}
+    top.ticks("y", list(steps), list(steps.values()), grid=True)
+    top.bars(delta.tolist(), colours)
+    top.axes("", "step size Δ", gap=7 * max(0, max(map(len, steps.values())) - 4))
+    bottom = Panel(drawing, (90, 206, pitch * len(labels), 180), across, (-0.03, 1.05))
+    bottom.ticks("y", (0, 0.5, 1), ("0%", "50%", "100%"), grid=True)
     bounds = torch.tensor([0.1, 0.9], dtype=weights.dtype)
-    low, high = weights.quantile(bounds, dim=1)
-    read, most = range(at + 1), "8 of 10 channels of this layer"
-    band = {"color": NEUTRAL, "alpha": 0.25, "lw": 0}
-    bottom.fill_between(read, low[: at + 1], high[: at + 1], label=most, **band)
-    bottom.plot(read, own[: at + 1], "o-", color=MAMBA, lw=2, label=f"channel {channel}")
-    bottom.axvline(len(trace.word), color=INK, lw=0.8, ls=":", label="<EOS>")
-    bottom.set(ylabel=f"left at place {at}", ylim=(-0.03, 1.05))
-    bottom.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3)
-    _label_tokens(bottom, trace)
+    low, high = weights.quantile(bounds, dim=1)[:, : at + 1].tolist()
+    read = list(range(at + 1))
+    bottom.area([*zip(read, low), *zip(read[::-1], high[::-1])], NEUTRAL)
+    end = bottom.at(len(trace.word), 0)[0]
+    bottom.stroke([(end, bottom.top), (end, bottom.bottom)], INK, 1, "2 3")
+    bottom.line(read, own[: at + 1].tolist(), MAMBA, width=2)
+    bottom.dots(read, own[: at + 1].tolist(), MAMBA)
+    bottom.axes("", f"left at place {at}", gap=6)
+    bottom.ticks("x", range(len(labels)), [label.strip("<>") for label in labels], colours)
+    drawing.text(90 + box[2] / 2, 444, "token that is read (source, then target)")
+    entries = [(f"channel {channel}", MAMBA, ""), ("8 of 10 channels", "#cfcfcf", "")]
+    legend(drawing, [*entries, ("<EOS>", INK, "2 3")], 90, 188, 150)
     rate = -own[0].clamp(min=1e-300).log() / max(1, at)
     half = float(np.log(2) / rate) if float(rate) > 0 else float("inf")
     reading = (
@@ -136,8 +148,8 @@ def plot_channel(
         f" {labels[int(delta.argmax())]}."
     )
     told = ", ".join(f"{label} {share:.2f}" for label, share in zip(labels[: at + 1], own.tolist()))
-    return finish(
-        figure,
+    return finish_sketch(
+        drawing,
         alt=f"Above, bars: Δ at each token. Below, a curve, what is left of each: {told}.",
         reading=reading,
     )

@@ -3,10 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from matplotlib.ticker import MaxNLocator
-
-from course.plots.axes import log_axis
-from course.plots.style import NEUTRAL, SERIES, Picture, finish, new_figure
+from course.plots.bars import draw_bars_across
+from course.plots.sketch import (
+    WIDTH,
+    Panel,
+    finish_sketch,
+    legend,
+    powers_of_ten,
+    steps_of,
+)
+from course.plots.style import NEUTRAL, SERIES, Picture
+from course.plots.svg import Drawing
 from nmt.runs import reported
 
 
@@ -27,30 +34,12 @@ def plot_two_runs(
     """
     if len(runs) != 2 or set(runs) != set(kinds):
         raise ValueError("this figure shows two runs, each with its mistakes by kind")
-    figure, (left, right) = new_figure(9.5, 3.8, columns=2)
+    drawing = Drawing(WIDTH, 410, "", "")
     colours = dict(zip(runs, (SERIES[0], SERIES[1])))
-    for name, record in runs.items():
-        rows = record["epochs"]
-        epochs = [row["epoch"] for row in rows]
-        losses = [row["val_loss"] for row in rows]
-        left.plot(epochs, losses, color=colours[name], lw=2, label=name)
-        left.plot(epochs, [row["train_loss"] for row in rows], "--", color=colours[name], lw=1)
-    left.plot([], [], "--", color=NEUTRAL, label="training words")
-    log_axis(left, "y")
-    left.set(xlabel="epoch", ylabel="loss (nats per token)")
-    known = next(iter(kinds.values()))
-    names = [kind for kind in known if any(found.get(kind) for found in kinds.values())] or ["none"]
-    for place, (name, found) in enumerate(kinds.items()):
-        at = [row - 0.2 + 0.4 * place for row in range(len(names))]
-        counts = [found.get(kind, 0) for kind in names]
-        bars = right.barh(at, counts, height=0.36, color=colours[name])
-        right.bar_label(bars, padding=3, fontsize=8)
-    right.set_yticks(range(len(names)), names)
-    right.set_ylim(len(names) - 0.5, -0.5)
-    right.set_xlabel("mistakes (words)")
-    right.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    drawn = left.get_legend_handles_labels()
-    figure.legend(*drawn, loc="outside lower center", ncols=3, fontsize=9)
+    _draw_losses(drawing, runs, colours)
+    _draw_kinds(drawing, kinds, colours)
+    entries = [(name, colours[name], "") for name in runs]
+    legend(drawing, [*entries, ("training words", NEUTRAL, "6 4")], 84, 350)
     accuracies = {name: reported(record)["val_accuracy"] for name, record in runs.items()}
     told = ", ".join(f"{name} {accuracy:.1%}" for name, accuracy in accuracies.items())
     first, second = runs
@@ -64,7 +53,52 @@ def plot_two_runs(
         for name, found in kinds.items()
     )
     alt = f"Left, validation losses over epochs: {ends}. Right, mistakes by kind. {listed}."
-    return finish(figure, alt=alt, reading=reading)
+    return finish_sketch(drawing, alt=alt, reading=reading)
+
+
+def _draw_losses(
+    drawing: Drawing, runs: Mapping[str, Mapping[str, Any]], colours: Mapping[str, str]
+) -> None:
+    """Over the epochs, on a logarithmic axis: validation words whole, training words dashed."""
+    sets = ("val_loss", "train_loss")
+    rows = [row for record in runs.values() for row in record["epochs"]]
+    losses = [row[name] for row in rows for name in sets] or [1.0]
+    low, high = 0.8 * max(min(losses), 1e-6), 1.25 * max(losses)
+    last = max((row["epoch"] for row in rows), default=1)
+    panel = Panel(drawing, (84, 30, 330, 250), (0.5, last + 0.5), (low, high), log="y")
+    powers = [n * ten for ten in powers_of_ten(low / 10, high) for n in (1, 2, 5)]
+    powers = [power for power in powers if low <= power <= high]
+    if len(powers) > 8:
+        powers = powers_of_ten(low, high)
+    panel.ticks("y", powers, [f"{power:g}" for power in powers], grid=True)
+    epochs = [place for place in steps_of(0.5, last + 0.5, 6) if place == int(place)]
+    panel.ticks("x", epochs, [f"{place:g}" for place in epochs])
+    panel.axes("epoch", "loss (nats per token)", gap=6)
+    for name, record in runs.items():
+        done = [row["epoch"] for row in record["epochs"]]
+        for kind, width, dash in zip(sets, (2, 1), ("", "6 4")):
+            values = [row[kind] for row in record["epochs"]]
+            panel.line(done, values, colours[name], width=width, dash=dash)
+
+
+def _draw_kinds(
+    drawing: Drawing, kinds: Mapping[str, Mapping[str, int]], colours: Mapping[str, str]
+) -> None:
+    """A row for each kind that one of them has, a bar for each run."""
+    known = next(iter(kinds.values()))
+    names = [kind for kind in known if any(found.get(kind) for found in kinds.values())] or ["none"]
+    most = max((count for found in kinds.values() for count in found.values()), default=0) or 1
+    box = (556, 30, 230, 250)
+    panel = Panel(drawing, box, (0, 1.15 * most), (len(names) - 0.5, -0.5))
+    steps = [step for step in steps_of(0, most, 5) if step == int(step)]
+    panel.ticks("x", steps, [f"{step:g}" for step in steps], grid=True)
+    for place, (name, found) in enumerate(kinds.items()):
+        at = [row - 0.2 + 0.4 * place for row in range(len(names))]
+        counts = [found.get(kind, 0) for kind in names]
+        notes = [f"{count:,}" for count in counts]
+        draw_bars_across(panel, at, counts, colours[name], notes, thick=0.36)
+    panel.axes("mistakes (words)", "")
+    panel.ticks("y", range(len(names)), names)
 
 
 def _ends(record: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from course.interpretability.embeddings import (
     tsne,
     vowel_grouping,
 )
-from course.plots.attention_step import plot_attention_step
+from course.plots.attention_step import STEP, plot_attention_step
 from course.plots.embeddings import LetterMap, plot_letter_maps
 from course.plots.mamba_memory import plot_channel
 from course.plots.style import Picture
@@ -121,7 +121,7 @@ def explore_attention(models: Mapping[str, Any], word: str = "street", step: int
         "word": word_field(word),
         "layer": layers,
         "head": number_field("Head or channel group:", 0, 0, heads - 1),
-        "step": number_field("Step:", step, 1, MOST_STEPS),
+        "step": number_field(f"{STEP}:", step, 1, MOST_STEPS),
     }
 
     def draw(word: str, layer: tuple[str, int], head: int, step: int) -> Picture:
