@@ -124,11 +124,11 @@ class _Collector(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note `id`, `href` and `src`."""
+        """Note `id`, `href`, `src` and `srcset`."""
         for name, value in attrs:
             if name == "id" and value:
                 self.ids.add(value)
-            elif name in ("href", "src") and value:
+            elif name in ("href", "src", "srcset") and value:
                 self.targets.append(value)
 
 

@@ -28,7 +28,7 @@ EXPLORER, FIGURE, TABLE = (
     "Table. ",
 )  # how the text forms of these outputs begin
 EMBEDDED = re.compile(r'src="data:image/(png|jpeg|gif|webp);base64,([A-Za-z0-9+/=]+)"')
-LINKED = re.compile(r'(<(?:img|a)\b[^>]*?\b(?:src|href)=")([^"]+)(")')
+LINKED = re.compile(r'(<(?:img|a|source)\b[^>]*?\b(?:src|href|srcset)=")([^"]+)(")')
 
 
 class Renderer(IPythonRenderer):

@@ -75,10 +75,12 @@ def test_links_lead_to_pages_code_and_pictures(tmp_path):
         " [g](../docs/glossary.md#letters--terms) [out](https://example.org/x.py)\n"
     )
     text += (
-        "\n`nmt/code.py` `nmt/none.py` `a/b`\n\n![A drawing](../docs/drawing.svg)\n\n<p><img"
-        ' alt="B" src="../docs/drawing.svg"></p>'
+        "\n`nmt/code.py` `nmt/none.py` `a/b`\n\n![A drawing](../docs/drawing.svg)\n\n<picture>"
+        '<source srcset="../docs/dark.svg"><img alt="B" src="../docs/drawing.svg"></picture>'
     )
-    page = built(write_course(tmp_path / "a", new_markdown_cell(text)), tmp_path / "site")
+    course = write_course(tmp_path / "a", new_markdown_cell(text))
+    (course / "docs/dark.svg").write_text("<svg/>", encoding="utf-8")
+    page = built(course, tmp_path / "site")
     for target in (
         "02_two.html#1-%C2%B7-Begin",
         "../nmt/code.py.html",
@@ -90,6 +92,7 @@ def test_links_lead_to_pages_code_and_pictures(tmp_path):
     assert "<code>nmt/none.py</code>" in page
     assert page.count('src="../docs/drawing.svg"') == 2
     assert (tmp_path / "site/docs/drawing.svg").is_file()
+    assert (tmp_path / "site/docs/dark.svg").is_file(), "only a dark page shows it"
     assert "&lt;b&gt;" in (tmp_path / "site/nmt/code.py.html").read_text()
     assert 'rel="next" href="02_two.html"' in page and 'rel="prev"' not in page
     assert '<html lang="en">' in page and "<title>Lesson 1 · nmt</title>" in page
