@@ -27,6 +27,12 @@ PYTEST = ["-m", "pytest", "-n", str(JOBS)]
 # One process more than the rest has: many unit tests wait for processes that they started.
 UNIT = ["-m", "pytest", "-n", str(JOBS + 1)]
 CHECK = [["-m", "ruff", "format", "--check", "."], ["-m", "ruff", "check", "."], ["-m", "mypy"]]
+# Those that compute longest start first, so that no process is left alone with one.
+LONGEST = ("03", "09", "06", "07", "08")
+NOTEBOOKS = sorted(
+    (f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")),
+    key=lambda name: (*(number not in name for number in LONGEST), name),
+)
 NAMED = 5  # failures that the last line names, before it only counts
 LAST_WORDS = 5  # seconds for the stacks
 
@@ -45,9 +51,10 @@ STEPS = {
     # Each notebook has one kernel, so a file goes whole to one process.
     "notebooks": Step(
         [
-            [*PYTEST, "--dist", "loadfile", "--nbval", "--nbval-current-env"]
+            [*PYTEST, "--dist", "loadfile", "--no-loadscope-reorder"]
+            + ["--nbval", "--nbval-current-env"]
             + ["--nbval-cell-timeout", "300", "--timeout", "330", "-o", "faulthandler_timeout=360"]
-            + ["--nbval-sanitize-with", "tests/notebooks/sanitize.cfg", "notebooks"]
+            + ["--nbval-sanitize-with", "tests/notebooks/sanitize.cfg", *NOTEBOOKS]
         ],
         1200,
     ),
