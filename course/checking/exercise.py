@@ -98,6 +98,7 @@ class Exercise:
         trains: whether gradients must pass, because the answer is a part of a model that is
             trained.
         later: the question where an input is the first to fail, and no mistake is known.
+        broken: where a bug is to be found: the slips of the code that stands in the stub.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Exercise:
         "The smaller inputs are right. What is new in this one: a mask, a batch, another length,"
         " unequal sizes?"
     )
+    broken: frozenset[str] = frozenset()
 
     @property
     def notebook(self) -> str:

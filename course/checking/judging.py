@@ -14,7 +14,7 @@ from torch import Tensor
 from course.checking.compare import Difference, first_difference, kind_of, shape_clue
 from course.checking.exercise import Case, Exercise, Unfit
 from course.checking.questions import CLUES, FACTOR, KINDS, after_error
-from course.checking.recognition import Tried, recognise
+from course.checking.recognition import Tried, recognise, untouched
 from course.checking.running import Outcome, run, text_of
 from course.checking.verdict import Status, Verdict
 
@@ -87,6 +87,8 @@ def verdict_of(exercise: Exercise, attempt: Attempt, seconds: float = SECONDS) -
         for case, outcome in zip(cases, outcomes):
             right = observe(exercise, exercise.answer, copy.deepcopy(case.arguments))
             tried.append(Tried(case, right, outcome, _difference(exercise, right, outcome)))
+        if not gradients and untouched(exercise, tried):
+            return Verdict(exercise.name, "not attempted", "")
         failed = [each for each in tried if each.wrong]
         if failed and gradients:
             return _lost_gradient(exercise, failed[0])
@@ -248,12 +250,14 @@ def _shown(value: Any) -> str:
             return f"a tensor of shape {tuple(value.shape)}"
         digits = value.tolist() if value.dtype in (torch.bool, torch.int64) else value.double()
         return str(digits) if isinstance(digits, (list, bool, int)) else _rounded(digits.tolist())
-    if isinstance(value, torch.nn.Module) or inspect.isfunction(value):
+    if isinstance(value, (torch.nn.Module, torch.optim.Optimizer)) or inspect.isfunction(value):
         return kind_of(value)
     text = _rounded(value)
     if len(text) <= 120:
         return text
-    return f"a {type(value).__name__} of {len(value)}" if hasattr(value, "__len__") else text[:60]
+    return (
+        f"a {type(value).__name__} of {len(value)}" if hasattr(value, "__len__") else kind_of(value)
+    )
 
 
 def _rounded(value: Any) -> str:

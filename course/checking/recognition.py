@@ -109,6 +109,13 @@ def recognise(exercise: Exercise, tried: Sequence[Tried]) -> Recognised:
     return Recognised()
 
 
+def untouched(exercise: Exercise, tried: Sequence[Tried]) -> bool:
+    """Does the answer still do what the broken code does, on all inputs?"""
+    replay = _Replay(exercise, tried)
+    places = range(len(tried) if exercise.broken else 0)
+    return bool(places) and all(replay.agrees(exercise.broken, place) for place in places)
+
+
 def _shows(mistake: Mistake, tried: Tried) -> bool:
     if mistake.shows is None or tried.outcome.error is not None:
         return False

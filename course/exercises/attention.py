@@ -8,6 +8,7 @@ from einops import einsum, rearrange
 from torch import Tensor
 
 from course.checking.exercise import Case, Draw, Exercise, pick, table
+from course.exercises.attention_puzzles import LEAK, ROTARY, SHAPES
 from course.exercises.sinusoids import POSITIONS
 from nmt.attention import MultiHeadAttention, causal_mask, scaled_dot_product_attention
 
@@ -31,10 +32,13 @@ def _attend(slips: Slips, query: Tensor, key: Tensor, value: Tensor, mask: Tenso
     mask = None if mask is None or "unmasked" in slips else mask ^ ("inverted" in slips)
     if mask is not None and "masked_late" not in slips:
         scores = scores.masked_fill(~mask, hidden)
+    if mask is not None and "added" in slips:
+        scores = query @ key.mT / root + mask
     weights = scores if "scores" in slips else scores.softmax(pick(slips, -1, queries=-2))
     weights = weights * mask if mask is not None and "masked_late" in slips else weights
     weights = weights / k**0.5 if "late" in slips else weights
     output = weights @ value
+    weights = query @ key.mT / root if "unsoftened" in slips else weights
     return (weights, output) if "exchanged" in slips else (output, weights)
 
 
@@ -89,6 +93,10 @@ ATTENTION = Exercise(
             to 1?
         scores: no softmax
             What must a row of weights sum to?
+        unsoftened: scores handed back as weights
+            The averages are right. Which of your tables made them?
+        added: mask added as numbers
+            True counts as 1 and False as 0. By how much is a forbidden score smaller now?
         masked_late: mask after the softmax
             Do the weights of a masked query still sum to 1? Which letters are in the denominator?
         inverted: mask the wrong way round
@@ -263,4 +271,4 @@ HEADS = Exercise(
     trains=True,
 )
 
-EXERCISES = {each.name: each for each in (ATTENTION, MASK, POSITIONS, HEADS)}
+EXERCISES = {each.name: each for each in (MASK, LEAK, ATTENTION, POSITIONS, ROTARY, SHAPES, HEADS)}

@@ -43,8 +43,10 @@ def _spell(slips: Slips, word: str) -> Spelled:
     here = pick(slips, moved > 0, no_qu=False, qu_first=moved == 1)
     moved += here and word[moved - 1 : moved + 1] == "qu"
     moved = min(moved, 1) if "one" in slips else moved
+    moved = int(word[0] not in "aeiou") if "first" in slips else moved
     with_way = pick(slips, "aeiou", always_ay="", y_first="aeiouy")
     suffix = pick(slips, "way" if word[0] in with_way else "ay", always_way="way")
+    suffix = "yay" if "yay" in slips and suffix == "way" else suffix
     suffix = "way" if "way_unmoved" in slips and moved == 0 else suffix
     spelled = word[moved:] + word[:moved] + suffix
     places: list[int | None] = [*range(moved, len(word)), *range(moved)]
@@ -54,7 +56,8 @@ def _spell(slips: Slips, word: str) -> Spelled:
         places = [places.index(place) for place in range(len(word))]
     if "from_one" in slips:
         places = [place + 1 for place in places if place is not None]
-    return spelled, places + [None] * (0 if "short" in slips else len(suffix))
+    added = [-1 if "minus" in slips else None] * (0 if "short" in slips else len(suffix))
+    return spelled, [*places, *added]
 
 
 def _words() -> list[Case]:
@@ -86,7 +89,7 @@ RULE = Exercise(
             quick becomes ickquay. Which letters have moved?
         qu_first: qu found at the beginning only
             square has a qu too. Where does it stand among the letters that move?
-        one: one letter moves
+        one first: one letter moves
             street begins with three consonants. How many of them move?
         always_ay: ay after a vowel too
             What is added to a word that begins with a, e, i, o or u?
@@ -94,6 +97,10 @@ RULE = Exercise(
             Nothing moves in yes and mrs either. What does the table add there?
         always_way: way after every word
             What is added to a word that begins with t?
+        yay: yay instead of way
+            Some speakers say yay. What does the table add after a vowel?
+        minus: a number where None is asked for
+            −1 is a place in Python: the last one. How does the goal mark an added letter?
         from_one: places counted from 1
             Where does the first letter of a Python string stand?
         wrong_way: alignment the wrong way round

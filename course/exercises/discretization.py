@@ -28,7 +28,14 @@ def bilinear(delta: float, A: Tensor, B: Tensor, alpha: float) -> Two:
 def _bilinear(slips: Slips, delta: float, A: Tensor, B: Tensor, alpha: float) -> Two:
     eye = torch.eye(len(A), dtype=A.dtype)
     new, old = 1 - alpha, alpha
-    new, old = pick(slips, (new, old), exchanged=(old, new), half=(0.5, 0.5))
+    new, old = pick(
+        slips,
+        (new, old),
+        exchanged=(old, new),
+        half=(0.5, 0.5),
+        euler=(0.0, 1.0),
+        backward=(1.0, 0.0),
+    )
     new = -new if "plus" in slips else new
     step = 1.0 if "no_step_a" in slips else delta
     if "hold" in slips:
@@ -37,9 +44,10 @@ def _bilinear(slips: Slips, delta: float, A: Tensor, B: Tensor, alpha: float) ->
     one = torch.ones_like(A) if "ones" in slips else eye
     M = one - new * step * A
     inverse = 1 / M if {"reciprocal", "entrywise"} & slips else torch.linalg.inv(M)
-    slope = one + old * step * A
+    inverse = M if "no_inverse" in slips else inverse
+    slope = one + (-old if "minus" in slips else old) * step * A
     A_bar = inverse * slope if {"times", "entrywise"} & slips else inverse @ slope
-    written = pick(slips, delta * B, no_step_b=B)
+    written = pick(slips, delta * B, no_step_b=B, weighed=old * delta * B)
     front = pick(slips, inverse, bare=eye, decayed=inverse @ slope)
     B_bar = front @ written
     return (B_bar, A_bar) if "swapped" in slips else (A_bar, B_bar)
@@ -77,8 +85,8 @@ BILINEAR = Exercise(
         exchanged: α and 1 − α exchanged
             α is the trust in the old slope. Which of the two slopes is on the side of h_k, to be
             inverted?
-        half: α not used
-            Your rule is the bilinear one, whatever α is. Where do α and 1 − α stand in the
+        half euler backward: α not used
+            Your rule is the same, whatever α is. Where do α and 1 − α stand in the
             derivation?
         no_step_b: Δ missing in B̄
             Input flows in for the time Δ. What does B̄ become when Δ goes to 0?
@@ -90,6 +98,12 @@ BILINEAR = Exercise(
             Does the held input pass through I + αΔA? Look at what stands in front of B x_k.
         plus: plus instead of minus in M
             Bring (1 − α)ΔA h_k to the left side. Which sign does it get?
+        no_inverse: M not inverted
+            M stands on the side of h_k. How does it get to the other side?
+        minus: minus instead of plus in I + αΔA
+            The old slope pushes h on. With which sign does αΔA h_{k−1} stand on the right?
+        weighed: B̄ weighed by α
+            α and 1 − α of the same held input: how much is that together?
         reciprocal entrywise: entry by entry
             1/x of each entry is no inverse of a matrix. Which function of torch.linalg is?
         times: * instead of @

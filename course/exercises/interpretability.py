@@ -24,10 +24,12 @@ def _looks_before(slips: Slips, pattern: Tensor) -> Tensor:
         hits = pattern[..., 1:, :].argmax(dim=-1) == torch.arange(length - 1)
         return hits.to(pattern.dtype).mean(dim=-1)
     pattern = pattern.roll(-1, dims=-2) if "rolled" in slips else pattern
-    offset = pick(slips, -1, rolled=0, itself=0, after=1)
+    offset = pick(slips, -1, rolled=0, itself=0, after=1, two=-2)
     found = pattern.diagonal(offset, dim1=-2, dim2=-1)
     if "one_number" in slips:
         return found.mean()
+    if "most" in slips:
+        return found.amax(dim=-1)
     total = found.sum(dim=-1)
     return pick(slips, found.mean(dim=-1), total=total, all_rows=total / length)
 
@@ -64,6 +66,10 @@ SCORE = Exercise(
         itself: the letter itself
             The main diagonal is where a letter looks at itself. Where does it look at the one
             before?
+        two: two letters before
+            Row 3, column 1 is two places back. Which column is one back?
+        most: the most, not the mean
+            One letter that looks back makes no head. Over which letters is the average?
         total: a sum, not a mean
             Should a long word give a head a higher score than a short one?
         all_rows: divided by one too many

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from course.checking.exercise import Case, Draw, Exercise, in_parts, pick, seeded, table
 from course.exercises.mamba_mask import MASK
+from course.exercises.mamba_puzzles import CONVOLUTION, SHAPES
 from course.exercises.mamba_scan import SCAN, STEP
 from nmt.mamba import MambaBlock, MambaConfig
 from nmt.selective_ssm import SelectiveSSM
@@ -36,10 +37,19 @@ def _choose(slips: Slips, x: Tensor, select: Tensor, to_delta: Tensor, delta_bia
         low, B, C = both.split([r, n, n], dim=-1)
     low = F.softplus(low) if "soft_first" in slips else low
     raw = low @ to_delta.T + (0 if {"no_bias", "bias_late"} & slips else delta_bias)
-    bend = pick(slips, F.softplus, none=lambda z: z, exp=torch.exp, relu=F.relu, silu=F.silu)
+    bend = pick(
+        slips,
+        F.softplus,
+        none=lambda z: z,
+        exp=torch.exp,
+        relu=F.relu,
+        silu=F.silu,
+        gate=torch.sigmoid,
+    )
     delta = raw if "soft_first" in slips else bend(raw)
     delta = F.softplus(delta) if "soft_twice" in slips else delta
     delta = delta + delta_bias if "bias_late" in slips else delta
+    B, C = (F.softplus(B), F.softplus(C)) if "all_soft" in slips else (B, C)
     return (delta, C, B) if "exchanged" in slips else (delta, B, C)
 
 
@@ -76,12 +86,14 @@ CHOICE = Exercise(
             What gives each channel a step of its own before anything is read?
         exp: exp instead of softplus
             Both are positive. How large is each of them for an input of 6?
-        relu silu: another bend than softplus
+        relu silu gate: another bend than softplus
             Which function is positive everywhere, and smooth, so that a gradient comes through?
         soft_first: softplus before W_Δ
             Which comes last on the way to Δ?
         soft_twice: softplus twice
             How often does the formula bend?
+        all_soft: softplus for B and C too
+            Which of the three must be positive?
         exchanged: B and C exchanged
             In which order does W x_t hold low, B and C?
         low_last: low taken from the end
@@ -182,4 +194,4 @@ BLOCK = Exercise(
     trains=True,
 )
 
-EXERCISES = {each.name: each for each in (CHOICE, SCAN, BLOCK, STEP, MASK)}
+EXERCISES = {each.name: each for each in (CHOICE, SCAN, SHAPES, CONVOLUTION, BLOCK, STEP, MASK)}

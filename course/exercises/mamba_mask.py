@@ -29,6 +29,8 @@ def _decay_mask(slips: Slips, delta: Tensor) -> Tensor:
         last=exponent + delta[:, :, None],
         sums=S[:, :, None] + S[:, None],
         one_step=-delta[:, :, None].expand_as(exponent),
+        steps=delta[:, None] - delta[:, :, None],
+        whole=S[:, :, None].expand_as(exponent),
     )
     exponent = -exponent if "sign" in slips else exponent
     lower = torch.ones(exponent.shape[1:3], dtype=exponent.dtype)
@@ -39,7 +41,8 @@ def _decay_mask(slips: Slips, delta: Tensor) -> Tensor:
     if "zero" in slips:
         return torch.exp(exponent * lower[:, :, None])
     L = torch.exp(exponent.masked_fill(~kept, -torch.inf))
-    L = exponent.masked_fill(~kept, 0.0) if "no_exp" in slips else L
+    if {"no_exp", "still_log"} & slips:
+        L = exponent.masked_fill(~kept, 0.0 if "no_exp" in slips else -torch.inf)
     L = L.transpose(1, 2) if "turned" in slips else L
     return L * delta[:, None] if "written" in slips else L
 
@@ -81,6 +84,10 @@ MASK = Exercise(
             Your old letters grow. Which of the two running sums is the larger one?
         sums: added instead of subtracted
             What lies between s and t is a difference of two running sums. Which did you form?
+        steps: a difference of two steps
+            Between s and t lie many letters. Which running sum is missing?
+        whole: from the beginning of the word
+            What happened before s does not make what s wrote fade. Which sum is to be taken away?
         one_step: one step only
             Between s and t lie many letters. Whose Δ is missing?
         axis: sums along the wrong axis
@@ -91,7 +98,7 @@ MASK = Exercise(
             Does a letter see what it has just written itself?
         no_mask: no mask
             What stands above the diagonal, where s has not been read yet?
-        no_exp: no exp
+        no_exp still_log: no exp
             You have a sum of steps. What is left of a letter after them?
         written: Δ_s inside the mask
             How strongly s writes belongs to the value. What does the mask hold?

@@ -32,10 +32,12 @@ def _one_step(
     delta = F.softplus(delta) if "softplus" in slips else delta
     step = delta[:, :, None]
     decay = torch.exp((1 if "no_delta" in slips else step) * A)
-    kept = torch.ones_like(state)
-    decay = pick(slips, decay, euler=1 + step * A, no_state=0 * kept, no_decay=kept)
+    kept, bare, grown = torch.ones_like(state), step * A, torch.exp(-step * A)
+    decay = pick(
+        slips, decay, euler=1 + bare, bare=bare, grown=grown, no_state=0 * kept, no_decay=kept
+    )
     gain = pick(slips, step, no_step=torch.ones_like(step), zoh=step * phi1(step * A))
-    written = gain * B[:, None, :] * x[:, :, None]
+    written = gain * B[:, None, :] * (1 if "no_x" in slips else x[:, :, None])
     new = decay * (state + written) if "decays" in slips else decay * state + written
     y = ((state if "early" in slips else new) * C[:, None, :]).sum(dim=-1)
     y = y.sum(dim=-1, keepdim=True).expand(y.shape) if "all_channels" in slips else y
@@ -48,6 +50,12 @@ _STEP_ROWS = table("""
         A letter whose step is 0 should leave no mark. What does it leave in your state?
     euler: Euler's decay
         1 + ΔA is only the beginning of a series. Of which function?
+    bare: no exp
+        ΔA is negative. What would it make of the state, letter by letter?
+    grown: the old state grows
+        A is negative as it comes. What does another minus make of the decay?
+    no_x: x never written
+        B says where to write. And what?
     no_delta: a decay without Δ
         How does your decay know how far the clock has moved at this letter?
     zoh: zero-order hold for B̄

@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from course.checking.compare import kind_of
+from course.checking.constraints import without_a_loop
 from course.checking.exercise import Case, Draw, Exercise, Mistake, Unfit, pick, table
+from course.exercises.scan_puzzles import CHUNKS, PRICE
 from nmt.parallel_scan import affine, heinsen, hillis_steele
 
 Slips = frozenset[str]
@@ -233,24 +234,6 @@ def _log_cases() -> list[Case]:
     return cases
 
 
-class _Calls(TorchFunctionMode):
-    """Counts calls of torch."""
-
-    count = 0
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += 1
-        return func(*args, **(kwargs or {}))
-
-
-def _without_a_loop(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """The states, and whether torch was called for each step anew."""
-    with _Calls() as calls:
-        result = function(*arguments)
-    loop = arguments[0].shape[1] > 1000 and calls.count >= arguments[0].shape[1]
-    return None if result is None else (result, "a call for each step" if loop else "a few calls")
-
-
 LOG = Exercise(
     name="scans.heinsen",
     minutes=15,
@@ -258,7 +241,7 @@ LOG = Exercise(
     answer=log_scan,
     course=(heinsen,),
     cases=_log_cases,
-    observe=_without_a_loop,
+    observe=without_a_loop(1000),
     notice=(
         "Notice that iπ did the bookkeeping of signs: e^{iπ} = −1, and the imaginary parts vanish"
         " in the end."
@@ -295,4 +278,4 @@ LOG = Exercise(
     parts=("h", "torch was asked in"),
 )
 
-EXERCISES = {each.name: each for each in (JOIN, TREE, LOG)}
+EXERCISES = {each.name: each for each in (JOIN, TREE, CHUNKS, PRICE, LOG)}

@@ -21,13 +21,20 @@ def _position_table(slips: Slips, length: int, hidden_size: int, base: float) ->
     even = torch.arange(0, hidden_size, 2)
     right = (even, even)
     first, second = pick(
-        slips, right, coordinate=(even, even + 1), half=(even / 2, even / 2), twice=(2 * even,) * 2
+        slips,
+        right,
+        coordinate=(even, even + 1),
+        half=(even / 2, even / 2),
+        twice=(2 * even,) * 2,
+        number=(2 * even, 2 * even + 2),
     )
     size = hidden_size - 2 if "last" in slips and hidden_size > 2 else hidden_size
     sign = 1 if "multiplied" in slips else -1
     places = torch.arange(length)[:, None] + ("from_one" in slips)
     sine, cosine = (places * base ** (sign * each / size) for each in (first, second))
-    columns = [sine.sin(), cosine.cos()]
+    if "degrees" in slips:
+        sine, cosine = sine.deg2rad(), cosine.deg2rad()
+    columns = [sine.sin(), cosine.sin() if "sines" in slips else cosine.cos()]
     columns = columns[::-1] if "cosine_first" in slips else columns
     return torch.cat(columns, -1) if "halves" in slips else torch.stack(columns, -1).flatten(-2)
 
@@ -66,9 +73,13 @@ POSITIONS = Exercise(
             have?
         twice: exponent twice as large
             Is your i the number of the pair, or already that of the coordinate?
-        coordinate: each coordinate its own frequency
+        coordinate number: each coordinate its own frequency
             A sine and its cosine must turn together. Do coordinates 2 and 3 share a frequency in
             your table?
+        sines: no cosine
+            What stands beside each sine, so that the two are a clock hand?
+        degrees: degrees, not radians
+            torch.sin takes radians. What turned the angles into degrees?
         multiplied: multiplied instead of divided
             The first hand is the quickest. Do yours get slower or quicker from left to right?
         fixed_base: base not used

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from course.checking.exercise import Case, Draw, Exercise, pick, seeded, table
+from course.exercises.training_steps import CACHE, LOSS, STEP
 from course.exercises.transformer_layers import DECODER, ENCODER
 from nmt.data import VOCABULARY
 from nmt.decoding import greedy_decode
@@ -100,4 +101,4 @@ GREEDY = Exercise(
     """),
 )
 
-EXERCISES = {each.name: each for each in (ENCODER, DECODER, GREEDY)}
+EXERCISES = {each.name: each for each in (ENCODER, DECODER, LOSS, STEP, GREEDY, CACHE)}

@@ -141,24 +141,31 @@ def my_decoder_layer(x: Tensor, notes: Tensor, parts: Any) -> Tensor:
 
 
 def _my_decoder_layer(slips: Slips, x: Tensor, notes: Tensor, parts: Any) -> Tensor:
+    asked = x
+
     def look_back(x: Tensor) -> Tensor:
         mask = None if "future" in slips else causal_mask(x.shape[1])
         mask = ~mask if mask is not None and "inverted" in slips else mask
-        return parts.self_attention(x, mask=mask)
+        return parts.self_attention(x, asked if "raw" in slips else None, mask=mask)
 
     def look_across(x: Tensor) -> Tensor:
-        asked = parts.cross_norm(notes) if "normed_notes" in slips else notes
-        asked = x if "itself" in slips else asked
-        mask = torch.ones(x.shape[1], asked.shape[1], dtype=torch.bool).tril()
+        read = parts.cross_norm(notes) if "normed_notes" in slips else notes
+        read = x if "itself" in slips else read
+        mask = torch.ones(x.shape[1], read.shape[1], dtype=torch.bool).tril()
         if "exchanged" in slips:
-            return parts.cross_attention(asked, x)
-        return parts.cross_attention(x, asked, mask=mask if "masked_notes" in slips else None)
+            return parts.cross_attention(read, x)
+        return parts.cross_attention(x, read, mask=mask if "masked_notes" in slips else None)
 
     steps = [
         ("self", parts.self_norm, look_back),
         ("cross", parts.cross_norm, look_across),
         ("mlp", parts.mlp_norm, parts.mlp),
     ]
+    if "norms" in slips:
+        steps[0], steps[1] = (
+            ("self", parts.cross_norm, look_back),
+            ("cross", parts.self_norm, look_across),
+        )
     if "cross_first" in slips:
         steps[:2] = steps[1], steps[0]
     for name, norm, part in steps:
@@ -219,6 +226,10 @@ DECODER = Exercise(
             Who asks, and who is asked: letters or notes?
         normed_notes: notes normalised again
             The notes come ready from the encoder. Whose input does cross_norm belong to?
+        raw: normalised for those who ask only
+            Letters ask and are asked. Who reads the x that no norm has seen?
+        norms: norms exchanged
+            Which norm stands in front of which attention?
         cross_first: looks across before it looks back
             In which order does this course's decoder ask: its own letters first, or the notes?
         no_road_cross: no residual around the cross-attention

@@ -15,13 +15,14 @@ from einops import rearrange, repeat
 
 from course.exercises import exercises, judge
 from course.interpretability.heads import previous_letter_score
+from course.lab.scan_steps import count_cost
 from nmt.attention import MultiHeadAttention, causal_mask, scaled_dot_product_attention
 from nmt.batches import LengthBuckets
 from nmt.data import VOCABULARY, WordPair
 from nmt.discretization import StateSpace, discretize_system, phi1
 from nmt.hidden_attention import hidden_attention
-from nmt.mamba import MambaConfig
-from nmt.parallel_scan import affine, heinsen
+from nmt.mamba import MambaBlock, MambaConfig
+from nmt.parallel_scan import affine, heinsen, hillis_steele
 from nmt.pig_latin import align, to_pig_latin
 from nmt.positions import sinusoidal_table
 from nmt.selective_scan import selective_scan, selective_scan_with_state
@@ -629,6 +630,182 @@ def own_step(x, state, delta, A, B, C, D):
 def own_hidden(delta, A, B, C):
     nothing = torch.zeros_like(delta), delta.new_zeros(delta.shape[-1])
     return hidden_attention(SSMTrace(nothing[0], delta, A, B, C, nothing[1], "mixed"))
+
+
+# puzzles
+# --------------------------------------------------------------------------------------------------
+
+
+@answers("attention.shapes")
+def measured_on_a_layer(b, q, s, d, h):
+    layer = MultiHeadAttention(d, h)
+    x, memory = torch.zeros(b, q, d), torch.zeros(b, s, d)
+    query = layer.queries(x)
+    output, weights = layer(x, memory, return_weights=True)
+    found = weights @ torch.zeros(b, h, s, d // h)
+    return [query.shape, weights.shape, found.shape, output.shape]
+
+
+@answers("attention.shapes")
+def as_lists(b, q, s, d, h):
+    cut = [b, h, q, d // h]
+    return cut, [b, h, q, s], np.array(cut), torch.tensor([b, q, d])
+
+
+@answers("attention.leak")
+def by_the_gradient(layer, x):
+    x = x.requires_grad_()
+    for place in range(x.shape[1] - 1):
+        (slope,) = torch.autograd.grad((layer(x)[:, place] ** 2).sum(), x)
+        if slope[:, place + 1 :].abs().max() > 1e-7:
+            return True
+    return False
+
+
+@answers("attention.leak")
+def everything_behind_is_new(layer, x):
+    other = [torch.cat((x[:, :t], torch.randn_like(x[:, t:])), 1) for t in range(1, x.shape[1])]
+    gaps = [(layer(y)[:, :t] - layer(x)[:, :t]).abs().max() for t, y in enumerate(other, 1)]
+    return torch.stack(gaps).max() > 1e-6
+
+
+@answers("attention.rotary")
+def by_complex_numbers(vectors, base):
+    pairs = torch.view_as_complex(vectors.unflatten(1, (-1, 2)).contiguous())
+    theta = base ** (-2 * torch.arange(pairs.shape[1]) / vectors.shape[1])
+    angle = torch.outer(torch.arange(len(vectors)).to(theta), theta)
+    return torch.view_as_real(pairs * torch.exp(1j * angle)).flatten(1)
+
+
+@answers("attention.rotary")
+def turned_by_hand(vectors, base):
+    rows = []
+    for place, row in enumerate(vectors):
+        hands = []
+        for i in range(0, len(row), 2):
+            angle = torch.tensor(place / base ** (i / len(row)))
+            hands.append(row[i] * angle.cos() - row[i + 1] * angle.sin())
+            hands.append(row[i] * angle.sin() + row[i + 1] * angle.cos())
+        rows.append(torch.stack(hands))
+    return torch.stack(rows)
+
+
+@answers("transformer.padded-loss")
+def ignoring(logits, asked, real):
+    return F.cross_entropy(logits.mT, asked.masked_fill(~real, -100))
+
+
+@answers("transformer.padded-loss")
+def word_by_word(logits, asked, real):
+    total = sum(
+        F.cross_entropy(row[kept], answer[kept], reduction="sum")
+        for row, answer, kept in zip(logits, asked, real)
+    )
+    return total / real.sum()
+
+
+@answers("transformer.training-step")
+def cleared_afterwards(model, optimizer, source, target):
+    *_, v = (logits := model(source=source, target=target[:, :-1])).shape
+    loss = F.nll_loss(logits.log_softmax(-1).reshape(-1, v), target[:, 1:].reshape(-1))
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.detach()
+
+
+@answers("transformer.training-step")
+def the_step_by_hand(model, optimizer, source, target):
+    loss = F.cross_entropy(model(source, target[:, :-1]).mT, target[:, 1:])
+    weights = list(model.parameters())
+    slopes = torch.autograd.grad(loss, weights)
+    with torch.no_grad():
+        for weight, slope in zip(weights, slopes):
+            weight -= optimizer.param_groups[0]["lr"] * slope
+    return float(loss)
+
+
+@answers("transformer.cache")
+def by_torchs_kernel(query, key, value, cache):
+    keys, values = (torch.cat(pair, 1) for pair in zip(cache, (key, value)))
+    return F.scaled_dot_product_attention(query, keys, values), [keys, values]
+
+
+@answers("transformer.cache")
+def the_last_row_of_all(query, key, value, cache):
+    keys, values = torch.hstack((cache[0], key)), torch.hstack((cache[1], value))
+    scores = torch.einsum("bqk,bsk->bqs", query, keys) * query.shape[2] ** -0.5
+    return torch.einsum("bqs,bsw->bqw", scores.softmax(2), values), (keys, values)
+
+
+@answers("scans.price")
+def counted_by_running(length):
+    return count_cost(hillis_steele, length)
+
+
+@answers("scans.price")
+def one_round_after_the_other(length):
+    joins = rounds = 0
+    while 2**rounds < length:
+        joins, rounds = joins + length - 2**rounds, rounds + 1
+    return [torch.tensor(joins), rounds]
+
+
+@answers("scans.chunks")
+def state_by_state(a, b, size):
+    h, states = 0, []
+    for decay, paid in zip(a, b):
+        states.append(h := decay * h + paid)
+    return torch.stack(states)
+
+
+@answers("scans.chunks")
+def from_the_state_itself(a, b, size):
+    rows = torch.zeros_like(b[:0])
+    for start in range(0, len(b), size):
+        for t in range(start, min(start + size, len(b))):
+            new = b[t] + (a[t] * rows[-1] if len(rows) else 0)
+            rows = torch.cat((rows, new[None]))
+    return rows
+
+
+@answers("mamba.shapes")
+def measured_on_a_block(b, length, d, n, r):
+    config = MambaConfig(hidden_size=d, state_size=n, delta_rank=r)
+    block = MambaBlock(config)
+    memory, x = block.start(b), torch.zeros(b, length, d)
+    wide = block.widen(x)
+    chosen = block.ssm.select(wide[..., : 2 * d])
+    delta = block.ssm.to_delta(chosen[..., :r])
+    decay = delta[..., None] * block.ssm.A_log
+    return wide.shape, chosen.shape, delta.shape, decay.shape, memory.state.shape, x.shape
+
+
+@answers("mamba.shapes")
+def as_a_list(b, length, d, n, r):
+    word = [b, length]
+    return [
+        *([*word, size] for size in (4 * d, r + n + n, 2 * d)),
+        [*word, 2 * d, n],
+        [b, 2 * d, n],
+        [*word, d],
+    ]
+
+
+@answers("mamba.convolution")
+def shifted_additions(x, weight, bias):
+    k, length = weight.shape[0], x.shape[1]
+    seen = torch.cat((torch.zeros_like(x[:, :1]).expand(-1, k - 1, -1), x), dim=1)
+    return bias + sum(seen[:, j : j + length] * weight[j] for j in range(k))
+
+
+@answers("mamba.convolution")
+def by_a_band_matrix(x, weight, bias):
+    length, k = x.shape[1], len(weight)
+    back = torch.arange(length)[:, None] - torch.arange(length)  # how far s lies behind t
+    inside = (back >= 0) & (back < k)
+    band = weight[(k - 1 - back).clamp(0, k - 1)] * inside[..., None]
+    return torch.einsum("tse,bse->bte", band, x) + bias
 
 
 @pytest.mark.parametrize(("name", "function"), ANSWERS)

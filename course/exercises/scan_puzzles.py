@@ -1,0 +1,145 @@
+"""Exercises of notebook 05, continued: what a scan costs, predicted; chunks with a bug."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from course.checking.exercise import Case, Draw, Exercise, pick, table
+from course.lab.scan_steps import count_cost
+from nmt.parallel_scan import chunked
+
+Slips = frozenset[str]
+
+
+def price(length: int) -> tuple[int, int]:
+    """In the round with distance d, all but the first d places join."""
+    rounds = math.ceil(math.log2(length))
+    return sum(length - 2**i for i in range(rounds)), rounds
+
+
+def _price(slips: Slips, length: int) -> tuple[int, int]:
+    up, down = math.ceil(math.log2(length)), math.floor(math.log2(length))
+    rounds = pick(slips, up, floor=down, more=down + 1, each=length - 1, half=up // 2)
+    full = pick(slips, up, floor=down, more=down + 1)
+    joins = sum(length - 2**i for i in range(full))
+    return pick(
+        slips, joins, all=full * length, loop=length - 1, sklansky=full * length // 2,
+        power=full * length - (length - 1), one=full * (length - 1),
+    ), rounds  # fmt: skip
+
+
+PRICE = Exercise(
+    name="scans.price",
+    minutes=10,
+    difficulty=1,
+    answer=price,
+    course=(count_cost,),
+    cases=lambda: [Case(f"{n} steps", (n,)) for n in (4, 2, 3, 5, 8, 13, 100, 1000)],
+    notice=(
+        "Notice 1,000 steps: ten rounds, and nine times the work of a loop. Who gains depends on"
+        " how many work."
+    ),
+    slipped=_price,
+    mistakes=table("""
+        floor: a round too few between powers of two
+            5 steps: after rounds of 1 and 2 everyone holds up to 4. Who is not done?
+        more: a round too many at powers of two
+            4 steps: after rounds of 1 and 2 the last holds all 4. What would a third round join?
+        all: everyone joins in every round
+            In the round with distance d, who has nobody d places back?
+        loop: the joins of a loop
+            A loop makes one join a step. Do all but the first place join in round 1, and again in
+            round 2?
+        each: the rounds of a loop
+            All joins of a round are made at the same time. How fast does the distance grow?
+        power: right at powers of two only
+            1 + 2 + 4 + … is L − 1 if L is a power of two. And what is it for 5 steps?
+        one: one place fewer in every round
+            In the round with distance 4, how many places have nobody 4 places back?
+        sklansky: half of the places in every round
+            That is Sklansky's layout. Who joins in a round of Hillis and Steele?
+    """),
+    parts=("joins", "rounds"),
+)
+
+
+def in_chunks(a: Tensor, b: Tensor, size: int) -> Tensor:
+    """Each chunk from an empty account; then what was there before it, decayed, is added."""
+    state, chunks = torch.zeros_like(b[0]), []
+    for a_chunk, b_chunk in zip(a.split(size), b.split(size)):
+        h, states = torch.zeros_like(state), []
+        for a_t, b_t in zip(a_chunk, b_chunk):
+            h = a_t * h + b_t
+            states.append(h)
+        chunks.append(torch.stack(states) + a_chunk.cumprod(dim=0) * state)
+        state = chunks[-1][-1]
+    return torch.cat(chunks)
+
+
+def _in_chunks(slips: Slips, a: Tensor, b: Tensor, size: int) -> Tensor:
+    state, chunks = torch.zeros_like(b[0]), []
+    for a_chunk, b_chunk in zip(a.split(size), b.split(size)):
+        h, states = torch.zeros_like(state), []
+        for a_t, b_t in zip(a_chunk, b_chunk):
+            h = a_t * h + b_t
+            states.append(h)
+        decay = a_chunk.cumprod(dim=0)
+        decay = pick(
+            slips, decay, whole=torch.ones_like(decay), one=a_chunk, last=decay[-1:],
+            late=torch.cat((torch.ones_like(decay[:1]), decay[:-1])),
+        )  # fmt: skip
+        inside = torch.stack(states)
+        chunks.append(inside + (0 if "empty" in slips else decay * state))
+        state = pick(
+            slips, chunks[-1][-1], inside=inside[-1], sum=state + inside[-1], first=chunks[-1][0]
+        )
+    return torch.cat(chunks)
+
+
+def _chunk_cases() -> list[Case]:
+    numbers = torch.get_default_dtype()
+    days = torch.tensor([4.0, 0, 0, 2, 0, 1], dtype=numbers)[:, None]
+    cases = [Case("six days in chunks of 2", (torch.full_like(days, 0.5), days, 2))]
+    for seed, (length, width, size) in enumerate(((7, 3, 3), (12, 2, 4), (5, 2, 8), (6, 1, 1))):
+        draw = Draw(190 + seed)
+        a = draw.uniform(length, width, low=0.3)
+        cases.append(
+            Case(f"{length} days in chunks of {size}", (a, draw.normal(length, width), size))
+        )
+    return cases
+
+
+CHUNKS = Exercise(
+    name="scans.chunks",
+    minutes=10,
+    difficulty=2,
+    answer=in_chunks,
+    course=(chunked,),
+    cases=_chunk_cases,
+    notice=(
+        "Notice that two chunks hid it. What is handed on is tested only when it is handed on"
+        " twice."
+    ),
+    slipped=_in_chunks,
+    mistakes=table("""
+        inside: the chunks before the last are forgotten
+            What does a chunk hand on: what it made itself, or also what it was given?
+        empty: every chunk begins with nothing
+            What was in the account when the chunk began?
+        whole: what was there does not decay
+            What is left on day 2 of the chunk of what was there when it began?
+        one: a single day's decay
+            On day 3 of a chunk, how many decays have been at work on what was there before?
+        last: the whole chunk's decay on every day
+            On its first day, has a chunk's last decay been at work yet?
+        late: a day's decay too few
+            Does the chunk's first day take its share of what was there?
+        sum: handed on undecayed
+            What is left, at the end of a chunk, of what it was given?
+        first: the first day handed on
+            Which state of a chunk meets the next one?
+    """),
+    trains=True,
+    broken=frozenset({"inside"}),
+)
