@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -49,15 +50,33 @@ def _rank(result: Result) -> int:
     return order.index(result.status) if result.status in order else len(order)
 
 
-def student_of(path: Path, given: Sequence[Path]) -> str:
-    """Whose submission it is: the first folder below the one that was given, as nbgrader lays them
-    out (`submitted/STUDENT/…`); a file that lies in no such folder is a student of its own.
+def read_roster(file: Path) -> dict[str, str]:
+    """Student by file, from a table with the columns `file` and `student` (in any order, among
+    others; separated by comma, semicolon or tab). A file is named as it is, or with its folders.
+
+    Raises:
+        ValueError: for a table without these two columns.
+        OSError: for one that can't be read.
     """
-    for root in given:
-        if root.is_dir() and path.is_relative_to(root):
-            parts = path.relative_to(root).parts
-            return parts[0] if len(parts) > 1 else path.stem
-    return path.stem
+    text = file.read_text(encoding="utf-8-sig", errors="replace")
+    first = text.partition("\n")[0]
+    rows = csv.DictReader(text.splitlines(), delimiter=max(",;\t", key=first.count))
+    if not {"file", "student"} <= set(rows.fieldnames or ()):
+        raise ValueError(f"{file}: its first line must name the columns file and student")
+    return {row["file"]: row["student"] for row in rows if row["file"] and row["student"]}
+
+
+def student_of(path: Path, given: Sequence[Path], roster: Mapping[str, str] | None = None) -> str:
+    """Whose submission it is: what the roster says of the file; else the first folder below the
+    one that was given, as nbgrader lays them out (`submitted/STUDENT/…`); a file that lies in no
+    such folder is a student of its own.
+    """
+    below = [path.relative_to(root) for root in given if root.is_dir() and root in path.parents]
+    for name in (str(path), *map(str, below), path.name):
+        if roster and name in roster:
+            return roster[name]
+    parts = below[0].parts if below else ()
+    return parts[0] if len(parts) > 1 else path.stem
 
 
 def students(graded: Sequence[Graded]) -> list[Student]:

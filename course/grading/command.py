@@ -39,6 +39,12 @@ def add_command(commands: Any) -> None:
         "--feedback", type=Path, metavar="FOLDER", help="write a page for each student"
     )
     grading.add_argument(
+        "--students",
+        type=Path,
+        metavar="FILE",
+        help="a table with the columns file and student (default: each folder is a student)",
+    )
+    grading.add_argument(
         "--points",
         action="append",
         default=[],
@@ -121,6 +127,7 @@ def _grade(options: argparse.Namespace) -> int:
         sys.stdout.reconfigure(errors="replace")  # a name that can't be shown ends nothing
     only = classroom.selected(options.only)
     classroom.points_of([], options.points)
+    roster = classroom.read_roster(options.students) if options.students else {}
     limits = Limits(
         options.seconds, min(options.answer_seconds, options.seconds), int(options.memory * 2**20)
     )
@@ -131,7 +138,7 @@ def _grade(options: argparse.Namespace) -> int:
     done: dict[int, Graded] = {}
     for place, path in enumerate(paths):
         digest = classroom.digest(path, limits, sorted(only))
-        student = classroom.student_of(path, options.submissions)
+        student = classroom.student_of(path, options.submissions, roster)
         old = before.get(str(path))
         if old is not None and digest and old.digest == digest:
             done[place] = old

@@ -2,6 +2,7 @@
 and a kernel survives every answer.
 """
 
+import inspect
 import re
 from pathlib import Path
 
@@ -39,9 +40,10 @@ def test_stands_in_its_notebook_with_all_that_belongs_to_it(name):
     )
     assert "**Goal.**" in text.source
     hints = re.findall(r"<details><summary>Hint (\d)", text.source)
-    assert hints == ["1", "2", "3"][: len(hints)]
-    assert len(hints) >= 2
-    assert text.source.rstrip().endswith("</details>\n" * (len(hints) - 1) + "</details>")
+    assert hints == ["1", "2", "3"] and text.source.endswith("</details>\n" * 2 + "</details>")
+    last = "".join(text.source.rpartition("Hint 3")[2].split())
+    code = ["".join(line.split()) for line in inspect.getsource(each.answer).splitlines()[2:]]
+    assert not [line for line in code if len(line) > 24 and line in last], "a hint, not the code"
     marked, function = STUB.search(stub.source).groups()
     assert marked == name
     assert check.source == f"check({function})" and solution.source == f'show_solution("{name}")'

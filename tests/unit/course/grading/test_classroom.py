@@ -17,6 +17,7 @@ from course.grading.classroom import (
     identical_answers,
     points_of,
     read_grades,
+    read_roster,
     student_of,
     students,
 )
@@ -88,6 +89,40 @@ def test_a_student_is_the_first_folder(tmp_path):
     path = tmp_path / "anna" / "02" / "x.ipynb"
     assert student_of(path, [tmp_path]) == "anna" and student_of(path, [path]) == "x"
     assert student_of(tmp_path / "ben.ipynb", [tmp_path]) == "ben"
+
+
+@pytest.mark.parametrize(
+    ("line", "students"),
+    [
+        ("a.ipynb,x,Zoë\nb/02.ipynb,y,Ben", ["Zoë", "Ben", "b"]),  # by name, by folder and name
+        ("02.ipynb,x,all", ["a", "all", "all"]),
+        (",,", ["a", "b", "b"]),
+    ],
+)
+@pytest.mark.parametrize("separator", ",;\t")
+def test_a_table_says_which_file_is_whose(tmp_path, line, students, separator):
+    text = f"\ufefffile,points,student\n{line}\n".replace(",", separator)
+    (tmp_path / "who.csv").write_text(text, encoding="utf-8")
+    roster, folder = read_roster(tmp_path / "who.csv"), tmp_path / "class"
+    (folder / "b").mkdir(parents=True)
+    files = [folder / name for name in ("a.ipynb", "b/02.ipynb", "b/deep/02.ipynb")]
+    assert [student_of(file, [folder], roster) for file in files] == students
+
+
+def test_what_is_no_roster_is_said(tmp_path):
+    (tmp_path / "who.csv").write_text("name,who\na,b\n")
+    with pytest.raises(ValueError, match="columns file and student"):
+        read_roster(tmp_path / "who.csv")
+
+
+def test_what_lies_beside_the_notebooks_is_said(tmp_path, capsys):
+    folder = folder_of(tmp_path, anna=notebook(list(STUBS.values())))
+    for name in ("answers.json", "mask.py", "all.ZIP", "notes.md"):
+        (folder / "anna" / name).write_text("{}")
+    assert main(["grade", str(folder), "--only", MASK, "--jobs", "1"]) == 0
+    said = capsys.readouterr().out
+    for name, left in (("answers.json", 1), ("mask.py", 1), ("all.ZIP", 1), ("notes.md", 0)):
+        assert said.count(f"does not end in .ipynb: {folder / 'anna' / name}") == left
 
 
 def folder_of(tmp_path, **texts):
