@@ -84,7 +84,9 @@ def recognise(exercise: Exercise, tried: Sequence[Tried]) -> Recognised:
     """The known mistakes that explain the answer's wrong results."""
     replay = _Replay(exercise, tried)
     failed = [place for place, each in enumerate(tried) if each.wrong]
-    rich = all(_rich(tried[place].right) for place in failed) or len(failed) > 2
+    rich = all(_rich(tried[place].right) for place in failed) or (
+        len(failed) > 2 and not all(isinstance(each.right, bool) for each in tried)
+    )
     ways = [(each, way) for each in exercise.mistakes for way in each.ways]
     explain = [
         (each, way) for each, way in ways if all(replay.agrees(way, place) for place in failed)

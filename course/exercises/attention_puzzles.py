@@ -3,12 +3,14 @@ positions.
 """
 
 from collections.abc import Callable
+from operator import index
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, pick, table
+from course.checking.exercise import Case, Draw, Exercise, Unfit, pick, table
 from nmt.attention import MultiHeadAttention, causal_mask
 from nmt.positions import RotaryPositions
 
@@ -27,9 +29,26 @@ def _shapes(slips: Slips, b: int, q: int, s: int, d: int, h: int) -> tuple[Shape
     k = d if "whole" in slips else d // h
     cut = (b, q, h, k) if "behind" in slips else (b, h, q, k)
     scores = pick(slips, (b, h, q, s), turned=(b, h, s, q), one=(b, q, s), itself=(b, h, q, q))
-    found = (b, h, s, k) if "as_asked" in slips else cut
-    joined = pick(slips, (b, q, d), narrow=(b, q, k), apart=(b, h, q, d), wide=(b, q, h * d))
+    asked = {"as_asked", "all_asked"} & slips
+    found = (b, h, s, k) if asked else cut
+    joined = pick(
+        slips,
+        (b, q, d),
+        narrow=(b, q, k),
+        apart=(b, h, q, d),
+        wide=(b, q, h * d),
+        all_asked=(b, s, d),
+    )
     return cut, scores, found, joined
+
+
+def in_whole_numbers(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """Shapes as tuples of whole numbers, whatever sequences they came in."""
+    result = function(*arguments)
+    try:
+        return None if result is None else tuple(tuple(map(index, shape)) for shape in result)
+    except TypeError:
+        raise Unfit("a tuple of shapes, each a tuple of whole numbers,", repr(result)) from None
 
 
 SHAPES = Exercise(
@@ -42,6 +61,7 @@ SHAPES = Exercise(
         Case(f"b = {b}, q = {q}, s = {s}, d = {d}, h = {h}", (b, q, s, d, h))
         for b, q, s, d, h in ((1, 2, 3, 8, 2), (3, 7, 5, 64, 4), (2, 4, 9, 6, 1), (5, 1, 6, 30, 5))
     ],
+    observe=in_whole_numbers,
     notice=(
         "Notice where s stands: in the scores alone. What comes out has the shape of who asks, so"
         " a layer can follow a layer."
@@ -58,7 +78,7 @@ SHAPES = Exercise(
             How many tables of weights does a letter have, if each head looks for itself?
         itself: queries asked, not the memory
             In cross-attention, how many keys are there?
-        as_asked: as many results as keys
+        as_asked all_asked: as many results as keys
             Each query gets one average. Over which axis was summed?
         narrow: one head's width at the end
             h results of k coordinates lie side by side. How many is that?
@@ -119,9 +139,11 @@ def _leak_cases() -> list[Case]:
     third[2, 4] = 1.0
     tiny = seen + 0.01 * even
     ahead = torch.ones(6, 6).tril(1) / 3
+    before = torch.ones(6, 6).tril(-1).triu(-1)
     layers: list[tuple[str, Layer]] = [
         ("each letter stays as it is", lambda x: x.clone()),
         ("each letter is doubled", lambda x: 2 * x),
+        ("each gets the letter before it", _mix(before)),
         ("each gets the mean of all letters", _mix(even)),
         ("each gets the mean of the letters so far", _mix(seen)),
         ("each sees the next letter too", _mix(ahead)),
@@ -146,7 +168,7 @@ LEAK = Exercise(
     course=(causal_mask,),
     cases=_leak_cases,
     notice=(
-        "Notice that a test needs tests: eleven layers, of which we know the answer. One that never"
+        "Notice that a test needs tests: twelve layers, of which we know the answer. One that never"
         " failed has not shown that it can."
     ),
     slipped=_leaks,
@@ -155,8 +177,10 @@ LEAK = Exercise(
             After y = x both names mean one tensor. Which letters did the first run see?
         behind: what stands behind it is compared
             A letter may change what comes after it. Whose vectors must stay?
-        all own: the changed letter itself is compared
+        own: the changed letter itself is compared
             Its own output may change. Which letters stand before it?
+        all: True for every layer
+            A letter may change its own output, and what comes after it. Which outputs must stay?
         last: only the last letter is changed
             A leak from letter 2 to letter 1 is a leak. Does your test move letter 2?
         second: only one early letter is changed
@@ -188,6 +212,7 @@ def _turn(slips: Slips, vectors: Tensor, base: float) -> Tensor:
     exponent = torch.arange(0, k, 2, dtype=vectors.dtype) / k
     exponent = pick(slips, -exponent, half=-exponent / 2, sign=exponent, alike=0 * exponent)
     place = torch.arange(length)[:, None] + ("from_one" in slips)
+    place = torch.ones_like(place) if "no_place" in slips else place
     angle = place * base**exponent * (-1 if "back" in slips else 1)
     u, v = vectors[:, 0::2], vectors[:, 1::2]
     if "halves" in slips or "halves_in" in slips:
@@ -197,6 +222,9 @@ def _turn(slips: Slips, vectors: Tensor, base: float) -> Tensor:
     )
     if "added" in slips:
         return vectors + torch.stack((sine, cosine), -1).flatten(1)
+    if "overwritten" in slips:
+        u = u * cosine - v * sine
+        return torch.stack((u, u * sine + v * cosine), -1).flatten(1)
     second = u * sine + (-v * cosine if "mirror" in slips else v * cosine)
     pair = u * cosine + (v * sine if "plus" in slips else -v * sine), second
     pair = (u * cosine, v * sine) if "stretched" in slips else pair
@@ -245,6 +273,10 @@ ROTARY = Exercise(
             θ_i = base^(−2i/k). Is your i the number of the pair, or half of it?
         sign: multiplied instead of divided
             Later pairs turn more slowly. Does base to your exponent grow or shrink?
+        overwritten: the new u in the place of the old
+            Both results are made of the old u and v. Which u does your second line read?
+        no_place: turned alike at every place
+            Which of your lines knows where a row stands?
         alike: all pairs at one speed
             Which letter of θ_i says which pair it is?
         from_one: places counted from 1

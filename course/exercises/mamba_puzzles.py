@@ -7,6 +7,7 @@ from torch import Tensor
 
 from course.checking.constraints import without_a_loop
 from course.checking.exercise import Case, Draw, Exercise, Mistake, pick, table
+from course.exercises.attention_puzzles import in_whole_numbers
 from nmt.mamba import CausalConvolution, MambaBlock
 
 Slips = frozenset[str]
@@ -24,17 +25,23 @@ def shapes(b: int, length: int, d: int, n: int, r: int) -> tuple[Shape, ...]:
 def _shapes(slips: Slips, *sizes: int) -> tuple[Shape, ...]:
     b, length, d, n, r = sizes
     e = d if "unwidened" in slips else 2 * d
+    inner = d if "later_d" in slips else e
     return (
         (b, length, e if "one_branch" in slips else 2 * e),
         pick(
             slips,
             (b, length, r + 2 * n),
             no_low=(b, length, 2 * n),
+            one_of_two=(b, length, r + n),
             wide_low=(b, length, e + 2 * n),
         ),
-        pick(slips, (b, length, e), scalar=(b, length), low=(b, length, r), states=(b, length, n)),
-        pick(slips, (b, length, e, n), fixed=(e, n), shared=(b, length, n), no_n=(b, length, e)),
-        pick(slips, (b, e, n), all_states=(b, length, e, n), narrow=(b, d, n), one_n=(b, n)),
+        pick(
+            slips, (b, length, inner), scalar=(b, length), low=(b, length, r), states=(b, length, n)
+        ),
+        pick(
+            slips, (b, length, inner, n), fixed=(e, n), shared=(b, length, n), no_n=(b, length, e)
+        ),
+        pick(slips, (b, inner, n), all_states=(b, length, e, n), narrow=(b, d, n), one_n=(b, n)),
         (b, length, e) if "left_wide" in slips else (b, length, d),
     )
 
@@ -49,16 +56,19 @@ SHAPES = Exercise(
         Case(f"b = {b}, l = {length}, d = {d}, n = {n}, r = {r}", (b, length, d, n, r))
         for b, length, d, n, r in ((1, 3, 4, 2, 1), (2, 7, 64, 16, 4), (5, 1, 6, 3, 2))
     ],
+    observe=in_whole_numbers,
     notice=(
         "Notice which of the six does not know the length of the word: the memory. That is why"
         " each letter costs the same."
     ),
     slipped=_shapes,
     mistakes=table("""
-        unwidened: e taken for d
+        unwidened later_d: e taken for d
             How many channels has a branch, if e = 2d?
         one_branch: one branch only
             Who makes the gate?
+        one_of_two: B or C forgotten
+            n numbers say where to write. And where to read?
         no_low: low forgotten
             Δ, B and C come from one matrix. What stands in front of B and C?
         wide_low: low as wide as Δ
@@ -97,6 +107,8 @@ def _convolve(slips: Slips, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     padded = F.pad(x, (0, 0, left, width - 1 - min(left, width - 1)))
     if "copies" in slips:
         padded = torch.cat((x[:, :1].expand(-1, width - 1, -1), x), dim=1)
+    if "round" in slips:
+        padded = torch.cat((x[:, length - width + 1 :], x), dim=1)
     if "unpadded" in slips:
         padded = x
     kernel = weight.flip(0) if "flipped" in slips else weight
@@ -145,6 +157,8 @@ CONVOLUTION = Exercise(
                 With k = 3 your window holds a letter before and one after. Which ones may it hold?
             one_more: one place late
                 Is the letter itself in its window?
+            round: the end of the word stands before it
+                roll hands what leaves on one side in on the other. What should come in?
             copies: the first letter repeated in front
                 What stands before a word begins?
             unpadded: shorter than the word

@@ -20,13 +20,16 @@ def price(length: int) -> tuple[int, int]:
 
 def _price(slips: Slips, length: int) -> tuple[int, int]:
     up, down = math.ceil(math.log2(length)), math.floor(math.log2(length))
-    rounds = pick(slips, up, floor=down, more=down + 1, each=length - 1, half=up // 2)
+    rounds = pick(slips, up, floor=down, more=down + 1, each=length - 1, up_and_down=2 * up + 1)
     full = pick(slips, up, floor=down, more=down + 1)
     joins = sum(length - 2**i for i in range(full))
-    return pick(
+    found = pick(
         slips, joins, all=full * length, loop=length - 1, sklansky=full * length // 2,
         power=full * length - (length - 1), one=full * (length - 1),
-    ), rounds  # fmt: skip
+        late=sum(length - 2**i for i in range(1, full + 1)),
+        up_and_down=3 * length - 2,
+    )  # fmt: skip
+    return (rounds, found) if "turned" in slips else (found, rounds)
 
 
 PRICE = Exercise(
@@ -57,6 +60,12 @@ PRICE = Exercise(
             1 + 2 + 4 + … is L − 1 if L is a power of two. And what is it for 5 steps?
         one: one place fewer in every round
             In the round with distance 4, how many places have nobody 4 places back?
+        late: the first round left out
+            The first distance is 1, not 2. How far is the last?
+        turned: joins and rounds exchanged
+            Which of the two does the signature name first?
+        up_and_down: Blelloch's price
+            Hillis and Steele have no way down. What happens in each of their rounds?
         sklansky: half of the places in every round
             That is Sklansky's layout. Who joins in a round of Hillis and Steele?
     """),
@@ -92,7 +101,14 @@ def _in_chunks(slips: Slips, a: Tensor, b: Tensor, size: int) -> Tensor:
         inside = torch.stack(states)
         chunks.append(inside + (0 if "empty" in slips else decay * state))
         state = pick(
-            slips, chunks[-1][-1], inside=inside[-1], sum=state + inside[-1], first=chunks[-1][0]
+            slips,
+            chunks[-1][-1],
+            inside=inside[-1],
+            whole_sum=chunks[-1].sum(0),
+            mean=chunks[-1].mean(0),
+            twice=chunks[-1][-1] + inside[-1],
+            sum=state + inside[-1],
+            first=chunks[-1][0],
         )
     return torch.cat(chunks)
 
@@ -137,6 +153,10 @@ CHUNKS = Exercise(
             Does the chunk's first day take its share of what was there?
         sum: handed on undecayed
             What is left, at the end of a chunk, of what it was given?
+        whole_sum mean: all days handed on
+            A state holds what came before it already. Which one is enough?
+        twice: handed on twice
+            Does the last state hold what the chunk itself made?
         first: the first day handed on
             Which state of a chunk meets the next one?
     """),

@@ -28,11 +28,12 @@ def padded_loss(logits: Tensor, asked: Tensor, real: Tensor) -> Tensor:
 
 def _padded_loss(slips: Slips, logits: Tensor, asked: Tensor, real: Tensor) -> Tensor:
     logits = logits.softmax(dim=-1) if "twice" in slips else logits
+    logits = logits * real[..., None] if "zeroed" in slips else logits
     log_p = logits.log_softmax(dim=1 if "axis" in slips else -1)
     log_p = logits if "raw" in slips else log_p.exp() if "p" in slips else log_p
     surprise = log_p.gather(2, asked[..., None])[..., 0] * (1 if "sign" in slips else -1)
     surprise = surprise / 0.6931471805599453 if "bits" in slips else surprise
-    if "no_mask" in slips:
+    if {"no_mask", "zeroed"} & slips:
         return surprise.mean()
     real = ~real if "inverted" in slips else real
     total, words = (surprise * real).sum(), len(asked)
@@ -72,6 +73,8 @@ LOSS = Exercise(
     mistakes=table("""
         no_mask: padding counted as tokens
             What does the model have to write where the word has ended?
+        zeroed: padding guessed, not left out
+            Logits of 0 are a guess among all tokens, which costs log v. Is it asked for?
         all: divided by the padding too
             The sum is right. How many tokens were really asked for?
         words: a mean of means
@@ -114,6 +117,7 @@ def _training_step(
 ) -> float:
     read, asked = pick(
         slips, (target[:, :-1], target[:, 1:]), unshifted=(target[:, :-1],) * 2,
+        late_unshifted=(target[:, 1:],) * 2,
         back=(target[:, 1:], target[:, :-1]),
     )  # fmt: skip
     logits = model(read, source) if "swapped" in slips else model(source, read)
@@ -130,6 +134,8 @@ def _training_step(
         optimizer.zero_grad()
     if "no_step" not in slips and "early" not in slips:
         optimizer.step()
+    if "after" in slips:
+        loss = F.cross_entropy(model(source, read).flatten(0, 1), asked.flatten())
     return loss.item()
 
 
@@ -150,14 +156,12 @@ def _step_cases() -> list[Case]:
         return model, torch.optim.SGD(model.parameters(), lr=0.5)
 
     return [
-        Case(f"{b} word{'s' * (b > 1)} of {s} tokens", (*seeded(make, b), *_words(b, s, t)))
+        Case(
+            f"{b} word{'s' * (b > 1)} of {s} tokens",
+            (*seeded(make, b), Draw(b).integers(26, b, s), Draw(t).integers(26, b, t)),
+        )
         for b, s, t in ((1, 3, 5), (3, 4, 7))
     ]
-
-
-def _words(b: int, s: int, t: int) -> tuple[Tensor, Tensor]:
-    draw = Draw(170 + b)
-    return draw.integers(26, b, s), draw.integers(26, b, t)
 
 
 STEP = Exercise(
@@ -174,7 +178,7 @@ STEP = Exercise(
     ),
     slipped=_training_step,
     mistakes=table("""
-        unshifted: asked for the token that it reads
+        unshifted late_unshifted: asked for the token that it reads
             At each place the model holds one token. Which one should it be asked for?
         adds_up: gradients add up
             backward() adds to what is there. Who clears away the gradient of the last batch?
@@ -187,6 +191,8 @@ STEP = Exercise(
             Which gradient does step() use, and when is it made?
         uphill: up instead of down
             step() goes against the gradient of what you call backward() on. Of what?
+        after: the loss after the step
+            Which loss is asked for: that of the model as it came, or as you leave it?
         sum: a sum, not a mean
             Would a batch of twice as many words take a step twice as long?
         twice: softmax twice
@@ -214,11 +220,25 @@ def _remember(
     keys, values = torch.cat((old_keys, key), dim=1), torch.cat((old_values, value), dim=1)
     if "front" in slips:
         keys, values = torch.cat((key, old_keys), dim=1), torch.cat((value, old_values), dim=1)
-    seen = pick(slips, (keys, values), before=cache, alone=(key, value), crossed=(values, keys))
+    seen = pick(
+        slips,
+        (keys, values),
+        before=cache,
+        alone=(key, value),
+        added=(old_keys + key, old_values + value),
+    )
     root = pick(slips, query.shape[-1] ** 0.5, none=1, k=query.shape[-1])
     scores = query @ seen[0].mT / root
     weights = scores if "scores" in slips else scores.softmax(dim=1 if "axis" in slips else -1)
-    kept = pick(slips, (keys, values), old=cache, new=(key, value), asked=(old_keys, values))
+    kept = pick(
+        slips,
+        (keys, values),
+        old=cache,
+        new=(key, value),
+        asked=(old_keys, values),
+        queries=(torch.cat((old_keys, query), dim=1), values),
+    )
+    kept = seen if "added" in slips else kept
     kept = kept[::-1] if "turned" in slips else kept
     return weights @ seen[1], kept
 
@@ -261,6 +281,10 @@ CACHE = Exercise(
             The next letter looks at all letters so far. Which ones does your cache still hold?
         asked: keys forgotten, values kept
             Key and value of a letter belong together. Which of the two did you keep?
+        queries: queries kept, not keys
+            Who asks again later: the old letters, or the new one them?
+        added: added to the old letters
+            + adds numbers. How many letters are in the cache afterwards?
         front: the new letter in front
             The output is the same, but where is the newest letter expected next time?
         none: √k forgotten

@@ -160,8 +160,13 @@ def _grade(options: argparse.Namespace) -> int:
     if len(paths) > 1:
         print("\n".join(class_lines(results, classroom.points_of(results, options.points))))
     if len(paths) > len(jobs):
-        print(f"{len(paths) - len(jobs)} submissions have not changed; their results are the old.")
+        same = len(paths) - len(jobs)
+        have = "submission has" if same == 1 else "submissions have"
+        print(f"{same} {have} not changed: graded before.")
+    own = [each for each in (options.json, options.csv, options.feedback) if each]
     for file in left:
+        if any(each == file or each in file.parents for each in own):
+            continue
         print(f"Not graded, since its name does not end in .ipynb: {file}")
     if stopped:
         print(f"Stopped: {len(done)} of {len(paths)} submissions were graded.")

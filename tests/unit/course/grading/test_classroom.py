@@ -119,8 +119,13 @@ def test_what_lies_beside_the_notebooks_is_said(tmp_path, capsys):
     folder = folder_of(tmp_path, anna=notebook(list(STUBS.values())))
     for name in ("answers.json", "mask.py", "all.ZIP", "notes.md"):
         (folder / "anna" / name).write_text("{}")
-    assert main(["grade", str(folder), "--only", MASK, "--jobs", "1"]) == 0
+    (folder / "pages").mkdir()
+    (folder / "pages" / "anna.html").write_text("")
+    own = ["--json", str(folder / "grades.json"), "--feedback", str(folder / "pages")]
+    (folder / "grades.json").write_text("{}")
+    assert main(["grade", str(folder), "--only", MASK, "--jobs", "1", *own]) == 0
     said = capsys.readouterr().out
+    assert "grades.json" not in said and "anna.html" not in said, "its own results"
     for name, left in (("answers.json", 1), ("mask.py", 1), ("all.ZIP", 1), ("notes.md", 0)):
         assert said.count(f"does not end in .ipynb: {folder / 'anna' / name}") == left
 
