@@ -1,6 +1,4 @@
-"""Exercises of notebook 03, continued: a loss with padding, a training step with two bugs, and one
-step of attention with a cache.
-"""
+"""Exercises of notebook 03, continued: a loss with padding, a step with two bugs, a cache."""
 
 import copy
 from collections.abc import Callable
