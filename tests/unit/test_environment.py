@@ -169,3 +169,11 @@ def test_the_code_imports_only_what_is_declared():
                     assert top in allowed | optional.get(
                         path.relative_to(ROOT).as_posix(), set()
                     ), f"{path.relative_to(ROOT)} imports {top}, which pyproject.toml does not name"
+
+
+def test_no_clone_gets_other_line_ends():
+    """Whatever git is told on Windows: `bash` and old versions of make stumble over a CR."""
+    assert "* text=auto eol=lf" in (ROOT / ".gitattributes").read_text().splitlines()
+    ours = [*ROOT.glob("*"), *(ROOT / ".ci").glob("*"), *(ROOT / "tools").glob("*")]
+    for path in (*ours, *(ROOT / "course").rglob("*.py"), *(ROOT / "nmt").rglob("*.py")):
+        assert path.is_dir() or b"\r\n" not in path.read_bytes(), path
