@@ -1,0 +1,115 @@
+"""Heads changed in every way, against the model's own decoding and hooks written out by hand."""
+
+import pytest
+import torch
+
+from course.interpretability.head_changes import HOWS, ChangedHeads, HeadChange, move_looks
+from nmt.checkpoints import load_checkpoint
+from nmt.data import load_pairs
+from nmt.decoding import greedy_decode
+from nmt.interventions import look_at, replace_patterns, spread_evenly, switch_off
+from nmt.transformer import Transformer, TransformerConfig
+
+torch.manual_seed(0)
+UNTRAINED = Transformer(
+    TransformerConfig(hidden_size=16, num_heads=2, encoder_layers=1, decoder_layers=2, mlp_size=16)
+).eval()
+TRAINED = load_checkpoint("transformer-small").model
+WORDS = [pair.source for pair in load_pairs("small", "val")][::8]
+LAYERS = ["encoder.0.self_attention", "decoder.0.self_attention", "decoder.1.cross_attention"]
+
+
+@pytest.mark.parametrize("model", [UNTRAINED, TRAINED], ids=["untrained", "trained"])
+@pytest.mark.parametrize("draft", ["", "a", "qqqqqqqqqqqq"])
+def test_a_draft_changes_the_way_and_not_the_answer(model: Transformer, draft: str) -> None:
+    """The untrained model never ends some words: their answers are cut at the same length."""
+    heads = ChangedHeads(model, WORDS)
+    for word in ("street", "is", "good-for-nothing", "y"):
+        found = heads.spell(word, draft=draft).spelling
+        assert found.answer == greedy_decode(model, [word])[0]
+        assert len(found.written) == len(found.probabilities)
+        best = found.probabilities.argmax(dim=-1).tolist()
+        assert len(best) == len(found.written) <= 2 * max(12, len(word))
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_looks_are_changed_as_the_hooks_of_the_lesson_change_them(layer: str) -> None:
+    causal = layer == LAYERS[1]
+    heads = ChangedHeads(TRAINED, WORDS)
+    for how, hook in (
+        ("off", switch_off(0, 2)),
+        ("uniform", spread_evenly(0, 2, causal=causal)),
+        ("nothing", lambda weights: weights),
+    ):
+        spelled = heads.spell("street", [HeadChange(layer, (0, 2), how)])
+        with replace_patterns(TRAINED, {layer: hook}):
+            (answer,) = greedy_decode(TRAINED, ["street"], use_cache=False)
+        assert spelled.spelling.answer == answer
+        own, now = heads.spell("street", draft=answer).patterns[layer], spelled.patterns[layer]
+        assert torch.isfinite(now).all()
+        if how == "off":
+            assert now[[0, 2]].abs().max() == 0 < now[[1, 3]].min(dim=-1).values.max()
+        if how == "nothing":
+            torch.testing.assert_close(own, now)
+
+
+def test_looks_move_by_one_place_and_stay_at_the_edge() -> None:
+    eye = torch.eye(4)
+    assert move_looks(eye, -1).argmax(dim=-1).tolist() == [0, 0, 1, 2]
+    assert move_looks(eye, 1).argmax(dim=-1).tolist() == [1, 2, 3, 3]
+    assert move_looks(eye, 1, causal=True).argmax(dim=-1).tolist() == [0, 1, 2, 3]
+    rows = torch.rand(2, 3, 5, 5).tril().softmax(dim=-1).tril()
+    for by in (-2, 0, 3):
+        moved = move_looks(rows, by, causal=True)
+        torch.testing.assert_close(moved.sum(dim=-1), rows.sum(dim=-1))
+        assert moved.triu(diagonal=1).abs().max() == 0
+    torch.testing.assert_close(move_looks(rows, 0), rows)
+
+
+def test_cross_attention_one_place_later_writes_the_letter_behind() -> None:
+    """The last layer copies what it looks at: moved by one, it begins with the letter behind."""
+    heads = ChangedHeads(TRAINED, WORDS)
+    change = HeadChange("decoder.1.cross_attention", (0, 1, 2, 3), "later")
+    assert [heads.spell(word, [change]).spelling.answer[0] for word in ("brown", "crack")] == [
+        "w", "c",
+    ]  # fmt: skip
+
+
+def test_another_word_s_values_are_that_word_s_own() -> None:
+    """All heads of all decoder layers' cross-attention from brown: its letters are written."""
+    heads = ChangedHeads(TRAINED, WORDS)
+    every = (0, 1, 2, 3)
+    change = HeadChange("decoder.1.cross_attention", every, "another word")
+    assert heads.spell("crown", [change], "brown").spelling.answer == "ownbray"
+    same = heads.spell("street", [change], "street").spelling
+    torch.testing.assert_close(same.probabilities, heads.spell("street").spelling.probabilities)
+    embedded = [HeadChange(name, every, "mean") for name in TRAINED.attention_layers()]
+    answers = {heads.spell(word, embedded).spelling.answer for word in ("crown", "brown")}
+    assert len(answers) == 1, "with no head left no letter of the word can be known"
+
+
+def test_later_changes_win_and_everything_is_back_after_the_block() -> None:
+    heads = ChangedHeads(TRAINED, WORDS)
+    layer = "encoder.0.self_attention"
+    whole = heads.right()
+    off, even = (heads.right([HeadChange(layer, (2,), how)]) for how in ("off", "uniform"))
+    both = heads.right([HeadChange(layer, (2,), how) for how in ("off", "uniform")])
+    assert whole.sum() > off.sum() > even.sum() and both.tolist() == even.tolist()
+    assert heads.right().tolist() == whole.tolist()
+    with pytest.raises(ValueError, match="no head 4"):
+        heads.right([HeadChange(layer, (4,), "off")])
+    assert heads.right().tolist() == whole.tolist()
+    pattern = torch.full((1, 1), 1.0)
+    with pytest.raises(ValueError), replace_patterns(TRAINED, {layer: look_at(pattern)}):
+        heads.right()  # an error inside leaves nothing behind either
+    assert heads.right().tolist() == whole.tolist()
+
+
+def test_what_cannot_be_is_said() -> None:
+    with pytest.raises(ValueError, match="unknown change 'louder'"):
+        HeadChange(LAYERS[0], (0,), "louder")
+    with pytest.raises(ValueError, match="at least one word"):
+        ChangedHeads(TRAINED, [])
+    with pytest.raises(ValueError, match="no layer 'encoder.9'"):
+        ChangedHeads(TRAINED, WORDS).right([HeadChange("encoder.9", (0,), "off")])
+    assert len(set(HOWS)) == 7
