@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -9,8 +10,10 @@ from torch import Tensor
 from course.interpretability.ablation import NOTHING, Change, letter_written
 from course.interpretability.alignment import Score
 from course.interpretability.heads import first_vowel
+from course.interpretability.paths import only_through
 from nmt.attention import PatternHook
-from nmt.interventions import redirect
+from nmt.data import VOCABULARY
+from nmt.interventions import redirect, replace_patterns
 from nmt.pig_latin import to_pig_latin
 from nmt.transformer import Transformer
 
@@ -90,6 +93,7 @@ def swap_neighbours(
     asked: Sequence[Question],
     heads: Sequence[tuple[int, int]],
     swap: bool = True,
+    ways: Sequence[str] | None = None,
 ) -> dict[str, float]:
     """If two letters of the source swap what they see as "the letter before", does the decoder go
     to the wrong one?
@@ -101,6 +105,8 @@ def swap_neighbours(
     Args:
         heads: layer and number of each encoder head.
         swap: False makes each look at its own letter before, with all weight: the control.
+        ways: only through the "keys" or the "values" of cross-attention, see
+            `course.interpretability.paths.only_through`. None: everywhere.
 
     Returns:
         As `show_another_letter`.
@@ -120,7 +126,16 @@ def swap_neighbours(
         places = [turned[word] for word in words]
         return {layer: redirect(places, *numbers) for layer, numbers in chosen.items()}
 
-    return _answers(model, asked, change)
+    if ways is None:
+        return _answers(model, asked, change)
+
+    def corrupt(source: Tensor) -> AbstractContextManager[None]:
+        return replace_patterns(
+            model, change([VOCABULARY.decode(row[:-1]) for row in source.tolist()])
+        )
+
+    with only_through(model, corrupt, ways):
+        return _answers(model, asked)
 
 
 def turn_attention(

@@ -1,0 +1,201 @@
+"""Path patching: an effect is let through on one way only.
+
+What an encoder head writes can reach the decoder in two ways: through the keys of cross-attention
+(it changes where the decoder looks) or through the values (it changes what is found there). So the
+encoder reads the word twice, once as it is and once with the head changed, and cross-attention
+takes its keys from one reading and its values from the other.
+
+Source: Wang et al. 2022, arXiv 2211.00593, §3.1; Goldowsky-Dill et al. 2023, arXiv 2304.05969.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from course.interpretability.alignment import rows_alike
+from course.interpretability.heads import first_vowel
+from nmt.data import VOCABULARY
+from nmt.decoding import evaluating
+from nmt.pig_latin import to_pig_latin
+from nmt.transformer import Transformer
+
+VOWELS = "aeiou"
+WAYS = ("keys", "values")
+Corrupt = Callable[[Tensor], AbstractContextManager[Any]]  # from the source to what changes a model
+
+
+@contextmanager
+def only_through(
+    model: Transformer, corrupt: Corrupt, ways: Sequence[str] = WAYS
+) -> Iterator[None]:
+    """Inside the block, cross-attention of every layer takes its keys, its values, or both from an
+    encoder that reads the same source inside `corrupt(source)`; the rest from the untouched one.
+
+    Raises:
+        ValueError: for a way that is neither "keys" nor "values", before anything is changed.
+    """
+    if unknown := set(ways) - set(WAYS):
+        raise ValueError(f"a way is one of {', '.join(WAYS)}, not {unknown.pop()!r}")
+    size, changed = model.config.hidden_size, list[Tensor]()
+
+    def read(_module: Any, inputs: tuple[Tensor, ...]) -> None:
+        with corrupt(inputs[0]):
+            changed[:] = [model.encode(inputs[0])]
+
+    def mix(module: Any, _inputs: Any, output: Tensor) -> Tensor:
+        other = changed[0] @ module.weight.T  # (b, s, 2 d): keys, then values
+        parts = [
+            (other if way in ways else output)[..., own]
+            for way, own in zip(WAYS, (slice(size), slice(size, None)))
+        ]
+        return torch.cat(parts, dim=-1)
+
+    with ExitStack() as stack:
+        stack.callback(model.register_forward_pre_hook(read).remove)
+        for name, layer in model.attention_layers().items():
+            if name.endswith("cross_attention"):
+                stack.callback(layer.to_key_value.register_forward_hook(mix).remove)
+        yield
+
+
+@dataclass(frozen=True)
+class TwoVowels:
+    """A word whose answer begins with the vowel at `first`, and another vowel at `second`."""
+
+    word: str
+    first: int
+    second: int
+
+
+def two_vowels(words: Sequence[str]) -> list[TwoVowels]:
+    """Each word without a dash in which a vowel is followed by another one, with the first such."""
+    found = []
+    for word in words:
+        first = first_vowel(word)
+        later = [
+            place
+            for place in range(first + 1, len(word))
+            if word[place] in VOWELS and word[place] != word[first]
+        ]
+        if "-" not in word and word[first] in VOWELS and later:
+            found.append(TwoVowels(word, first, later[0]))
+    return found
+
+
+def swap_marks(
+    model: Transformer,
+    asked: Sequence[TwoVowels],
+    layer: str,
+    heads: Sequence[int],
+    ways: Sequence[str] | None = None,
+) -> dict[str, float]:
+    """If two vowels swap what a head has written into them, with which does the answer begin?
+
+    Args:
+        asked: of `two_vowels`.
+        layer, heads: an encoder layer's name, and numbers of heads.
+        ways: "keys" and "values": only through these of cross-attention. None: everywhere.
+
+    Returns:
+        The shares of words whose first letter is that at "first", at "second", or "neither".
+    """
+    attention = model.attention_layers()[layer]
+    size = attention.to_output.weight.shape[1] // attention.num_heads
+    columns = torch.cat([torch.arange(head * size, (head + 1) * size) for head in heads])
+    counts = dict.fromkeys(("first", "second", "neither"), 0)
+    with evaluating(model):
+        for rows in rows_alike([len(one.word) for one in asked], 128):
+            batch = [asked[row] for row in rows]
+            swapped = _swapper(batch, columns, attention.to_output)
+            way = only_through(model, swapped, ways) if ways is not None else swapped(None)
+            with way:
+                logits = model(_sources(batch), torch.full((len(batch), 1), VOCABULARY.sos))
+            for one, guess in zip(batch, logits[:, 0].argmax(dim=-1).tolist()):
+                letter = VOCABULARY.token(guess)
+                where = {one.word[one.second]: "second", one.word[one.first]: "first"}
+                counts[where.get(letter, "neither")] += 1
+    return {name: count / len(asked) for name, count in counts.items()}
+
+
+def _swapper(batch: Sequence[TwoVowels], columns: Tensor, output: Any) -> Corrupt:
+    rows = torch.arange(len(batch))[:, None]
+    first = torch.tensor([[one.first] for one in batch])
+    second = torch.tensor([[one.second] for one in batch])
+
+    def swap(_module: Any, inputs: tuple[Tensor]) -> tuple[Tensor]:
+        joined, own = inputs[0].clone(), inputs[0]  # (b, s, d)
+        joined[rows, first, columns] = own[rows, second, columns]
+        joined[rows, second, columns] = own[rows, first, columns]
+        return (joined,)
+
+    @contextmanager
+    def swapped(_source: Tensor | None) -> Iterator[None]:
+        handle = output.register_forward_pre_hook(swap)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+    return swapped
+
+
+def _sources(batch: Sequence[TwoVowels]) -> Int[Tensor, "b s"]:
+    return torch.tensor([[*VOCABULARY.encode(one.word), VOCABULARY.eos] for one in batch])
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How a rule about words fared: `right` is the share of words that it tells right, `chance` the
+    share that the same forecasts would tell right if they were dealt out at random; `balanced` is
+    the mean of the shares told right of words that break and of words that do not (chance: a half).
+    """
+
+    words: int
+    right: float
+    chance: float
+    balanced: float
+
+
+def judge_forecast(forecast: Sequence[bool], happened: Sequence[bool]) -> Forecast:
+    """Hold a forecast against what happened, word by word.
+
+        chance = p q + (1 − p)(1 − q),   p, q: shares of True in the two
+
+    Raises:
+        ValueError: where what happened is the same for all words: nothing could be told apart.
+    """
+    said, was = torch.tensor(forecast), torch.tensor(happened)
+    if bool(was.all()) or not bool(was.any()):
+        raise ValueError("all words have the same outcome, so no rule can tell them apart")
+    right = said == was
+    p, q = said.double().mean().item(), was.double().mean().item()
+    both = (right[was].double().mean() + right[~was].double().mean()).item() / 2
+    return Forecast(len(was), right.double().mean().item(), p * q + (1 - p) * (1 - q), both)
+
+
+def later_vowels(word: str) -> list[str]:
+    """The letters a, e, i, o, u behind the letter with which the answer begins."""
+    return [letter for letter in word[first_vowel(word) + 1 :] if letter in VOWELS]
+
+
+def first_letters(model: Transformer, words: Sequence[str]) -> list[str]:
+    """The token that a model writes first, for each word."""
+    found = [""] * len(words)
+    with evaluating(model):
+        for rows in rows_alike(map(len, words), 128):
+            source = [[*VOCABULARY.encode(words[row]), VOCABULARY.eos] for row in rows]
+            target = torch.full((len(rows), 1), VOCABULARY.sos)
+            guesses = model(torch.tensor(source), target)[:, 0].argmax(dim=-1).tolist()
+            for row, guess in zip(rows, guesses):
+                found[row] = VOCABULARY.token(guess)
+    return found
+
+
+def starts_right(words: Sequence[str], letters: Sequence[str]) -> list[bool]:
+    """Whether each first letter is that of the rule's answer."""
+    return [letter == to_pig_latin(word)[0] for word, letter in zip(words, letters, strict=True)]
