@@ -7,8 +7,14 @@ jQuery from the internet. Here its page is taken apart and put together again: p
 and no token can be read as HTML or JavaScript. The page stands in a sandboxed `<iframe>`. Readers
 of a notebook that they have not trusted see a still picture instead.
 
-Changed in bertviz's code: where its libraries come from; numbers on the squares of the heads; less
-fading of lines where there are many heads; the size and the headings of the model view.
+Changed in bertviz's code: where its libraries come from; numbers on the squares of the heads, and
+for the letters' weights; less fading of lines where there are many heads; the size and the headings
+of the model view; heads, letters and drawings are reached by keyboard (`javascript/reachable.js`).
+
+bertviz has a third view, the neuron view (query times key, coordinate by coordinate). It is left
+out: rotary positions turn pairs of coordinates by the distance, so q·k by coordinate is another
+picture at each distance, and the answer to "why does it look there" is told more exactly by the
+scores by distance of `course.interpretability.circuits`.
 """
 
 import hashlib
@@ -36,12 +42,12 @@ TITLES = dict(zip(KINDS, ("Encoder", "Decoder", "Cross")))  # bertviz's own
 MAMBA_TITLES = dict(zip(KINDS, ("Source at source", "Target at target", "Target at source")))
 LETTERS = dict(zip(KINDS, ("source", "target", "cross")))  # kinds as the figures call them
 HEAD_HELP = (
-    "Each colour is a {head}: click its square to switch it off or on, double-click to see it"
-    " alone. Point at a letter to see its weights. The layer is chosen above."
+    "Each colour is a {head}: click its square (or Tab, Enter) to switch it off or on, double-click"
+    " (Shift+Enter) to see it alone. Point at a letter (or Tab, arrows) to see its weights."
 )
 MODEL_HELP = (
-    "A row for each layer, a column for each {head}. Click a drawing to enlarge it, then point at a"
-    " letter on its left."
+    "A row for each layer, a column for each {head}. Click a drawing to enlarge it (or Tab to it"
+    " and press Enter), then point at a letter on its left."
 )
 HEAD_NUMBERS = """
         checkboxContainer.selectAll("text").data(config.headVis).enter().append("text")
@@ -50,6 +56,11 @@ HEAD_NUMBERS = """
             .attr("y", top + 15).attr("text-anchor", "middle")
             .attr("font-size", "13px").attr("font-weight", "bold").style("pointer-events", "none");
 """
+END_OF_SQUARES = "    }\n\n    function lighten"
+REACH = """
+        reachHeads(checkbox.nodes(), config, "HEAD");
+        reachLetters(svg.node(), config, config.attention[config.filter].attn[config.layer_seq]);
+"""
 STYLE = f"""
     body {{ margin: {MARGIN}px; background: #fff; color: #1a1a1a;
         font: 14px Helvetica, Arial, "DejaVu Sans", sans-serif }}
@@ -57,6 +68,9 @@ STYLE = f"""
     body > p {{ height: {HELP}px; margin: {GAP}px 0 0; overflow: hidden;
         font-size: 12px; line-height: 16px; color: #595959 }}
     svg {{ display: block }}
+    svg text {{ user-select: none; -webkit-user-select: none }}
+    .numbers text {{ font-size: 11px; pointer-events: none }}
+    :focus {{ outline: none }} :focus-visible {{ outline: 2px solid #0072B2 }}
 """
 
 
@@ -324,6 +338,7 @@ def _adapted(form: str, code: str, head: str) -> str:
     changes = {
         'console.log("d3 version", d3.version)': "",
         "updateCheckboxes();\n\n": f"updateCheckboxes();\n{HEAD_NUMBERS}\n",
+        END_OF_SQUARES: REACH.replace("HEAD", head) + END_OF_SQUARES,
         "return d / activeHeads()": "return d / Math.sqrt(activeHeads())",
     }
     if form == "model":
@@ -333,6 +348,18 @@ def _adapted(form: str, code: str, head: str) -> str:
             'console.log("x", x, y)': "",
             '.text("Heads")': f'.text("{head.capitalize()}s")',
             '", Head "': f'", {head} "',
+            '.style("opacity", 0);\n\n            clickRegion': (
+                '.style("fill", "transparent");\n\n            clickRegion'
+            ),
+            'clickRegion.on("mouseover"': (
+                f'reachDrawing(clickRegion.node(), config, layerIndex, headIndex, "{head}");\n'
+                '            clickRegion.on("mouseover"'
+            ),
+            "unhighlightSelection();\n                });": (
+                "unhighlightSelection();\n                });\n"
+                "                reachColumn(tokenContainer.nodes(), i => text[i],"
+                ' letter => fire(letter, "mouseleave", false));'
+            ),
         }
     for old, new in changes.items():
         if old not in code:
@@ -346,6 +373,5 @@ def _adapted(form: str, code: str, head: str) -> str:
 @cache
 def _javascript() -> str:
     """d3 in part, and what stands in for the rest."""
-    return "\n".join(
-        (JAVASCRIPT / name).read_text(encoding="utf-8") for name in ("d3-subset.js", "stand_ins.js")
-    )
+    names = ("d3-subset.js", "stand_ins.js", "reachable.js")
+    return "\n".join((JAVASCRIPT / name).read_text(encoding="utf-8") for name in names)

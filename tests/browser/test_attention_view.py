@@ -141,6 +141,64 @@ def test_model_view_enlarges_what_is_clicked(shown: tuple[Page, Seen]) -> None:
     assert not seen.console
 
 
+def focused(page: Page, number: int) -> list[str | None]:
+    """Role, name and whether it is pressed, of what has the focus inside a view."""
+    frame = page.frames[1 + number]
+    names = ("role", "aria-label", "aria-pressed")
+    read = "names => names.map(name => document.activeElement.getAttribute(name))"
+    return list(frame.evaluate(read, names))
+
+
+def test_heads_and_letters_are_reached_and_operated_by_keyboard(shown: tuple[Page, Seen]) -> None:
+    page, seen = shown
+    view = frame(page, 0)
+    wait_for_lines(view, 98)
+    view.get_by_label("Attention").focus()
+    tabs = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        tabs.append(focused(page, 0))
+    assert [role for role, *_ in tabs] == ["option", "option", "button", "button"]
+    assert tabs[2:] == [["button", "head 0", "true"], ["button", "head 1", "true"]]
+    lines = view.locator("[head-index='1'] line")
+    strength = "all => Math.max(...all.map(e => +e.getAttribute('stroke-opacity')))"
+    for key, on in (("Space", "false"), ("Enter", "true"), ("Shift+Enter", "true")):
+        page.keyboard.press(key)
+        assert focused(page, 0)[2] == on
+        assert (lines.evaluate_all(strength) > 0) == (on == "true")
+    assert view.locator("[role=button]").first.get_attribute("aria-pressed") == "false"
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("ArrowDown")
+    _, name, _ = focused(page, 0)
+    assert name and name.startswith("t looks at ") and "%" in name
+    numbers = view.locator(".numbers text").all_text_contents()
+    weights = view.locator("[head-index='1'] [left-token-index='1'] line").count()
+    assert weights == 7 and abs(sum(int(one.rstrip("%")) for one in numbers) - 100) <= 4
+    largest = [one.rstrip(",") for one in name.split() if "%" in one]
+    assert len(largest) == 3 and set(largest) <= set(numbers)
+    page.keyboard.press("ArrowUp")
+    assert str(focused(page, 0)[1]).startswith("s looks at ")
+    assert not seen.console
+
+
+def test_drawings_are_enlarged_and_doubled_clicks_select_nothing(shown: tuple[Page, Seen]) -> None:
+    page, seen = shown
+    wait_for_lines(frame(page, 1), 196)
+    drawing = frame(page, 1).locator(".drawing").nth(3)
+    drawing.focus()
+    assert focused(page, 1) == ["button", "layer 1, head 1", "false"]
+    page.keyboard.press("Enter")
+    assert focused(page, 1)[2] == "true" and frame(page, 1).locator("svg .detail").count()
+    page.keyboard.press("Space")
+    assert focused(page, 1)[2] == "false" and not frame(page, 1).locator("svg .detail").count()
+    wait_for_lines(frame(page, 0), 98)
+    frame(page, 0).locator("[role=button]").first.dblclick()
+    assert page.frames[1].evaluate("() => getSelection().toString()") == ""
+    assert not seen.console
+
+
 def drawn(page: Page) -> list[int]:
     """Lines in each frame of the notebook, once all are drawn."""
     wanted = [98, 196, 2 * 9 * 7]
