@@ -112,7 +112,9 @@ def swap_marks(
         for rows in rows_alike([len(one.word) for one in asked], 128):
             batch = [asked[row] for row in rows]
             swapped = _swapper(batch, columns, attention.to_output)
-            way = only_through(model, swapped, ways) if ways is not None else swapped(None)
+            way = (
+                only_through(model, swapped, ways) if ways is not None else swapped(torch.zeros(0))
+            )
             with way:
                 logits = model(_sources(batch), torch.full((len(batch), 1), VOCABULARY.sos))
             for one, guess in zip(batch, logits[:, 0].argmax(dim=-1).tolist()):
@@ -134,7 +136,7 @@ def _swapper(batch: Sequence[TwoVowels], columns: Tensor, output: Any) -> Corrup
         return (joined,)
 
     @contextmanager
-    def swapped(_source: Tensor | None) -> Iterator[None]:
+    def swapped(_source: Tensor) -> Iterator[None]:
         handle = output.register_forward_pre_hook(swap)
         try:
             yield
