@@ -42,7 +42,6 @@ from course.plots.heads import (
     plot_matching,
     plot_roles_over_seeds,
     plot_shifts,
-    plot_table_of_scores,
 )
 from course.plots.learned_positions import plot_frequencies, plot_learned_positions
 from course.plots.mamba import (

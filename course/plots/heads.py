@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from course.interpretability.alignment import Score
 from course.interpretability.heads import Matching
@@ -109,24 +107,6 @@ def plot_shifts(shares: Mapping[str, Mapping[int, float]]) -> Picture:
         for name, line in shares.items()
     )
     return finish(figure, alt=f"Lines over shifts. {ends}.", reading=f"The best shift is {told}.")
-
-
-def plot_table_of_scores(
-    values: Float[Tensor, "rows columns"],
-    rows: Sequence[str],
-    columns: Sequence[str],
-    *,
-    title: str,
-    reading: str,
-    across: str = "",
-) -> Picture:
-    """A table of shares in percent, shaded: such as heads by rule classes."""
-    figure, axis = new_figure(2.4 + 0.75 * len(columns), 1.3 + 0.25 * len(rows))
-    draw_table(axis, values, rows, columns)
-    axis.set_title(title)
-    axis.set_xlabel(across)
-    alt = f"A table, in percent. {describe_table(values, rows, columns)}"
-    return finish(figure, alt=alt, reading=reading)
 
 
 def plot_head_roles(scores: Mapping[str, Mapping[str, Score]]) -> Picture:

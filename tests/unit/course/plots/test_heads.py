@@ -92,10 +92,6 @@ def test_the_other_tables_carry_their_numbers_in_words() -> None:
         {"off": {"vowel": 0.5}}, {"vowel": 8, "cluster": 2}, reading="Half."
     )
     assert "off: vowel 50%." in picture.alt and picture.reading == "Half."
-    picture = plots.plot_table_of_scores(
-        torch.tensor([[0.1, 0.2]]), ["head"], ["a", "b"], title="t", reading="Low."
-    )
-    assert "head: a 10%, b 20%." in picture.alt
     picture = plots.plot_patching(
         torch.tensor([[1.0, 0.0]]), ["embedding"], ["b", "r"], title="t", reading="Here."
     )
