@@ -18,7 +18,11 @@ from nmt.parallel_scan import hillis_steele
 
 ALL = exercises()
 WAYS = [
-    (name, each.name, way) for name, e in ALL.items() for each in e.mistakes for way in each.ways
+    (name, each.name, way)
+    for name, e in ALL.items()
+    for each in e.mistakes
+    for way in each.ways
+    if way != e.broken
 ]
 
 
@@ -60,6 +64,15 @@ def test_each_mistake_is_named(name, mistake, way):
     assert "?" in verdict.question and mistake in repr(verdict)
     json_like = str(verdict.details)
     assert "dict" not in verdict.message and "Mapping" not in json_like
+
+
+@pytest.mark.parametrize("name", [name for name, each in ALL.items() if each.broken])
+def test_a_bug_to_be_found_is_not_attempted_until_something_changes(name):
+    with of_notebook(name):
+        assert judge(name, ALL[name].with_slips(ALL[name].broken)).status == "not attempted"
+        for slip in ALL[name].broken:  # one of the bugs is mended
+            verdict = judge(name, ALL[name].with_slips(ALL[name].broken - {slip}))
+            assert verdict.status == ("wrong" if len(ALL[name].broken) > 1 else "correct")
 
 
 @pytest.mark.parametrize("name", ALL)
