@@ -6,13 +6,20 @@ file that pytest reads.
 """
 
 import os
+import sys
 
 # Two spinning threads on a busy two-core machine are slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from jaxtyping import install_import_hook
+# nbformat asks jsonschema in, and that this package, which compiles grammars for three seconds to
+# judge addresses that no notebook has. Where it is missing, jsonschema does without.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
-install_import_hook(["nmt", "course"], "typechecker.check")
+import jaxtyping  # noqa: E402
+import typechecker  # noqa: E402
+
+jaxtyping.jaxtyped = typechecker.jaxtyped
+jaxtyping.install_import_hook(["nmt", "course"], "typechecker.check")
 
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
@@ -21,5 +28,5 @@ torch.set_num_threads(1)
 
 # A first call compiles and imports, and other work shares the machine: time says nothing here about
 # the code.
-settings.register_profile("course", deadline=None)
+settings.register_profile("course", deadline=None, max_examples=40)
 settings.load_profile("course")
