@@ -8,6 +8,7 @@ choose nothing.
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import product
 from statistics import mean
 from typing import Any
@@ -64,9 +65,14 @@ def chosen(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 def epochs_for(steps: int, training: Mapping[str, Any]) -> int:
     """How many epochs make about `steps` steps on small."""
-    kind = RandomBatches if training.get("batching") == "random" else LengthBuckets
-    batches = len(kind(load_pairs("small", "train"), training["batch_size"], seed=0))
+    batches = _batches_of_small(training.get("batching", "length"), training["batch_size"])
     return max(1, round(steps / math.ceil(batches / training["accumulate"])))
+
+
+@cache
+def _batches_of_small(batching: str, batch_size: int) -> int:
+    kind = RandomBatches if batching == "random" else LengthBuckets
+    return len(kind(load_pairs("small", "train"), batch_size, seed=0))
 
 
 def is_flat(records: Sequence[Mapping[str, Any]]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import jaxtyping
 import pytest
+from few_words import few_words_only
 
 
 @pytest.fixture
@@ -16,3 +17,10 @@ def without_type_checks() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture
+def few_words() -> Iterator[None]:
+    """Every data set holds few words."""
+    with few_words_only():
+        yield

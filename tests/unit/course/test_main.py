@@ -11,7 +11,7 @@ from nmt.checkpoints import build_model, save_checkpoint
 
 
 @pytest.fixture
-def tiny(monkeypatch):
+def tiny(monkeypatch, few_words):
     monkeypatch.setattr(catalogue, "CATALOGUE", {"tiny": tiny_lab.EXPERIMENT})
     return runs_of([tiny_lab.EXPERIMENT])
 

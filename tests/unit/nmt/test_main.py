@@ -8,6 +8,7 @@ import pytest
 
 from nmt.__main__ import main
 from nmt.checkpoints import build_model, save_checkpoint
+from nmt.data import load_pairs
 
 TINY = {"kind": "transformer", "hidden_size": 8, "num_heads": 1, "encoder_layers": 1}
 
@@ -28,6 +29,7 @@ def run(capsys, *arguments):
     return status, output.out, output.err
 
 
+@pytest.mark.usefixtures("few_words")
 def test_evaluate(capsys, checkpoint):
     status, out, _ = run(
         capsys, "evaluate", checkpoint, "--data", "small", "--split", "val", "--json"
@@ -35,7 +37,7 @@ def test_evaluate(capsys, checkpoint):
     result = json.loads(out)
     assert status == 0
     assert set(result) == {"loss", "word_accuracy", "words"}
-    assert result["words"] > 250
+    assert result["words"] == len(load_pairs("small", "val")) > 20
     status, out, _ = run(capsys, "evaluate", checkpoint)
     assert status == 0 and f"loss {result['loss']:.4f}" in out and "right: " in out
 
@@ -52,20 +54,22 @@ def test_translate_a_text_and_standard_input_line_by_line(capsys, checkpoint, mo
     assert status == 0 and len(lines) == 4 and lines[1] == "" and lines[2] == single.strip("\n")
 
 
-def from_a_shell(*arguments, stdin=b"", encoding="utf-8"):
-    """The command in a process of its own, its streams in bytes."""
-    command = [sys.executable, "-m", "nmt", *arguments]
-    environment = {**os.environ, "PYTHONIOENCODING": encoding}
-    return subprocess.run(command, input=stdin, capture_output=True, env=environment, timeout=100)
-
-
-def test_output_in_an_encoding_without_arrows(checkpoint):
-    done = from_a_shell("evaluate", checkpoint, encoding="cp1252")
-    assert done.returncode == 0 and b" ? " in done.stdout and not done.stderr
+@pytest.mark.usefixtures("few_words")
+def test_output_in_an_encoding_without_arrows(checkpoint, monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", write_through=True)
+    monkeypatch.setattr("sys.stdout", stream)
+    assert main(["evaluate", checkpoint]) == 0 and b" ? " in stream.buffer.getvalue()
 
 
 def test_bytes_that_are_no_text_are_named_by_their_line(checkpoint):
-    done = from_a_shell("translate", checkpoint, "-", stdin=b"\xef\xbb\xbfox\ncaf\xe9\nox\n")
+    """From a shell, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nmt", "translate", checkpoint, "-"],
+        input=b"\xef\xbb\xbfox\ncaf\xe9\nox\n",
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        timeout=100,
+    )
     assert done.returncode == 2 and done.stdout.count(b"\n") == 1 and b"\xbb" not in done.stdout
     assert done.stderr.decode() == "nmt: standard input, line 2: not text in utf-8\n"
 
@@ -74,6 +78,7 @@ def test_help_says_what_a_word_is(capsys):
     assert "apostrophe" in run(capsys, "translate", "--help")[1]
 
 
+@pytest.mark.usefixtures("few_words")
 def test_train_reads_a_config_file_and_flags_win(capsys, tmp_path):
     config = tmp_path / "tiny.toml"
     config.write_text(
@@ -81,7 +86,7 @@ def test_train_reads_a_config_file_and_flags_win(capsys, tmp_path):
         " = 8\n[training]\nepochs = 7\n",
         encoding="utf-8-sig",  # with a byte-order mark, as Notepad saves it
     )
-    options = ["--config", config, "--epochs", 1, "--out", tmp_path / "run"]
+    options = ["--config", config, "--epochs", 1, "--words", 40, "--out", tmp_path / "run"]
     status, out, _ = run(capsys, "train", "small-transformer", *options)
     record = json.loads((tmp_path / "run" / "record.json").read_text())
     assert status == 0 and "word accuracy" in out

@@ -29,7 +29,7 @@ from nmt.training import TrainingConfig, start_training
 TINY = {"kind": "transformer", "hidden_size": 8, "num_heads": 1, "encoder_layers": 1}
 ROOT = Path(__file__).resolve().parents[3]
 quick = settings(
-    max_examples=25,
+    max_examples=20,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -110,7 +110,7 @@ def test_the_rule_spells_or_says_why_not(word):
 
 
 @given(text)
-@quick
+@settings(quick, max_examples=15)
 def test_the_translator_takes_any_text(tiny, words):
     result = translate(tiny[1], words)
     assert isinstance(result.text, str) and all(reason for _, reason in result.untranslated)

@@ -2,17 +2,18 @@
 
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
-import time
+from pathlib import Path
 
+import few_words
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from nmt.__main__ import main
 from nmt.batches import LengthBuckets
 from nmt.checkpoints import CheckpointError, build_model, load_checkpoint, load_state
 from nmt.data import load_pairs
@@ -26,48 +27,48 @@ FLAGS = "--hidden-size 8 --num-heads 1 --encoder-layers 1 --decoder-layers 1 --m
 FLAGS += "--dropout 0.3 --threads 1 --schedule plateau --plateau-patience 0 --epochs 4".split()
 FLAGS += "--accumulate 3 --batch-size 512 --out".split()
 
-KILLS_ITSELF = """
+STOPS_ITSELF = """
 import os, signal, sys
-import nmt.training
+sys.path.insert(0, sys.argv.pop(1))
+import few_words, nmt.training
 from nmt.__main__ import main
 
-batches_left, real = int(sys.argv[1]), nmt.training.token_loss
+few_words.data._read_pairs = few_words.few_pairs
+number, batches_left, real = int(sys.argv[1]), int(sys.argv[2]), nmt.training.token_loss
 
 def counted(*arguments):
     global batches_left
     batches_left -= 1
     if batches_left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.killpg(0, number)
     return real(*arguments)
 
 nmt.training.token_loss = counted
-sys.exit(main(sys.argv[2:]))
+sys.exit(main(sys.argv[3:]))
 """
 
 
-def train(out, dies_after=0):
-    """Train in a process of its own, which kills itself after so many batches, if asked to."""
-    command = ["train", "small-transformer", *FLAGS, str(out)]
-    program = [sys.executable, "-c", KILLS_ITSELF, str(dies_after)]
-    return subprocess.run([*program, *command], capture_output=True, text=True, timeout=600)
+def train(out):
+    return main(["train", "small-transformer", *FLAGS, str(out)])
 
 
-def interrupt(out):
-    """Train as from a terminal, and press Ctrl-C there once an epoch has been saved."""
-    terminal = subprocess.Popen(
-        [sys.executable, "-m", "nmt", "train", "small-transformer", *FLAGS, str(out)],
+def stop(out, number, batches):
+    """Train in a process of its own, whose group gets a signal in one of its batches: as from a
+    terminal, where Ctrl-C reaches the group as a whole. Its status, and what it said.
+    """
+    command = [str(int(number)), str(batches), "train", "small-transformer", *FLAGS, str(out)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", STOPS_ITSELF, str(Path(few_words.__file__).parent), *command],
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # a process group of its own, which Ctrl-C reaches as a whole
+        start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
-        while not (out / "state.safetensors").exists() and terminal.poll() is None:
-            time.sleep(0.01)
-        os.killpg(terminal.pid, signal.SIGINT)
-        return terminal.communicate(timeout=60)[1], terminal.returncode
+        said = process.communicate(timeout=60)[1]
+        return process.returncode, said
     finally:
-        terminal.kill()
+        process.kill()
 
 
 def epochs_saved(out):
@@ -78,14 +79,14 @@ def epochs_saved(out):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     out = tmp_path_factory.mktemp("whole")
-    result = train(out)
-    assert result.returncode == 0, result.stderr
+    with few_words.few_words_only():
+        assert train(out) == 0
     return out
 
 
 def goes_on_as(whole, out):
     """Whether a stopped run goes on, and ends with the same weights and record bit for bit."""
-    assert train(out).returncode == 0
+    assert train(out) == 0
     for file in ("state.safetensors", "model.safetensors"):
         expected, got = (load_file(each / file) for each in (whole, out))
         assert expected.keys() == got.keys()
@@ -97,20 +98,18 @@ def goes_on_as(whole, out):
     assert rows[0] == rows[1]
 
 
-def test_a_killed_run_goes_on(tmp_path, whole):
+@pytest.mark.usefixtures("few_words")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+def test_a_stopped_run_goes_on(tmp_path, whole, number, status):
     in_epoch = len(LengthBuckets(load_pairs("small", "train"), 512))
-    assert train(tmp_path, 2 * in_epoch + in_epoch // 2).returncode == -signal.SIGKILL
+    found, said = stop(tmp_path, number, 2 * in_epoch + in_epoch // 2)
+    assert found == status and "Traceback" not in said
+    assert ("goes on where" in said) == (number == signal.SIGINT)
     assert epochs_saved(tmp_path) == 2 and not (tmp_path / "model.safetensors").exists()
     goes_on_as(whole, tmp_path)
 
 
-def test_ctrl_c_ends_the_command_quietly_and_the_run_goes_on(tmp_path, whole):
-    said, status = interrupt(tmp_path)
-    assert status == 130 and "goes on where" in said and "Traceback" not in said
-    assert 1 <= epochs_saved(tmp_path) < 4 and not (tmp_path / "model.safetensors").exists()
-    goes_on_as(whole, tmp_path)
-
-
+@pytest.mark.usefixtures("few_words")
 def test_a_run_leaves_a_whole_record_and_is_not_repeated(tmp_path):
     config = TrainingConfig(epochs=2, learning_rate=1e-2)
     record = run("tiny", TINY, config, tmp_path / "run")
@@ -134,6 +133,7 @@ def test_a_run_leaves_a_whole_record_and_is_not_repeated(tmp_path):
     assert not seen and again == record
 
 
+@pytest.mark.usefixtures("few_words")
 def test_other_settings_in_the_same_folder_are_refused(tmp_path):
     run("tiny", TINY, TrainingConfig(epochs=1), tmp_path)
     with pytest.raises(CheckpointError, match=r"a run with learning_rate 0\.003, not 0\.1"):
@@ -142,6 +142,7 @@ def test_other_settings_in_the_same_folder_are_refused(tmp_path):
         run("tiny", {**TINY, "hidden_size": 16}, TrainingConfig(epochs=1), tmp_path)
 
 
+@pytest.mark.usefixtures("few_words")
 def test_a_run_from_before_a_setting_existed_goes_on_with_its_default(tmp_path):
     run("tiny", TINY, TrainingConfig(epochs=1), tmp_path)
     state = tmp_path / "state.safetensors"
@@ -156,6 +157,7 @@ def test_a_run_from_before_a_setting_existed_goes_on_with_its_default(tmp_path):
         load_state(state, TrainingConfig(epochs=1, words=5), build_model(TINY).config_data())
 
 
+@pytest.mark.usefixtures("few_words")
 def test_a_run_that_diverges_is_recorded_as_it_was_before(tmp_path):
     settings = {"learning_rate": 1e30, "gradient_clip": 0.0, "warmup_epochs": 0.0}
     config = TrainingConfig(epochs=3, batch_size=512, **settings)

@@ -16,6 +16,10 @@ from nmt.training import token_loss
 
 ELSEWHERE = torch.device("privateuseone")  # a name that torch keeps for devices it does not know
 PAIRS = load_pairs("small", "val")[:5]
+SMALL = [
+    {"kind": "transformer", "hidden_size": 8, "encoder_layers": 1, "decoder_layers": 1},
+    {"kind": "mamba", "hidden_size": 8, "num_layers": 1, "state_size": 4},
+]
 
 
 class SecondDevice(TorchFunctionMode):
@@ -45,11 +49,11 @@ class SecondDevice(TorchFunctionMode):
         return results
 
 
-@pytest.fixture(params=["transformer", "mamba"])
+@pytest.fixture(params=SMALL, ids=lambda sizes: sizes["kind"])
 def model(request: pytest.FixtureRequest) -> Seq2Seq:
     """A model whose weights are all elsewhere."""
     torch.manual_seed(0)
-    model = build_model({"kind": request.param, "hidden_size": 8})
+    model = build_model(request.param)
     for tensor in (*model.parameters(), *model.buffers()):
         tensor.elsewhere = True
     return model
@@ -66,10 +70,11 @@ def test_the_mark_is_seen_and_mixtures_fail(model: Seq2Seq) -> None:
 
 def test_whoever_asks_a_model_works_on_its_device(model: Seq2Seq) -> None:
     words = [pair.source for pair in PAIRS]
-    here = greedy_decode(model, words), measure(model, PAIRS), translate(model, "the air")
+    some = {"max_steps": 5}
+    here = greedy_decode(model, words, **some), measure(model, PAIRS), translate(model, "the air")
     with SecondDevice():
-        assert greedy_decode(model, words, use_cache=False) == here[0]
-        assert (greedy_decode(model, words), measure(model, PAIRS)) == here[:2]
+        assert greedy_decode(model, words, use_cache=False, **some) == here[0]
+        assert (greedy_decode(model, words, **some), measure(model, PAIRS)) == here[:2]
         assert translate(model, "the air") == here[2]
         assert trace(model, "street", truth=True).attention("cross").shape[-2:] == (9, 7)
         token_loss(model, next(LengthBuckets(PAIRS, 4).epoch(0))).backward()

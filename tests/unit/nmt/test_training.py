@@ -26,7 +26,7 @@ TINY = TransformerConfig(hidden_size=16, num_heads=2, encoder_layers=1, mlp_size
 
 @pytest.fixture(scope="module")
 def pairs():
-    chosen = load_pairs("small")
+    chosen = [p for p in load_pairs("small") if len(p.source) in (4, 5)]  # few lengths, few batches
     train, val = ([p for p in chosen if p.split == split] for split in ("train", "val"))
     return train[:120] + val[:30]
 
@@ -83,7 +83,7 @@ def test_one_pass_with_the_right_letters_tells_the_greedy_accuracy(pairs):
 
 
 def test_guessing_costs_log_29_nats_a_character(pairs):
-    model = fresh()
+    model = fresh().double()
     torch.nn.init.zeros_(model.output.weight)
     torch.nn.init.zeros_(model.output.bias)
     assert measure(model, pairs)[0] == pytest.approx(math.log(29), abs=1e-6)
@@ -269,13 +269,13 @@ def test_an_epoch_may_be_several_passes_and_goes_on_with_new_orders(pairs):
 
 def test_fewer_training_words_leave_the_validation_words_as_they_are(pairs):
     seen, val = [], [pair for pair in pairs if pair.split == "val"]
-    for words in (20, 60, 0):
+    for words in (10, 30, 0):
         state = train(fresh(), TrainingConfig(epochs=1, batch_size=1, words=words), pairs=pairs)
         seen.append(state.progress.steps)
         model = state.model
         assert state.progress.epochs[0]["val_accuracy"] * len(val) == pytest.approx(
             round(measure(model, val)[1] * len(val))
         )
-    assert seen == [20, 60, 120]
+    assert seen == [10, 30, 120]
     with pytest.raises(ValueError, match="121 training words are asked for, but there are 120"):
         train(fresh(), TrainingConfig(words=121), pairs=pairs)

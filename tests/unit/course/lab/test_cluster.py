@@ -23,21 +23,21 @@ def cluster(tmp_path):
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
 
-    def add(*arguments, kill=""):
+    def add(*arguments, environment):
         command = [sys.executable, "-m", *arguments]
         log = (tmp_path / f"output-{len(processes)}").open("wb")
         processes.append(
             subprocess.Popen(
                 command,
                 cwd=tmp_path,
-                env=tiny_lab.environment(tmp_path, kill),
+                env=environment,
                 stdout=log,
                 stderr=log,
             )
         )
         return processes[-1]
 
-    def worker(**options):
+    def worker(kill=""):
         return add(
             "distributed.cli.dask_worker",
             address,
@@ -45,7 +45,7 @@ def cluster(tmp_path):
             "1",
             "--no-nanny",
             "--no-dashboard",
-            **options,
+            environment=tiny_lab.environment(tmp_path, kill),
         )
 
     add(
@@ -56,6 +56,7 @@ def cluster(tmp_path):
         address.rpartition(":")[2],
         "--no-dashboard",
         "--no-show",
+        environment=tiny_lab.environment(tmp_path) | {"TINY_LOG": ""},
     )
     yield address, worker
     for process in processes:
@@ -65,15 +66,16 @@ def cluster(tmp_path):
 
 def wait_for(address):
     host, port = address.removeprefix("tcp://").split(":")
-    for _ in range(1200):
+    for _ in range(6000):
         try:
             socket.create_connection((host, int(port)), timeout=1).close()
             return
         except OSError:
-            time.sleep(0.1)
+            time.sleep(0.02)
     raise AssertionError("the scheduler did not start")
 
 
+@pytest.mark.usefixtures("few_words")
 def test_a_killed_worker_loses_nothing_and_nothing_runs_twice(tmp_path, cluster, monkeypatch):
     address, worker = cluster
     monkeypatch.setattr("course.lab.cluster.PATIENCE", 300)
@@ -175,7 +177,7 @@ def test_without_the_extra_one_line_says_how_to_get_it(capsys, monkeypatch, tmp_
 def test_a_scheduler_without_workers_is_one_line(capsys, monkeypatch, tmp_path, cluster):
     address, _ = cluster
     wait_for(address)
-    monkeypatch.setattr("course.lab.cluster.PATIENCE", 2)
+    monkeypatch.setattr("course.lab.cluster.PATIENCE", 1)
     assert "has no worker" in one_line_error(
         capsys, "--scheduler", address, "--records", str(tmp_path)
     )

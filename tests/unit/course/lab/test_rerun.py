@@ -4,11 +4,13 @@ import pytest
 
 from course.lab.records import RECORDS
 from course.lab.rerun import rerun
+from nmt.data import WordPair
 
 
 def test_a_row_runs_small_beside_its_full_figures_and_leaves_nothing(tmp_path, monkeypatch):
     before = sorted(path.name for path in RECORDS.glob("positions-*"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("nmt.runs.wide_words", lambda: (WordPair.of("street"),))
     found = rerun("positions", "none", words=40, epochs=2)
     assert (
         found.run.training.words == 40
@@ -35,6 +37,7 @@ def test_a_row_runs_small_beside_its_full_figures_and_leaves_nothing(tmp_path, m
     )
 
 
+@pytest.mark.usefixtures("few_words")
 def test_a_row_that_is_not_run_says_so(tmp_path):
     assert "20 epochs: not run yet" in repr(
         rerun("positions", "rotary", words=20, epochs=1, records=tmp_path)
