@@ -4,6 +4,7 @@ and a kernel survives every answer.
 
 import inspect
 import re
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -20,6 +21,7 @@ ALL = exercises()
 STUB = re.compile(r'^@exercise\("([^"]+)"\)\ndef (\w+)\(', re.M)
 
 
+@cache
 def cells(notebook: str) -> list[nbformat.NotebookNode]:
     return nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4).cells
 

@@ -61,11 +61,8 @@ def course(tmp_path_factory):
         for cell in nbformat.read(ROOT / "notebooks/00_start_here.ipynb", as_version=4).cells
         if cell.cell_type == "code"
     ]
-    for name, cells in {
-        "00.ipynb": first,
-        "a.ipynb": training_notebook(),
-        "b.ipynb": training_notebook(),
-    }.items():
+    training = training_notebook()
+    for name, cells in {"a.ipynb": [*first, *training], "b.ipynb": training}.items():
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(text) for text in [*cells, PROOF]]
         )
@@ -77,7 +74,7 @@ def course(tmp_path_factory):
 
 def test_the_course_runs_in_a_hard_place(course, tmp_path):
     running = {}
-    for name in ("00.ipynb", "a.ipynb", "b.ipynb"):
+    for name in ("a.ipynb", "b.ipynb"):
         own = tmp_path / name.removesuffix(".ipynb")
         own.mkdir()
         surroundings = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}

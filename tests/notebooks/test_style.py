@@ -60,7 +60,7 @@ def prose(cells: list[nbformat.NotebookNode]) -> str:
     return "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 
 
-@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
+@pytest.fixture(params=PATHS, ids=lambda path: path.stem, scope="module")
 def notebook(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
     return nbformat.read(request.param, as_version=4)
 

@@ -30,7 +30,7 @@ TRANSFORMER = Transformer(
 ONE_HEAD = Transformer(
     TransformerConfig(hidden_size=16, num_heads=1, encoder_layers=1, decoder_layers=1, mlp_size=16)
 ).eval()
-MAMBA = Mamba(MambaConfig(hidden_size=4, num_layers=3, state_size=2)).eval()
+MAMBA = Mamba(MambaConfig(hidden_size=4, num_layers=2, state_size=2)).eval()
 FIXED = Mamba(
     MambaConfig(hidden_size=4, num_layers=1, state_size=2, a_start="minus-one", a_learned=False)
 ).eval()
@@ -44,6 +44,12 @@ BAD_WORDS = [
     ("two words", "this is two and words."), ("don't", "this is don and t."),
     ("<b>", "Letter 1"), ("日本", "Letter 1"),
 ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def explorers() -> list[Explorer]:
+    """One of each, for tests that leave it as it is."""
+    return all_explorers()
 
 
 def all_explorers() -> list[Explorer]:
@@ -66,7 +72,6 @@ def test_every_head_of_every_layer_of_either_model_is_drawn() -> None:
         ("transformer", 1),
         ("Mamba", 0),
         ("Mamba", 1),
-        ("Mamba", 2),
     ]
     seen = set()
     for layer in layers:
@@ -75,25 +80,25 @@ def test_every_head_of_every_layer_of_either_model_is_drawn() -> None:
             box.controls["head"].value = head
             assert is_drawn(box), (layer, head)
             seen.add(box.output.value)
-    assert len(seen) == 20
+    assert len(seen) == 16
 
 
-@pytest.mark.parametrize("word", ["Ox ", "well-known", "-", "mr", "pleasure-grounds", "a" * 20])
 @pytest.mark.parametrize("layer", [("transformer", 1), ("Mamba", 0)])
-def test_words_of_every_kind_are_drawn(layer: tuple[str, int], word: str) -> None:
+def test_words_of_every_kind_are_drawn(layer: tuple[str, int]) -> None:
     box = explore_attention({"transformer": TRANSFORMER, "Mamba": MAMBA}, "is")
-    before = box.controls["layer"].value, box.output.value
     box.controls["layer"].value = layer
-    box.controls["word"].value = word
-    assert is_drawn(box)
-    assert box.output.value != before[1]
+    seen = {box.output.value}
+    for word in ("Ox ", "well-known", "-", "a" * 20):
+        box.controls["word"].value = word
+        assert is_drawn(box) and box.output.value not in seen, word
+        seen.add(box.output.value)
 
 
 def test_every_step_is_drawn_and_those_beyond_the_last_show_the_last() -> None:
     box = explore_attention({"Mamba": MAMBA}, "ox")
     count = len(trace(MAMBA, "ox").asked)
     assert 1 < count < box.controls["step"].max == 64
-    for step in sorted({1, 2, count // 2, count - 1, count, count + 1, 64}):
+    for step in (1, count - 1, count, count + 1, 64):
         box.controls["step"].value = step
         assert is_drawn(box)
         assert f"Step {min(step, count)} of {count}:" in box.output.value
@@ -116,19 +121,14 @@ def test_a_head_that_a_model_does_not_have_gets_one_line() -> None:
     assert is_drawn(box)
 
 
-@pytest.mark.parametrize(("word", "message"), BAD_WORDS)
 @pytest.mark.parametrize("which", [0, 2])
-def test_a_word_that_cannot_be_read_gets_one_line_in_place(
-    word: str, message: str, which: int
-) -> None:
+def test_a_word_that_cannot_be_read_gets_one_line_in_place(which: int) -> None:
     box = all_explorers()[which]
-    box.controls["word"].value = word
-    assert (
-        'role="alert"' in box.output.value
-        and message in box.output.value
-        and "<img" in box.output.value
-    )
-    assert "<b>" not in box.output.value and "Traceback" not in box.output.value
+    for word, message in BAD_WORDS:
+        box.controls["word"].value = word
+        shown = box.output.value
+        assert 'role="alert"' in shown and message in shown and "<img" in shown, word
+        assert "<b>" not in shown and "Traceback" not in shown
     box.controls["word"].value = "ox"
     assert is_drawn(box)
 
@@ -150,14 +150,14 @@ def test_embeddings_are_drawn_at_every_setting() -> None:
     seen = set()
     for start in ("pca", "random"):
         box.controls["start"].value = start
-        for perplexity in range(2, 10):
+        for perplexity in (2, 5, 9):
             box.controls["perplexity"].value = perplexity
             assert is_drawn(box), (start, perplexity)
             seen.add(box.output.value)
     box.controls["table"].value = "Mamba"
     assert is_drawn(box) and "silhouette" in box.output.value
-    assert len(seen) == 16
-    for seed in (1, 50, 99):
+    assert len(seen) == 6
+    for seed in (1, 99):
         box.controls["seed"].value = seed
         assert is_drawn(box) and box.output.value not in seen
     box.controls["perplexity"].value = 50
@@ -174,22 +174,27 @@ def test_embeddings_refuse_what_they_do_not_know() -> None:
             make({})
 
 
-@pytest.mark.parametrize("word", ["ox", "well-known", "-", "a" * 20])
-def test_states_are_drawn_for_every_layer_channel_and_place(word: str) -> None:
-    box = explore_state({"A learned": MAMBA, "A = −1": FIXED}, word)
-    assert [label for label, _ in box.controls["layer"].options] == [
-        *(f"A learned, layer {n}" for n in range(3)),
-        "A = −1, layer 0",
-    ]
-    *_, deepest, fixed = (value for _, value in box.controls["layer"].options)
-    drawn = [(layer, rank) for _, layer in box.controls["layer"].options for rank in (1, 8)]
-    drawn += [(fixed, rank) for rank in range(2, 8)]
-    for layer, rank in drawn if word == "ox" else [(deepest, 1), (fixed, 8)]:
-        box.controls["layer"].value = layer
-        box.controls["since"].value = ("<EOS>", "the end of the answer")[rank % 2]
+def test_states_are_drawn_for_every_layer_channel_and_place() -> None:
+    box = explore_state({"A learned": MAMBA, "A = −1": FIXED}, "ox")
+    layers = box.controls["layer"].options
+    labels = ["A learned, layer 0", "A learned, layer 1", "A = −1, layer 0"]
+    assert [label for label, _ in layers] == labels
+    seen = set()
+    for since in ("<EOS>", "the end of the answer"):
+        box.controls["since"].value = since
+        for _, layer in layers:
+            box.controls["layer"].value = layer
+            assert is_drawn(box), (since, layer)
+            seen.add(box.output.value)
+    for rank in range(2, 9):
         box.controls["rank"].value = rank
-        assert is_drawn(box)
-        assert f"memory {rank} of 8" in box.output.value
+        assert is_drawn(box) and f"memory {rank} of 8" in box.output.value
+        seen.add(box.output.value)
+    for word in ("well-known", "-", "a" * 20):
+        box.controls["word"].value = word
+        assert is_drawn(box), word
+        seen.add(box.output.value)
+    assert len(seen) == 16
 
 
 @pytest.mark.usefixtures("without_type_checks")
@@ -200,8 +205,8 @@ def test_states_refuse_strangers() -> None:
         show_state(MAMBA, "ox", 0, 1, "<SOS>")
 
 
-def test_they_begin_with_the_figure_that_stands_above_them() -> None:
-    attention, embedding, state = all_explorers()
+def test_they_begin_with_the_figure_that_stands_above_them(explorers: list[Explorer]) -> None:
+    attention, embedding, state = explorers
     assert (
         attention.output.value.count(
             show_attention(TRANSFORMER, "street", 1, 0, 1, "transformer").to_html()
@@ -215,12 +220,12 @@ def test_they_begin_with_the_figure_that_stands_above_them() -> None:
         == 1
     )
     assert (
-        state.output.value.count(show_state(MAMBA, "street", 2, 1, name="A learned").to_html()) == 1
+        state.output.value.count(show_state(MAMBA, "street", 1, 1, name="A learned").to_html()) == 1
     )
 
 
-def test_controls_are_named_and_work_by_keyboard_alone() -> None:
-    for box in all_explorers():
+def test_controls_are_named_and_work_by_keyboard_alone(explorers: list[Explorer]) -> None:
+    for box in explorers:
         for control in box.controls.values():
             assert control.description.strip(": ") and type(control).__name__ in (
                 "Text",
