@@ -6,13 +6,14 @@ import copy
 import inspect
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from course.checking.compare import Difference, first_difference, kind_of, shape_clue
-from course.checking.exercise import Case, Exercise, Unfit
+from course.checking.exercise import Case, Exercise, Unfit, seeded
 from course.checking.questions import CLUES, FACTOR, KINDS, after_error
 from course.checking.recognition import Tried, recognise, untouched
 from course.checking.running import Outcome, run, text_of
@@ -85,7 +86,8 @@ def verdict_of(exercise: Exercise, attempt: Attempt, seconds: float = SECONDS) -
         observe = _gradients if gradients else _observed
         tried = []
         for case, outcome in zip(cases, outcomes):
-            right = observe(exercise, exercise.answer, copy.deepcopy(case.arguments))
+            arguments = copy.deepcopy(case.arguments)
+            right = seeded(partial(observe, exercise, exercise.answer, arguments))
             tried.append(Tried(case, right, outcome, _difference(exercise, right, outcome)))
         if not gradients and untouched(exercise, tried):
             return Verdict(exercise.name, "not attempted", "")

@@ -125,7 +125,7 @@ def main() -> int:
         if not (ROOT / "notebooks" / f"{notebook}.ipynb").exists():
             parser.error(f"there is no notebook {notebook} in notebooks/")
     try:
-        pictures = {}
+        pictures: dict[str, bytes] = {}
         for notebook, explorers in wanted.items():
             pictures |= take(notebook, explorers, arguments.scale)
     except ValueError as error:
