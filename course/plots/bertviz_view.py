@@ -3,7 +3,7 @@ network, several on a page, either theme.
 
 bertviz makes the views (Vig 2019, arXiv 1906.05714). As it comes, it loads require.js, d3 and
 jQuery from the internet. Here its page is taken apart and put together again: parts of d3 from
-`nmt/javascript/` and two small stand-ins take the place of those three; the numbers are rounded,
+`javascript/` and two small stand-ins take the place of those three; the numbers are rounded,
 and no token can be read as HTML or JavaScript. The page stands in a sandboxed `<iframe>`. Readers
 of a notebook that they have not trusted see a still picture instead.
 
@@ -17,61 +17,30 @@ picture at each distance, and the answer to "why does it look there" is told mor
 scores by distance of `course.interpretability.circuits`.
 """
 
-import hashlib
 import html
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 
 from torch import Tensor
 
 from course.plots.attention_grid import Pattern, plot_patterns
+from course.plots.bertviz_page import (
+    CONTROLS,
+    GAP,
+    HEAD_WIDTH,
+    HELP,
+    MARGIN,
+    MODEL_WIDTH,
+    make_page,
+)
 from course.plots.style import Picture
 from nmt.pig_latin import align, to_pig_latin
 from nmt.trace import KINDS, MambaTrace, Trace
 
-JAVASCRIPT = Path(__file__).resolve().parent / "javascript"
-DECIMALS = 4
-# Pixels around the page, of the line above the drawing, of the lines below, and between.
-MARGIN, CONTROLS, HELP, GAP = 8, 30, 48, 6
-HEAD_WIDTH, MODEL_WIDTH = 400, 800  # pixels
 TITLES = dict(zip(KINDS, ("Encoder", "Decoder", "Cross")))  # bertviz's own
 MAMBA_TITLES = dict(zip(KINDS, ("Source at source", "Target at target", "Target at source")))
 LETTERS = dict(zip(KINDS, ("source", "target", "cross")))  # kinds as the figures call them
-HEAD_HELP = (
-    "Each colour is a {head}: click its square (or Tab, Enter) to switch it off or on, double-click"
-    " (Shift+Enter) to see it alone. Point at a letter (or Tab, arrows) to see its weights."
-)
-MODEL_HELP = (
-    "A row for each layer, a column for each {head}. Click a drawing to enlarge it (or Tab to it"
-    " and press Enter), then point at a letter on its left."
-)
-HEAD_NUMBERS = """
-        checkboxContainer.selectAll("text").data(config.headVis).enter().append("text")
-            .text((d, i) => i)
-            .attr("x", (d, i) => (i + 0.5) * CHECKBOX_SIZE)
-            .attr("y", top + 15).attr("text-anchor", "middle")
-            .attr("font-size", "13px").attr("font-weight", "bold").style("pointer-events", "none");
-"""
-END_OF_SQUARES = "    }\n\n    function lighten"
-REACH = """
-        reachHeads(checkbox.nodes(), config, "HEAD");
-        reachLetters(svg.node(), config, config.attention[config.filter].attn[config.layer_seq]);
-"""
-STYLE = f"""
-    body {{ margin: {MARGIN}px; background: #fff; color: #1a1a1a;
-        font: 14px Helvetica, Arial, "DejaVu Sans", sans-serif }}
-    body > div > span {{ display: block; height: {CONTROLS}px; white-space: nowrap }}
-    body > p {{ height: {HELP}px; margin: {GAP}px 0 0; overflow: hidden;
-        font-size: 12px; line-height: 16px; color: #595959 }}
-    svg {{ display: block }}
-    svg text {{ user-select: none; -webkit-user-select: none }}
-    .numbers text {{ font-size: 11px; pointer-events: none }}
-    :focus {{ outline: none }} :focus-visible {{ outline: 2px solid #0072B2 }}
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +159,7 @@ def _view(
         patterns.append(Pattern(title, LETTERS[kind], values[list(layers)], queries, keys))
     reading = _reading(trace, dict(zip(weights, patterns)), layers, head)
     still = plot_patterns(patterns, layers, heads=head, reading=reading)
-    page = _page(form, trace, weights, layers, patterns, head)
+    page = make_page(form, trace, weights, layers, patterns, head)
     names = ", ".join(pattern.title.lower() for pattern in patterns)
     title = (
         f"{form.capitalize()} view of {trace.word} → {trace.written}: {'hidden ' * mamba}attention,"
@@ -276,102 +245,3 @@ def _model_height(patterns: Sequence[Pattern]) -> float:
     letters = max(max(len(p.queries), len(p.keys)) for p in patterns)
     layers, heads = patterns[0].weights.shape[:2]
     return max(layers * (letters * min(12, 84 / heads) + 10) + 38, letters * 18 + 55)
-
-
-def _page(
-    form: str,
-    trace: Trace,
-    weights: dict[str, Tensor],
-    layers: list[int],
-    patterns: Sequence[Pattern],
-    head: str,
-) -> str:
-    """bertviz's page, taken apart and made self-contained."""
-    import bertviz  # with IPython, so only when a view is made
-
-    rounded = {
-        f"{kind}_attention": [layer[None] for layer in values.double().round(decimals=DECIMALS)]
-        for kind, values in weights.items()
-    }
-    tokens = {"encoder_tokens": trace.source, "decoder_tokens": trace.target}
-    options = {"prettify_tokens": False, "include_layers": layers, "html_action": "return"}
-    if form == "head":
-        original = bertviz.head_view(**rounded, **tokens, **options).data
-    else:
-        original = bertviz.model_view(**rounded, **tokens, **options, display_mode="light").data
-    _, _, rest = original.partition("</script>")  # what loads require.js
-    markup, _, script = rest.partition('<script type="text/javascript">')
-    before, _, after = script.partition("const params = ")
-    params, end = json.JSONDecoder().raw_decode(after)
-    # The numbers stand in that line twice.
-    code = after[end:].partition("\n")[2].rpartition("</script>")[0]
-    header = before[: before.index("*/") + 2].strip()  # names the authors
-    for data, pattern in zip(params["attention"], patterns):
-        markup = markup.replace(f">{data['name']}</option>", f">{pattern.title}</option>")
-        texts = {"left_text": list(pattern.queries), "right_text": list(pattern.keys)}
-        data.update(name=pattern.title, **texts)
-    if len(patterns) == 1:
-        markup = markup.replace("</span>", f" Attention: {patterns[0].title}</span>", 1)
-    name = "bertviz-" + hashlib.sha256(json.dumps(params["attention"]).encode()).hexdigest()[:32]
-    markup = markup.replace(params["root_div_id"], name)
-    params["root_div_id"] = name
-    markup = markup.replace('<select id="layer">', '<select id="layer" aria-label="Layer">')
-    markup = markup.replace('<select id="filter">', '<select id="filter" aria-label="Attention">')
-    # No token can end the script.
-    numbers = json.dumps(params, separators=(",", ":")).replace("<", "\\u003c")
-    help_line = (HEAD_HELP if form == "head" else MODEL_HELP).format(head=head)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
-<title>{form} view</title><style>{STYLE}</style></head>
-<body>{markup}<p>{help_line}</p>
-<script>{_javascript()}
-{header}
-requirejs(['jquery', 'd3'], function ($, d3) {{
-    const params = {numbers};
-{_adapted(form, code, head)}</script></body></html>"""
-
-
-def _adapted(form: str, code: str, head: str) -> str:
-    """bertviz's code with our changes; a version that they do not fit is refused."""
-    changes = {
-        'console.log("d3 version", d3.version)': "",
-        "updateCheckboxes();\n\n": f"updateCheckboxes();\n{HEAD_NUMBERS}\n",
-        END_OF_SQUARES: REACH.replace("HEAD", head) + END_OF_SQUARES,
-        "return d / activeHeads()": "return d / Math.sqrt(activeHeads())",
-    }
-    if form == "model":
-        changes = {
-            "DIV_WIDTH = 970": f"DIV_WIDTH = {MODEL_WIDTH}",
-            "7 * (12 / config.totalHeads)": "Math.min(12, 84 / config.totalHeads)",
-            'console.log("x", x, y)': "",
-            '.text("Heads")': f'.text("{head.capitalize()}s")',
-            '", Head "': f'", {head} "',
-            '.style("opacity", 0);\n\n            clickRegion': (
-                '.style("fill", "transparent");\n\n            clickRegion'
-            ),
-            'clickRegion.on("mouseover"': (
-                f'reachDrawing(clickRegion.node(), config, layerIndex, headIndex, "{head}");\n'
-                '            clickRegion.on("mouseover"'
-            ),
-            "unhighlightSelection();\n                });": (
-                "unhighlightSelection();\n                });\n"
-                "                reachColumn(tokenContainer.nodes(), i => text[i],"
-                ' letter => fire(letter, "mouseleave", false));'
-            ),
-        }
-    for old, new in changes.items():
-        if old not in code:
-            raise RuntimeError(
-                f"this bertviz has no {old!r}; the course needs the version in requirements.txt"
-            )
-        code = code.replace(old, new, 1)
-    return code
-
-
-@cache
-def _javascript() -> str:
-    """d3 in part, and what stands in for the rest."""
-    names = ("d3-subset.js", "stand_ins.js", "reachable.js")
-    return "\n".join((JAVASCRIPT / name).read_text(encoding="utf-8") for name in names)

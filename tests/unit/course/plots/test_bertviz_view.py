@@ -13,7 +13,8 @@ import pytest
 import torch
 from IPython.display import HTML
 
-from course.plots.bertviz_view import JAVASCRIPT, AttentionView, beside, head_view, model_view
+from course.plots.bertviz_page import JAVASCRIPT
+from course.plots.bertviz_view import AttentionView, beside, head_view, model_view
 from nmt.mamba import Mamba, MambaConfig
 from nmt.trace import TransformerTrace, trace
 from nmt.transformer import Transformer, TransformerConfig
