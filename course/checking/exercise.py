@@ -21,6 +21,7 @@ CHAPTERS = {
     "scans": "05_scans",
     "mamba": "06_mamba",
     "interpretability": "07_interpretability",
+    "report": "09_lab_report",
 }
 
 

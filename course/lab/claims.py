@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import permutations
 from statistics import mean, stdev
 
+from course.lab.catalogue import EXPERIMENTS
 from course.lab.mistakes import kind_of_mistake
 from course.lab.records import wrong_words
 from course.lab.tables import Records
@@ -159,7 +161,7 @@ CLAIMS: tuple[tuple[str, str, int, str, Sequence[str], Rule], ...] = (
     (
         "3b",
         "Training the positions helps, by 5.3 points",
-        2,
+        3,
         "positions",
         ("learned-from-sinusoidal", "sinusoidal"),
         partial(better_by, first="learned-from-sinusoidal", second="sinusoidal", points=0.053),
@@ -167,7 +169,7 @@ CLAIMS: tuple[tuple[str, str, int, str, Sequence[str], Rule], ...] = (
     (
         "3c",
         "Removing the positions costs a third of the words",
-        2,
+        3,
         "positions",
         ("sinusoidal", "none"),
         partial(better_by, first="sinusoidal", second="none", points=1 / 3),
@@ -175,7 +177,7 @@ CLAIMS: tuple[tuple[str, str, int, str, Sequence[str], Rule], ...] = (
     (
         "4a",
         "8 heads of 8 are best",
-        3,
+        4,
         "heads",
         (),
         partial(best_of, label="8 heads", rivals=("1 head", "2 heads", "4 heads", "16 heads")),
@@ -183,7 +185,7 @@ CLAIMS: tuple[tuple[str, str, int, str, Sequence[str], Rule], ...] = (
     (
         "4b",
         "Heads and their size must balance: few heads are worse, and so are many",
-        3,
+        4,
         "heads",
         (),
         lambda rows: both_ends_fall(rows, list(rows)),
@@ -191,7 +193,7 @@ CLAIMS: tuple[tuple[str, str, int, str, Sequence[str], Rule], ...] = (
     (
         "4c",
         "More layers overfit: training up, validation down",
-        3,
+        8,
         "layers",
         (),
         partial(overfits, smaller="2 + 2 layers", larger="4 + 4 layers"),
@@ -199,16 +201,16 @@ CLAIMS: tuple[tuple[str, str, int, str, Sequence[str], Rule], ...] = (
     (
         "5a",
         "Cosine beats reduce-on-plateau",
-        4,
+        5,
         "schedule",
         (),
         partial(better, first="cosine", second="plateau"),
     ),
-    ("5b", "Adding up gradients makes up for batches of one length", 4, "batching", (), makes_up),
+    ("5b", "Adding up gradients makes up for batches of one length", 5, "batching", (), makes_up),
     (
         "6a",
         "Bilinear is the best discretisation, A from −1 … −n",
-        5,
+        6,
         "discretization",
         RULES,
         partial(best_of, label="bilinear", rivals=_OTHERS),
@@ -216,16 +218,16 @@ CLAIMS: tuple[tuple[str, str, int, str, Sequence[str], Rule], ...] = (
     (
         "6b",
         "Bilinear is the best discretisation, A from −1",
-        5,
+        6,
         "discretization",
         ("bilinear, A = −1", *_AT_ONE),
         partial(best_of, label="bilinear, A = −1", rivals=_AT_ONE),
     ),
-    ("6c", "A at −1 beats S4D-real (A from −1 … −n)", 5, "discretization", (), all_rules),
+    ("6c", "A at −1 beats S4D-real (A from −1 … −n)", 6, "discretization", (), all_rules),
     (
         "table",
         "What was run as “bilinear” beats Mamba's mixed rule",
-        5,
+        6,
         "discretization",
         (WRONG, "mixed"),
         partial(better, first=WRONG, second="mixed"),
@@ -233,7 +235,7 @@ CLAIMS: tuple[tuple[str, str, int, str, Sequence[str], Rule], ...] = (
     (
         "table",
         "Δ must be divided by the root of the width to be stable",
-        6,
+        8,
         "delta-scale",
         (),
         partial(needs_scaling, plain="Δ as it is", scaled="Δ / √128"),
@@ -241,7 +243,7 @@ CLAIMS: tuple[tuple[str, str, int, str, Sequence[str], Rule], ...] = (
     (
         "table",
         "A learning rate of 3e-4 is too small, 3e-3 is good",
-        6,
+        8,
         "learning-rate",
         (),
         partial(right_rate, small=_RATES[0], good=_RATES[1]),
@@ -249,7 +251,7 @@ CLAIMS: tuple[tuple[str, str, int, str, Sequence[str], Rule], ...] = (
     (
         "table",
         "Longer words fail more (the transformer with sinusoids)",
-        7,
+        9,
         "positions",
         ("sinusoidal",),
         partial(longer_fail, label="sinusoidal"),
@@ -257,7 +259,7 @@ CLAIMS: tuple[tuple[str, str, int, str, Sequence[str], Rule], ...] = (
     (
         "table",
         "Mistakes of the base: words with a vowel in front, their last letter repeated",
-        7,
+        9,
         "positions",
         ("sinusoidal",),
         partial(repeats_the_end, label="sinusoidal"),
@@ -265,12 +267,23 @@ CLAIMS: tuple[tuple[str, str, int, str, Sequence[str], Rule], ...] = (
     (
         "8",
         "A well-tuned Mamba is slightly better than a well-tuned transformer, on large",
-        9,
+        11,
         "best",
         ("Mamba, large", "transformer, large"),
         partial(slightly, first="Mamba, large", second="transformer, large"),
     ),
 )
+
+
+def claimed_sizes() -> dict[tuple[str, str], float]:
+    """What the student reports for the difference of two rows of an experiment: (first, second) →
+    the difference of their word accuracies, one run each.
+    """
+    found: dict[tuple[str, str], float] = {}
+    for name in dict.fromkeys(experiment for _, _, _, experiment, _, _ in CLAIMS):
+        rows = {r.label: r.student.val_accuracy for r in EXPERIMENTS[name].rows if r.student}
+        found |= {(one, two): rows[one] - rows[two] for one, two in permutations(rows, 2)}
+    return found
 
 
 def judge_records(records: Records) -> list[Verdict]:

@@ -5,7 +5,7 @@ counted by group.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TypeVar
@@ -147,6 +147,18 @@ def rates(
         key: Rate(*counts[key])
         for key in sorted(counts, key=lambda key: (isinstance(key, str), key))
     }
+
+
+def in_bands(counts: Mapping[str, Sequence[int]], width: int) -> dict[str, list[int]]:
+    """[wrong, asked] by number, such as that of letters, added up in bands of `width` numbers: 1–3,
+    4–6, … for 3.
+    """
+    found: dict[str, list[int]] = {}
+    for number, (wrong, asked) in sorted(counts.items(), key=lambda one: int(one[0])):
+        first = (int(number) - 1) // width * width + 1
+        band = found.setdefault(f"{first}–{first + width - 1}", [0, 0])
+        band[0], band[1] = band[0] + wrong, band[1] + asked
+    return found
 
 
 def count_kinds(mistakes: Sequence[Sequence[str]]) -> dict[str, int]:

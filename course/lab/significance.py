@@ -7,8 +7,9 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
-from scipy.stats import bootstrap, t
+import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 from course.lab.records import wrong_words
 from nmt.data import load_pairs
@@ -57,21 +58,48 @@ def compare_rows(
     Source: Owen 2007, "The pigeonhole bootstrap" (rows and columns drawn independently); Hesterberg
     2015, "What teachers should know about the bootstrap", section 5 (t with its standard error).
     """
-    if min(len(first), len(second)) < 2:
-        raise ValueError(f"{len(first)} and {len(second)} seeds; how much seeds vary needs two")
-    asked = {(r["training"]["data"], number_of_words(r)) for r in (*first, *second)}
+    return contrast((first, second), (1.0, -1.0), seeds_vary=seeds_vary)
+
+
+def contrast(
+    rows: Sequence[Sequence[Mapping[str, Any]]],
+    weights: Sequence[float],
+    *,
+    seeds_vary: bool = True,
+) -> Comparison:
+    """Σ wᵢ · (word accuracy of row i), such as a main effect or an interaction of a factorial.
+
+    As `compare_rows`, with Σ (nᵢ − 1) degrees of freedom; the weights of a contrast add up to 0.
+
+    Raises:
+        ValueError: if a row has fewer than two seeds, or the words differ.
+    """
+    from scipy.stats import t  # here, so that what only draws does not wait for it
+
+    if min(map(len, rows)) < 2:
+        told = " and ".join(str(len(records)) for records in rows)
+        raise ValueError(f"{told} seeds; how much seeds vary needs two")
+    every = [record for records in rows for record in records]
+    asked = {(r["training"]["data"], number_of_words(r)) for r in every}
     if len(asked) > 1:
         raise ValueError(f"a comparison needs the same validation words, not {sorted(asked)}")
     ((_, words),) = asked
-    known = sorted(set().union(*map(wrong_words, (*first, *second))))
-    ours, theirs = (_wrong(records, known) for records in (first, second))
-    value = float(theirs.mean(0).sum() - ours.mean(0).sum()) / words
-    error = _standard_error(ours, theirs, words, seeds_vary) if known else 0.0
+    known = sorted(set().union(*map(wrong_words, every)))
+    wrong = [_wrong(records, known) for records in rows]
+    lost = sum(weight * float(own.mean(0).sum()) for weight, own in zip(weights, wrong))
+    value = -lost / words
+    error = _standard_error(wrong, weights, words, seeds_vary) if known else 0.0
 
-    chances = t(len(first) + len(second) - 2)
+    chances = t(len(every) - len(rows))
     p = float(2 * chances.sf(abs(value) / error)) if error else float(value == 0)
     half = float(chances.ppf(0.975)) * error
-    return Comparison(value, value - half, value + half, p, min(len(first), len(second)))
+    return Comparison(value, value - half, value + half, p, min(map(len, rows)))
+
+
+def which_right(records: Sequence[Mapping[str, Any]]) -> Bool[Tensor, "s w"]:
+    """Which seed spells which validation word right, words in the order of their file."""
+    words = [pair.source for pair in load_pairs(records[0]["training"]["data"], "val")]
+    return ~torch.from_numpy(_wrong(records, words))
 
 
 def _wrong(records: Sequence[Mapping[str, Any]], words: Sequence[str]) -> Bool[np.ndarray, "s w"]:
@@ -82,29 +110,28 @@ def _wrong(records: Sequence[Mapping[str, Any]], words: Sequence[str]) -> Bool[n
 
 
 def _standard_error(
-    ours: Bool[np.ndarray, "s w"],
-    theirs: Bool[np.ndarray, "r w"],
+    wrong: Sequence[Bool[np.ndarray, "_ w"]],
+    weights: Sequence[float],
     words: int,
     seeds_vary: bool,
 ) -> float:
-    """Of the difference; the words beyond the columns are those that every run spells right."""
+    """Of the contrast; the words beyond the columns are those that every run spells right."""
+    from scipy.stats import bootstrap
 
-    def rate(wrong: Bool[np.ndarray, "s w"], seeds: np.ndarray) -> Float[np.ndarray, "b w"]:
-        return (wrong[seeds] if seeds_vary else wrong[None]).mean(axis=-2)
-
-    def difference(
-        our_seeds: np.ndarray, their_seeds: np.ndarray, drawn: np.ndarray, axis: int = -1
-    ) -> np.ndarray:
-        rows = drawn.reshape(-1, words)
-        places = rows + words * np.arange(len(rows))[:, None]
-        times = np.bincount(places.ravel(), minlength=rows.size).reshape(rows.shape)
-        gap = rate(theirs, their_seeds) - rate(ours, our_seeds)
-        total = (gap * times[:, : gap.shape[-1]]).sum(axis=-1) / words
+    def statistic(*samples: np.ndarray, axis: int = -1) -> np.ndarray:
+        *seeds, drawn = samples
+        asked = drawn.reshape(-1, words)
+        places = asked + words * np.arange(len(asked))[:, None]
+        times = np.bincount(places.ravel(), minlength=asked.size).reshape(asked.shape)
+        lost: Any = 0.0
+        for weight, own, chosen in zip(weights, wrong, seeds):
+            lost = lost + weight * (own[chosen] if seeds_vary else own[None]).mean(axis=-2)
+        total = (lost * times[:, : lost.shape[-1]]).sum(axis=-1) / words
         return total.reshape(drawn.shape[:-1])
 
     found = bootstrap(
-        (np.arange(len(ours)), np.arange(len(theirs)), np.arange(words)),
-        difference,
+        (*(np.arange(len(own)) for own in wrong), np.arange(words)),
+        statistic,
         n_resamples=RESAMPLES,
         batch=_BATCH,
         vectorized=True,

@@ -116,8 +116,8 @@ _COLUMNS = (
 )
 
 
-def table(experiment: Experiment, records: Records) -> list[dict[str, str]]:
-    """One row of text cells for each row of the experiment; empty cells where nothing was measured.
+def table(found: Sequence[Outcome]) -> list[dict[str, str]]:
+    """One row of text cells for each outcome; empty cells where nothing was measured.
 
     `epoch` says of which epoch a run's figures are: the last, or in older records the best.
     `difference`, `low` and `high` compare with the row that `reference` marks, in shares of words.
@@ -128,7 +128,7 @@ def table(experiment: Experiment, records: Records) -> list[dict[str, str]]:
     word in a batch of 256 (older records: of all validation words).
     """
     rows = []
-    for outcome in outcomes(experiment, records):
+    for outcome in found:
         cells = {
             "row": outcome.row.label,
             "runs": outcome.state,

@@ -15,9 +15,8 @@ from statistics import mean
 from typing import Any
 
 from course.lab.catalogue import EXPERIMENTS
-from course.lab.grid import Experiment
 from course.lab.significance import compare_rows, holm
-from course.lab.tables import Records, found_rows
+from course.lab.tables import Outcome, Records, found_rows
 from nmt.runs import reported
 
 HOLDS, IN_PART, NOT_SHOWN, FAILS, OPEN = VERDICTS = (
@@ -171,15 +170,15 @@ def crossings(first: Mapping[float, float], second: Mapping[float, float]) -> li
     return found
 
 
-def crossings_of(experiment: Experiment, records: Records) -> list[float] | None:
-    """Where the means of the experiment's two lines cross; None while a row lacks seeds."""
+def crossings_of(found: Sequence[Outcome]) -> list[float] | None:
+    """Where the means of an experiment's two lines cross; None while a row lacks seeds."""
     lines: dict[str, dict[float, float]] = {}
-    for one in found_rows(experiment, records):
+    for one in found:
         if one.row.x is None or len(one.records) < ENOUGH or one.accuracy is None:
             return None
         lines.setdefault(one.row.line, {})[one.row.x] = one.accuracy
     if len(lines) != 2:
-        raise ValueError(f"{experiment.name} has {len(lines)} curves; a crossing needs two")
+        raise ValueError(f"{len(lines)} curves; a crossing needs two")
     return crossings(*lines.values())
 
 

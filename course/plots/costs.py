@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from course.plots.style import INK, MAMBA, MODEL, NEUTRAL, TRANSFORMER, Picture, finish, new_figure
+from course.plots.training import wilson_interval
 
 Counts = Mapping[str, Sequence[int]]  # a group of words → [wrong, asked]
 COSTS = (
@@ -84,7 +85,7 @@ def plot_wrong_groups(
     group.
 
     Groups that are whole numbers lie on an axis with a curve for each model, others are bars from
-    top to bottom.
+    top to bottom with the 95 % interval of their share (Wilson).
 
     Args:
         panels: for each panel's axis label the models, for each model its groups, for each group
@@ -98,7 +99,9 @@ def plot_wrong_groups(
     if not panels or not all(panels.values()):
         raise ValueError("each panel needs the counts of at least one model")
     models = list(dict.fromkeys(name for found in panels.values() for name in found))
-    figure, axes = new_figure(max(6.5, 4.4 * len(panels)), 4.0, columns=len(panels), squeeze=False)
+    figure, axes = new_figure(
+        max(6.5, min(10.5, 4.4 * len(panels))), 3.4, columns=len(panels), squeeze=False
+    )
     told = []
     for axis, (label, found) in zip(axes.flat, panels.items()):
         groups = list(dict.fromkeys(group for counts in found.values() for group in counts))
@@ -128,6 +131,9 @@ def plot_wrong_groups(
                     hatch=_hatch(name),
                     edgecolor="white",
                 )
+                for at, group in zip(places, shares):
+                    ends = wilson_interval(*found[name][group])
+                    axis.plot(ends, [at, at], color=INK, lw=0.9)
             told.append(
                 f"{label}, {name}: "
                 + ", ".join(f"{group} {w} of {n}" for group, (w, n) in found.get(name, {}).items())

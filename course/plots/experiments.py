@@ -1,24 +1,24 @@
-"""The lab report's figures: rows side by side, curves over a number, and the eight runs' losses."""
+"""The lab report's figures: rows side by side, curves over a number."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
-from textwrap import fill
+from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter, PercentFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 
-from course.plots.axes import spaced
+from course.plots.axes import percent_axis, spaced
+from course.plots.costs import model_colour
+from course.plots.intervals import Interval, draw_interval, points_axis
+from course.plots.intervals import told as interval_words
 from course.plots.style import (
     INK,
-    MAMBA,
     MODEL,
     NEUTRAL,
     SERIES,
-    TRANSFORMER,
     Picture,
     finish,
     new_figure,
@@ -32,7 +32,8 @@ class Measured:
     """One row of a table: its word accuracies on validation, one a seed (none: not run yet), and
     what the student's report says of it.
 
-    `x` is its place on a numeric axis, `line` the curve that it belongs to.
+    `x` is its place on a numeric axis, `line` the curve that it belongs to. `against` is its
+    difference to the row that `reference` marks, and the ends of the 95 % interval, in shares.
     """
 
     label: str
@@ -40,53 +41,57 @@ class Measured:
     student: float | None = None
     x: float | None = None
     line: str = ""
+    reference: bool = False
+    against: Interval | None = None
 
 
 def plot_rows(rows: Sequence[Measured], what: str, reading: str) -> Picture:
     """Rows from top to bottom in their own order: each seed a dot, their mean a line, the student's
-    one run a hollow diamond.
+    one run a hollow diamond; beside them the difference to the bold row with its 95 % interval.
 
     Args:
         rows: at least one.
         what: what varies between the rows.
-        reading: one sentence that says what to see.
+        reading: what to see.
 
     Raises:
         ValueError: if there is no row.
     """
     if not rows:
         raise ValueError("a figure needs at least one row")
-    figure, axis = new_figure(8.5, 1.2 + 0.36 * len(rows))
+    against = [row.against for row in rows if row.against]
+    widths: Any = {"width_ratios": (3, 2)} if against else {}
+    figure, axes = new_figure(
+        8.5, 0.95 + 0.27 * len(rows), 1, 1 + bool(against), squeeze=False, gridspec_kw=widths
+    )
+    axis = axes[0, 0]
     for place, row in enumerate(rows):
+        colour = model_colour(row.label)
         if row.values:
-            axis.plot(
-                row.values,
-                [place] * len(row.values),
-                "o",
-                color=_colour(row.label),
-                alpha=0.75,
-                ms=6,
-            )
+            seeds = [place] * len(row.values)
+            axis.plot(row.values, seeds, "o", color=colour, alpha=0.75, ms=5)
             axis.plot([mean(row.values)] * 2, [place - 0.32, place + 0.32], color=INK, lw=2)
         else:
-            axis.annotate(
-                " not run yet",
-                (0, place),
-                va="center",
-                color=NEUTRAL,
-                fontsize=9,
-                xycoords=("axes fraction", "data"),
-            )
+            words: Any = {"va": "center", "color": NEUTRAL, "fontsize": 9}
+            axis.text(0, place, " not run yet", transform=axis.get_yaxis_transform(), **words)
         if row.student is not None:
-            axis.plot(row.student, place, "D", mfc="none", mec=NEUTRAL, ms=7)
+            axis.plot(row.student, place, "D", mfc="none", mec=NEUTRAL, ms=6)
+        if row.against:
+            draw_interval(axes[0, 1], place, row.against, INK if colour == MODEL else colour)
     axis.set_yticks(range(len(rows)), [row.label for row in rows])
+    for label, row in zip(axis.get_yticklabels(), rows):
+        label.set_weight("bold" if row.reference else "normal")
     axis.set_ylim(len(rows) - 0.5, -0.5)
-    axis.set_xlabel(_ACCURACY)
-    axis.set_ylabel(fill(what, 4 * len(rows) + 8))  # no taller than the figure
-    _percent(axis.xaxis)
+    percent_axis(axis, "x", _ACCURACY)
+    axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.grid(axis="x", color="#dddddd", lw=0.6)
     axis.set_axisbelow(True)
-    _legend(axis, any(row.student is not None for row in rows))
+    if against:
+        axes[0, 1].set_yticks(range(len(rows)), [""] * len(rows))
+        axes[0, 1].set_ylim(len(rows) - 0.5, -0.5)
+        points_axis(axes[0, 1], against, "points against the bold row,\n95 % interval")
+    handles = _handles(any(row.student is not None for row in rows))
+    figure.legend(handles=handles, loc="outside upper left", ncols=3, fontsize=8)
     return finish(figure, alt=_alt(rows, what), reading=reading)
 
 
@@ -98,8 +103,7 @@ def plot_lines(
     log: bool = False,
     marks: Sequence[float] = (),
 ) -> Picture:
-    """Accuracy over a number: each seed a dot, the means joined by a curve for each `line`, the
-    student's runs hollow diamonds.
+    """Accuracy over a number: each seed a dot, the means joined by a curve for each `line`.
 
     Args:
         rows: at least one; each has an `x`.
@@ -133,9 +137,6 @@ def plot_lines(
             axis.plot(
                 [row.x] * len(row.values), row.values, "o", color=colours[place], alpha=0.6, ms=5
             )
-    for row in rows:
-        if row.student is not None:
-            axis.plot(row.x, row.student, "D", mfc="none", mec=NEUTRAL, ms=7)
     for mark in marks:
         axis.axvline(mark, color=NEUTRAL, lw=1, ls=":")
     ticks = sorted({row.x for row in rows if row.x is not None})
@@ -143,7 +144,7 @@ def plot_lines(
         axis.set_xscale("log")
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_xlim(ticks[0] / 1.2, ticks[-1] * 1.2)
-    if not any(row.values or row.student is not None for row in rows):
+    if not any(row.values for row in rows):
         axis.set_ylim(0, 1)
     axis.set_xticks(
         ticks,
@@ -156,12 +157,8 @@ def plot_lines(
     _percent(axis.yaxis)
     axis.grid(color="#dddddd", lw=0.6)
     axis.set_axisbelow(True)
-    handles = [
-        handle
-        for handle in axis.get_lines()
-        if handle.get_label() and not str(handle.get_label()).startswith("_")
-    ]
-    _legend(axis, any(row.student is not None for row in rows), handles)
+    handles = [one for one in axis.get_lines() if not str(one.get_label()).startswith("_")]
+    axis.legend(handles=[*handles, _handles(False)[0]], loc="best", fontsize=8)
     return finish(figure, alt=_alt(rows, what), reading=reading)
 
 
@@ -196,70 +193,8 @@ def plot_calibration(tests: Mapping[str, Sequence[float]], reading: str) -> Pict
     return finish(figure, alt=alt, reading=reading)
 
 
-def plot_loss_curves(
-    runs: Mapping[str, Sequence[Sequence[Mapping[str, float]]]], reading: str
-) -> Picture:
-    """The losses of several runs, one panel each: training words dashed, validation words solid,
-    one curve a seed.
-
-    Args:
-        runs: for each panel, the epochs' rows of each seed ("epoch", "train_loss", "val_loss", in
-            nats per token).
-        reading: one sentence that says what to see.
-
-    Raises:
-        ValueError: if there is no run.
-    """
-    if not runs or not all(runs.values()):
-        raise ValueError("each panel needs the curves of at least one run")
-    columns = min(4, len(runs))
-    lines = -(-len(runs) // columns)
-    figure, axes = new_figure(
-        2.6 * columns, 2.3 * lines + 0.3, lines, columns, squeeze=False, sharey=True
-    )
-    for axis, (name, seeds) in zip(axes.flat, runs.items()):
-        for rows in seeds:
-            epochs = [row["epoch"] for row in rows]
-            axis.plot(epochs, [row["train_loss"] for row in rows], "--", color=NEUTRAL, lw=1)
-            axis.plot(epochs, [row["val_loss"] for row in rows], color=_colour(name), lw=1.5)
-        axis.set_yscale("log")
-        axis.set_title(name, fontsize=9)
-        axis.set_xlabel("epoch")
-    for axis in axes[:, 0]:
-        axis.set_ylabel("loss (nats per token)", fontsize=9)
-        axis.yaxis.set_major_formatter(lambda value, _place: f"{value:g}")
-    for axis in axes.flat[len(runs) :]:
-        axis.set_visible(False)
-    handles = [
-        Line2D([], [], color=INK, label="validation words"),
-        Line2D([], [], ls="--", color=NEUTRAL, label="training words"),
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
-    ends = {name: mean(rows[-1]["val_loss"] for rows in seeds) for name, seeds in runs.items()}
-    gaps = {
-        name: mean(rows[-1]["val_loss"] - rows[-1]["train_loss"] for rows in seeds)
-        for name, seeds in runs.items()
-    }
-    told = "; ".join(
-        f"{name}: {ends[name]:.2g}, {gaps[name]:+.2g} from the training words" for name in runs
-    )
-    return finish(
-        figure,
-        alt=f"{len(runs)} panels of losses over epochs. Last validation loss of each: {told}.",
-        reading=reading,
-    )
-
-
-def _colour(label: str) -> str:
-    """The colour of the model that a label names, or that of any model."""
-    for word, colour in (("transformer", TRANSFORMER), ("Mamba", MAMBA)):
-        if word in label:
-            return colour
-    return MODEL
-
-
 def _line_colours(lines: Sequence[str]) -> list[str]:
-    named = [_colour(line) for line in lines]
+    named = [model_colour(line) for line in lines]
     return (
         named
         if all(colour != MODEL for colour in named)
@@ -277,15 +212,16 @@ def _percent(axis: object) -> None:
     axis.set_major_formatter(PercentFormatter(1, decimals=None))  # type: ignore[attr-defined]
 
 
-def _legend(axis: Axes, student: bool, lines: Sequence[Line2D] = ()) -> None:
-    handles = [*lines, Line2D([], [], marker="o", ls="", color=NEUTRAL, label="one seed")]
-    if not lines:
-        handles.append(Line2D([], [], color=INK, lw=2, label="mean"))
+def _handles(student: bool) -> list[Line2D]:
+    """What a dot, a line and a diamond stand for."""
+    handles = [
+        Line2D([], [], marker="o", ls="", color=NEUTRAL, label="one seed"),
+        Line2D([], [], color=INK, lw=2, label="mean"),
+    ]
     if student:
-        handles.append(
-            Line2D([], [], marker="D", ls="", mfc="none", color=NEUTRAL, label="the student's run")
-        )
-    axis.legend(handles=handles, loc="best", fontsize=8)
+        look: Any = {"marker": "D", "ls": "", "mfc": "none", "color": NEUTRAL}
+        handles.append(Line2D([], [], **look, label="the student's run"))
+    return handles
 
 
 def _alt(rows: Sequence[Measured], what: str) -> str:
@@ -300,5 +236,6 @@ def _alt(rows: Sequence[Measured], what: str) -> str:
         told.append(
             f"{row.label}: {text}"
             + (f", the student {row.student:.1%}" if row.student is not None else "")
+            + (f", against the bold row {interval_words(row.against)}" if row.against else "")
         )
     return f"Word accuracy on validation by {what}. {'; '.join(told)}."

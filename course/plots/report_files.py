@@ -5,42 +5,42 @@ alone, always the same bytes.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from course.lab.catalogue import EXPERIMENTS
 from course.lab.grid import Experiment
 from course.lab.records import RECORDS, find_records
-from course.lab.tables import Records, as_csv, found_rows, table
+from course.lab.tables import Outcome, Records, as_csv, found_rows, outcomes, table
 from course.lab.verdicts import crossings_of
-from course.plots.experiments import Measured, plot_lines, plot_loss_curves, plot_rows
+from course.plots.experiments import Measured, plot_lines, plot_rows
+from course.plots.run_curves import plot_loss_curves
 from course.plots.style import Picture
 from nmt.checkpoints import write_whole
 
 RESULTS = RECORDS.parent
 
 
-def picture(experiment: Experiment, records: Records, reading: str = "") -> Picture:
-    """The experiment's figure: curves where what varies is a number, else rows side by side.
+def picture(experiment: Experiment, found: Sequence[Outcome], reading: str = "") -> Picture:
+    """The experiment's figure: rows side by side with the interval of each difference, or curves
+    over the number of training words.
 
     Args:
-        experiment, records: what to draw.
-        reading: one sentence that says what to see; without it, the experiment's question.
+        experiment, found: what to draw, compared (`course.lab.tables.outcomes`).
+        reading: what to see; without it, the experiment's question.
     """
     reading = reading or experiment.question
-    rows = [
-        Measured(
-            outcome.row.label,
-            tuple(outcome.values("val_accuracy")),
-            outcome.row.student.val_accuracy if outcome.row.student else None,
-            outcome.row.x,
-            outcome.row.line,
-        )
-        for outcome in found_rows(experiment, records)
-    ]
-    if all(row.x is not None for row in rows) and experiment.name != "eight-runs":
-        marks = crossings_of(experiment, records) or [] if experiment.name == "data-size" else []
+    rows = []
+    for one in found:
+        held = one.against
+        against = (held.difference, held.low, held.high) if held else None
+        values = tuple(one.values("val_accuracy"))
+        student = one.row.student.val_accuracy if one.row.student else None
+        place = one.row.x, one.row.line
+        rows.append(Measured(one.row.label, values, student, *place, one.reference, against))
+    if experiment.name == "data-size":
+        marks = crossings_of(found) or []
         return plot_lines(rows, experiment.axis, reading, log=experiment.log, marks=marks)
     return plot_rows(rows, experiment.axis, reading)
 
@@ -59,8 +59,9 @@ def loss_curves(experiment: Experiment, records: Records, reading: str = "") -> 
 def files(records: Records) -> Iterator[tuple[str, str]]:
     """Every file of the report: its place below assets/results/, and its content."""
     for experiment in EXPERIMENTS.values():
-        yield f"tables/{experiment.name}.csv", as_csv(table(experiment, records))
-        yield f"figures/{experiment.name}.svg", described(picture(experiment, records))
+        found = outcomes(experiment, records)
+        yield f"tables/{experiment.name}.csv", as_csv(table(found))
+        yield f"figures/{experiment.name}.svg", described(picture(experiment, found))
     curves = loss_curves(EXPERIMENTS["eight-runs"], records)
     if curves is not None:
         yield "figures/eight-runs-losses.svg", described(curves)

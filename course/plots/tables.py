@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from course.lab.grid import Experiment
-from course.lab.tables import NOT_RUN, Records, table
-from course.lab.verdicts import FAILS, HOLDS, IN_PART, NOT_SHOWN, OPEN, Difference, Verdict
-
-MARKS = {HOLDS: "✓", IN_PART: "◐", NOT_SHOWN: "○", FAILS: "✗", OPEN: "…"}
+from course.lab.tables import NOT_RUN, Outcome, table
+from course.lab.verdicts import Difference, Verdict
+from course.plots.intervals import MARKS
 
 
 @dataclass(frozen=True)
@@ -111,14 +110,14 @@ _EPOCHS = {
 }
 
 
-def experiment_table(experiment: Experiment, records: Records) -> Table:
+def experiment_table(experiment: Experiment, outcomes: Sequence[Outcome]) -> Table:
     """The experiment's table, from the same cells as its CSV file: means over seeds, ± their
     standard deviation.
 
     Each row is held against the bold one, its base, on the same words: points more or less, a 95 %
     interval, and p for the number of rows.
     """
-    found = table(experiment, records)
+    found = table(outcomes)
     rows = tuple(_row(cells) for cells in found)
     strong = frozenset(place for place, cells in enumerate(found) if cells["reference"])
     epochs = {cells["epoch"] for cells in found if cells["epoch"]}

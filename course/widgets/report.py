@@ -1,5 +1,5 @@
-"""The explorer of notebook 09: any two recorded runs, their curves, their mistakes, and the words
-that only one of them has right.
+"""The explorers of notebook 09: any experiment at a time, and any two recorded runs, their curves,
+their mistakes, and the words that only one of them has right.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,8 @@ from course.lab.catalogue import EXPERIMENTS
 from course.lab.mistakes import count_kinds
 from course.lab.records import find_records, wrong_words
 from course.lab.tables import Records, found_rows
+from course.plots.knobs import VIEWS, sketch_experiment
+from course.plots.report import Report
 from course.plots.style import Picture
 from course.plots.tables import Table
 from course.plots.two_runs import plot_two_runs
@@ -20,7 +22,8 @@ from nmt.data import load_pairs
 from nmt.pig_latin import to_pig_latin
 
 Runs = Mapping[str, Mapping[int, Mapping[str, Any]]]  # a row's name → seed → record
-START = (("best: transformer, small", 0), ("best: Mamba, small", 0))
+START = (("positions: sinusoidal", 0), ("best: transformer, small", 0))  # base and best
+ALL = "all knobs at once"
 SHOWN = 8  # words in a list
 
 
@@ -174,3 +177,29 @@ def compare_runs(records: Records | None = None) -> Explorer:
         return show_two_runs(runs, *chosen).to_html() + words_apart(runs, *chosen).to_html()
 
     return explorer(controls, draw)
+
+
+def explore_experiments(report: Report, overview: Picture) -> Explorer:
+    """One experiment at a time: its rows with their seeds and intervals, or the curves of its loss
+    and its learning rate.
+
+    Args:
+        report: whose comparisons are made once, before the first change.
+        overview: the figure that stands for all of them, at the start.
+    """
+    for name in EXPERIMENTS:
+        report.outcomes(name)
+    controls = {
+        "experiment": Dropdown(options=[ALL, *EXPERIMENTS], description="Experiment:"),
+        "view": Dropdown(options=VIEWS, description="Show:", disabled=True),
+    }
+
+    def adjust(own: Mapping[str, Any]) -> None:
+        own["view"].disabled = own["experiment"].value == ALL
+
+    def draw(experiment: str, view: str) -> Picture:
+        if experiment == ALL:
+            return overview
+        return sketch_experiment(EXPERIMENTS[experiment], report.outcomes(experiment), view)
+
+    return explorer(controls, draw, adjust)

@@ -88,7 +88,7 @@ def test_guesses_are_asked_before_they_are_revealed(notebook):
     }
     shown = {
         name: place.start()
-        for place in re.finditer(r'^reveal\(\s*"([^"]+)"', source, re.M)
+        for place in re.finditer(r'\breveal\(\s*"([^"]+)"', source)
         if (name := place[1])
     }
     assert asked.keys() == shown.keys() and all(asked[name] < shown[name] for name in asked)

@@ -556,6 +556,23 @@ def by_the_output_map(model, source, target, layer, head):
     return [before, after]
 
 
+@answers("report.against-itself")
+def by_masks(right, p_value, level):
+    count, found = len(right), []
+    for bits in range(2**count):
+        chosen = torch.tensor([bool(bits >> run & 1) for run in range(count)])
+        if chosen.sum() == count // 2:
+            found.append(float(p_value(right[chosen], right[~chosen]) < level))
+    return torch.tensor(found).mean()
+
+
+@answers("report.against-itself")
+def by_sets_of_runs(right, p_value, level):
+    every = set(range(right.shape[0]))
+    splits = [(one, every - set(one)) for one in itertools.combinations(every, len(every) // 2)]
+    return np.mean([p_value(right[[*one]], right[[*rest]]) < level for one, rest in splits])
+
+
 # The course's own: where nmt's function has another signature, in that of the exercise
 # --------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from course.lab.mistakes import KINDS, Rate, count_kinds, kind_of_mistake, rates
+from course.lab.mistakes import KINDS, Rate, count_kinds, in_bands, kind_of_mistake, rates
 from nmt.data import load_pairs
 from nmt.pig_latin import to_pig_latin
 
@@ -97,3 +97,8 @@ def test_kinds_are_counted_in_their_order():
         and sum(counts.values()) == 3
         and counts["lost ending"] == counts["doubled letter"] == 1
     )
+
+
+def test_bands_of_lengths():
+    counts = {"2": [1, 2], "3": [0, 4], "4": [2, 5], "10": [3, 3], "9": [1, 1]}
+    assert in_bands(counts, 3) == {"1–3": [1, 6], "4–6": [2, 5], "7–9": [1, 1], "10–12": [3, 3]}

@@ -5,14 +5,16 @@ from math import sqrt
 import pytest
 from scipy.stats import t
 
-from course.lab.records import find_records
+from course.lab.records import find_records, wrong_words
 from course.lab.significance import (
     Comparison,
     against_itself,
     compare_rows,
+    contrast,
     false_findings,
     holm,
     number_of_words,
+    which_right,
 )
 from nmt.training import TrainingConfig
 
@@ -41,6 +43,23 @@ def test_the_difference_has_an_interval_around_it():
     assert back.difference == -found.difference and back.p == pytest.approx(found.p, rel=0.5)
     assert compare_rows(row(3, 3), row(3, 3)).p == 1.0
     assert compare_rows(row(0, 0), row(0, 0)) == Comparison(0.0, 0.0, 0.0, 1.0, 2)
+
+
+def test_a_contrast_of_two_rows_is_their_difference():
+    first, second = row(10, 12, 11), row(40, 42, 41)
+    assert contrast((first, second), (1.0, -1.0)) == compare_rows(first, second)
+    mean = contrast((first, second, second), (1.0, -0.5, -0.5))
+    assert mean.difference == pytest.approx(0.30) and mean.seeds == 3
+    with pytest.raises(ValueError, match="3 and 3 and 1 seeds"):
+        contrast((first, second, row(1)), (1.0, -0.5, -0.5))
+
+
+def test_which_words_a_run_has_right():
+    runs = [one for one in find_records().values() if one["training"]["data"] == "small"][:3]
+    right = which_right(runs)
+    assert right.shape == (3, 323)
+    expected = [1 - len(wrong_words(one)) / 323 for one in runs]
+    assert right.double().mean(1).tolist() == pytest.approx(expected)
 
 
 def test_p_and_interval_say_the_same():

@@ -60,7 +60,7 @@ def fill(experiment, wrong, seeds=(0, 1, 2), **changes):
 
 def test_mean_and_spread_come_from_the_records_and_missing_rows_say_so():
     records = fill(EXPERIMENT, {"good": (0, 1, 2), "bad": (40, 50, 60)})
-    good, bad, large, missing = table(EXPERIMENT, records)
+    good, bad, large, missing = table(outcomes(EXPERIMENT, records))
     assert (
         good["val_accuracy"] == f"{1 - 1 / 323:.4f}" and good["val_accuracy_sd"] == f"{1 / 323:.4f}"
     )
@@ -108,19 +108,19 @@ def test_the_reference_is_the_base_and_not_the_best():
 def test_a_row_has_the_seeds_that_other_experiments_ran():
     more = replace(EXPERIMENT, seeds=(0, 1, 2, 3, 4))
     records = fill(more, {"good": (0, 1, 2, 3, 4)}, seeds=range(5))
-    assert table(EXPERIMENT, records)[0]["seeds"] == "5"
-    assert table(EXPERIMENT, records)[0]["runs"] == "all seeds"
+    assert table(outcomes(EXPERIMENT, records))[0]["seeds"] == "5"
+    assert table(outcomes(EXPERIMENT, records))[0]["runs"] == "all seeds"
 
 
 def test_a_row_with_some_seeds_and_one_that_diverged_say_so():
     records = fill(EXPERIMENT, {"good": (0, 1, 2)}, seeds=(0, 1)) | fill(
         EXPERIMENT, {"bad": (3, 3, 3)}, diverged="the loss became nan"
     )
-    good, bad, *_ = table(EXPERIMENT, records)
+    good, bad, *_ = table(outcomes(EXPERIMENT, records))
     assert good["runs"] == "2 of 3 seeds" and bad["runs"] == "all seeds, 3 diverged"
     assert (
         good["val_accuracy_sd"]
-        and not table(EXPERIMENT, fill(EXPERIMENT, {"good": (1,)}))[0]["val_accuracy_sd"]
+        and not table(outcomes(EXPERIMENT, fill(EXPERIMENT, {"good": (1,)})))[0]["val_accuracy_sd"]
     )
 
 
@@ -128,7 +128,7 @@ def test_a_loss_that_is_no_number_leaves_its_cell_empty():
     records = fill(EXPERIMENT, {"good": (0, 1, 2)})
     for record in records.values():
         record["best"]["val_loss"] = None
-    assert table(EXPERIMENT, records)[0]["val_loss"] == ""
+    assert table(outcomes(EXPERIMENT, records))[0]["val_loss"] == ""
 
 
 def test_csv_has_a_header_and_quotes_commas():

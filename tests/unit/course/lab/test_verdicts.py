@@ -8,6 +8,7 @@ from course.lab.catalogue import EXPERIMENTS
 from course.lab.claims import (
     CLAIMS,
     WRONG,
+    claimed_sizes,
     judge_records,
     longer_fail,
     makes_up,
@@ -19,6 +20,7 @@ from course.lab.claims import (
 )
 from course.lab.records import find_records
 from course.lab.scan_claims import as_large, by_the_clamp, judge_scans, quicker
+from course.lab.tables import found_rows
 from course.lab.verdicts import (
     FAILS,
     HOLDS,
@@ -200,7 +202,7 @@ def test_winner_and_crossings():
 
 def test_where_curves_cross_is_computed_from_the_records():
     experiment = EXPERIMENTS["data-size"]
-    assert crossings_of(experiment, {}) is None
+    assert crossings_of(found_rows(experiment, {})) is None
 
     def made_up(better):
         return {
@@ -215,12 +217,12 @@ def test_where_curves_cross_is_computed_from_the_records():
         }
 
     crossed = made_up(lambda line, x: 0.9 if (line == "Mamba") == (x < 2_000) else 0.1)
-    (place,) = crossings_of(experiment, crossed)
+    (place,) = crossings_of(found_rows(experiment, crossed))
     assert place == pytest.approx(3_000**0.5 * 1_000**0.5)
     apart = made_up(lambda line, x: 0.9 if line == "Mamba" else 0.1)
-    assert crossings_of(experiment, apart) == []
+    assert crossings_of(found_rows(experiment, apart)) == []
     with pytest.raises(ValueError, match="needs two"):
-        crossings_of(replace(experiment, rows=experiment.rows[:5]), crossed)
+        crossings_of(found_rows(replace(experiment, rows=experiment.rows[:5]), crossed))
 
 
 def measured(loop, tree, length=8):
@@ -271,4 +273,7 @@ def test_with_the_records_at_hand_every_claim_is_judged():
     assert by_number["3c"].finding.differences[0].sign == 1, "in every seed"
     assert by_number["8"].verdict == NOT_SHOWN and by_number["5a"].verdict == NOT_SHOWN
     assert [one.verdict for one in judge_scans()] == [FAILS, HOLDS, FAILS]
+    reported = claimed_sizes()
+    assert reported["learned-from-sinusoidal", "sinusoidal"] == pytest.approx(0.053)
+    assert ("cosine", "plateau") not in reported, "the student gives no two figures"
     assert WRONG in rows_of("discretization", records)

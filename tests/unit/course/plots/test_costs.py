@@ -24,8 +24,9 @@ RECORDS = find_records()
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_table_shows_the_numbers_of_its_csv_file(name):
-    cells = list(csv.DictReader(io.StringIO(as_csv(table(EXPERIMENTS[name], RECORDS)))))
-    shown = experiment_table(EXPERIMENTS[name], RECORDS)
+    found = outcomes(EXPERIMENTS[name], RECORDS)
+    cells = list(csv.DictReader(io.StringIO(as_csv(table(found)))))
+    shown = experiment_table(EXPERIMENTS[name], found)
     assert len(shown.rows) == len(cells) and all(len(row) == len(COLUMNS) for row in shown.rows)
     for row, expected in zip(shown.rows, cells):
         assert row[0] == expected["row"]
@@ -52,7 +53,7 @@ def test_a_table_shows_the_numbers_of_its_csv_file(name):
 
 
 def test_a_table_without_records_says_so_everywhere():
-    shown = experiment_table(EXPERIMENTS["positions"], {})
+    shown = experiment_table(EXPERIMENTS["positions"], outcomes(EXPERIMENTS["positions"], {}))
     assert all(row[1] == "not run yet" and row[-1] == "none" for row in shown.rows)
     assert not shown.strong
     assert shown.rows[0][7] == "57.6%, 0.232", "the student's figure is there all the same"

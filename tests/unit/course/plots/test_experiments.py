@@ -6,9 +6,9 @@ from course.plots.experiments import (
     Measured,
     plot_calibration,
     plot_lines,
-    plot_loss_curves,
     plot_rows,
 )
+from course.plots.run_curves import plot_loss_curves, plot_training
 
 ROWS = [
     Measured("1 head", (0.5, 0.7), 0.9, 1.0),
@@ -52,6 +52,17 @@ def test_loss_curves_say_where_each_ends():
     curves = {"transformer": [[first, last]], "Mamba": [[first, {**last, "val_loss": 0.9}]] * 2}
     picture = plot_loss_curves(curves, "They fall.")
     assert "transformer: 0.6, +0.1 from the training words" in picture.alt
+
+
+def test_training_is_shown_with_its_learning_rate():
+    row = {"epoch": 1, "train_loss": 2.0, "val_loss": 2.0, "train_accuracy": 0.1}
+    row |= {"val_accuracy": 0.05, "learning_rate": 0.003}
+    end = row | {"epoch": 2, "val_loss": 0.5, "val_accuracy": 0.9, "learning_rate": 0.0}
+    picture = plot_training({"Mamba, small": [[row, end]] * 2}, "It falls.")
+    assert "Mamba, small: rate up to 0.003, at the end loss 0.5, 90.0%" in picture.alt
+    assert "learning rate" in picture.svg
+    with pytest.raises(ValueError, match="at least one run"):
+        plot_training({}, "?")
 
 
 def test_nothing_to_draw_is_refused():

@@ -4,6 +4,7 @@ import pytest
 
 from course.lab.catalogue import EXPERIMENTS
 from course.lab.records import RECORDS, find_records
+from course.lab.tables import outcomes
 from course.plots.report_files import RESULTS, described, files, loss_curves, picture, write_report
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -53,7 +54,9 @@ def test_the_report_is_the_same_every_time_and_needs_no_record(tmp_path, monkeyp
 
 
 def test_a_figure_carries_its_words_and_is_whole():
-    text = described(picture(EXPERIMENTS["positions"], find_records(RECORDS)))
+    text = described(
+        picture(EXPERIMENTS["positions"], outcomes(EXPERIMENTS["positions"], find_records(RECORDS)))
+    )
     root = ET.fromstring(text)
     assert root.tag == f"{SVG}svg" and root.findtext(f"{SVG}desc").startswith(
         "Word accuracy on validation by positions."

@@ -4,11 +4,13 @@ import pytest
 
 from course.lab.catalogue import EXPERIMENTS
 from course.lab.records import find_records, wrong_words
+from course.plots.report import Report
 from course.plots.two_runs import plot_two_runs
 from course.widgets.report import (
     SHOWN,
     START,
     compare_runs,
+    explore_experiments,
     recorded_runs,
     show_two_runs,
     words_apart,
@@ -110,7 +112,7 @@ def test_the_explorer_starts_with_the_figure_above_it():
     assert text.startswith(
         "Explorer (first run, its seed, second run, seed of the second): run this cell to use it."
     )
-    assert "It starts with: Validation words right: best: transformer, small, seed 0" in text
+    assert "It starts with: Validation words right: positions: sinusoidal, seed 0" in text
 
 
 def test_every_recorded_row_and_every_seed_draws_or_says_why_not(monkeypatch):
@@ -154,3 +156,16 @@ def test_without_the_best_models_it_starts_elsewhere():
     assert "<img" in box.output.value
     with pytest.raises(ValueError, match="no run is recorded yet"):
         compare_runs({})
+
+
+def test_the_explorer_of_experiments_starts_with_all_and_shows_each():
+    overview = plot_two_runs(*THREE)
+    box = explore_experiments(Report(RECORDS), overview)
+    assert overview.to_html() in box.output.value and box.controls["view"].disabled
+    assert f"It starts with: {overview.reading}" in repr(box)
+    for name in EXPERIMENTS:
+        box.controls["experiment"].value = name
+        assert EXPERIMENTS[name].question.replace("'", "&#x27;") in box.output.value
+        assert 'role="alert"' not in box.output.value and not box.controls["view"].disabled
+    box.controls["view"].value = "validation loss"
+    assert "validation loss after each epoch" in box.output.value

@@ -1,0 +1,190 @@
+"""Which setting matters: all experiments that turn one knob, and one of them at a time as a sketch
+that is drawn in milliseconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from statistics import mean
+
+from course.lab.grid import Experiment
+from course.lab.tables import NOT_RUN, Outcome
+from course.plots.axes import percent_axis
+from course.plots.costs import model_colour
+from course.plots.intervals import told
+from course.plots.sketch import (
+    SMALL,
+    WIDTH,
+    Panel,
+    finish_sketch,
+    legend,
+    powers_of_ten,
+    show,
+    steps_of,
+)
+from course.plots.style import INK, NEUTRAL, SERIES, Picture, finish, new_figure
+from course.plots.svg import Drawing
+
+WORDS, LOSS, RATE = VIEWS = "words right", "validation loss", "learning rate"
+_KEYS = {WORDS: "val_accuracy", LOSS: "val_loss", RATE: "learning_rate"}
+Found = tuple[Experiment, Sequence[Outcome]]
+
+
+def one_notch(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The base of an experiment and the rows next to it; nothing while one of them is not run."""
+    base = next((place for place, one in enumerate(outcomes) if one.reference), None)
+    if base is None:
+        return []
+    near = list(outcomes[max(0, base - 1) : base + 2])
+    return near if all(one.records for one in near) else []
+
+
+def reach(outcomes: Sequence[Outcome]) -> float:
+    """The largest difference of means among rows, in shares of the words; 0 without any."""
+    means = [one.accuracy for one in outcomes if one.accuracy is not None]
+    return max(means) - min(means) if means else 0.0
+
+
+def plot_knobs(knobs: Sequence[Found], reading: str) -> Picture:
+    """Each knob a line: what its settings reach, thick from the base to the settings next to it,
+    the knobs of a model in the order of that thick part.
+
+    Args:
+        knobs: experiments that change one setting, with their outcomes.
+        reading: what to see.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if not knobs:
+        raise ValueError("a figure needs at least one knob")
+    ordered = sorted(knobs, key=lambda one: (_kind(one[1]), -reach(one_notch(one[1]))))
+    figure, axis = new_figure(8.5, 0.8 + 0.26 * len(ordered))
+    words = []
+    for place, (experiment, outcomes) in enumerate(ordered):
+        colour = model_colour(_kind(outcomes))
+        known = [(one.row.label, one.accuracy) for one in outcomes if one.accuracy is not None]
+        for group, width in ((outcomes, 1.0), (one_notch(outcomes), 6.0)):
+            means = [one.accuracy for one in group if one.accuracy is not None]
+            if means:
+                ends = [min(means), max(means)]
+                axis.plot(ends, [place] * 2, color=colour, lw=width, alpha=0.8)
+        for one in outcomes:
+            if one.accuracy is not None:
+                fill = colour if one.reference else "white"
+                axis.plot(one.accuracy, place, "o", ms=6, mfc=fill, mec=INK, zorder=3)
+        if known:
+            low, high = (choose(known, key=lambda one: one[1]) for choose in (min, max))
+            for (label, share), way, shift in ((low, "right", -7), (high, "left", 7)):
+                look = {"fontsize": 7.5, "color": NEUTRAL, "ha": way, "va": "center"}
+                axis.annotate(label, (share, place), (shift, 0), textcoords="offset points", **look)
+        notch = 100 * reach(one_notch(outcomes))
+        listed = ", ".join(f"{label} {share:.1%}" for label, share in known)
+        words.append(f"{experiment.axis} ({_kind(outcomes)}): {listed}; one notch {notch:.1f}")
+    names = [f"{_kind(outcomes)}: {knob_name(experiment)}" for experiment, outcomes in ordered]
+    axis.set_yticks(range(len(ordered)), names, fontsize=8.5)
+    axis.set_ylim(len(ordered) - 0.4, -0.6)
+    axis.set_xlim(-0.3, 1.34)
+    axis.set_xticks([0, 0.25, 0.5, 0.75, 1])
+    percent_axis(axis, "x", "validation words spelled right, mean of the seeds")
+    axis.grid(axis="x", color="#dddddd", lw=0.6)
+    return finish(figure, alt=f"Reach of each setting. {'. '.join(words)} points.", reading=reading)
+
+
+def sketch_experiment(experiment: Experiment, outcomes: Sequence[Outcome], view: str) -> Picture:
+    """One experiment: its rows with their seeds and differences, or its curves over the epochs.
+
+    Args:
+        experiment, outcomes: what to draw.
+        view: one of `VIEWS`.
+
+    Raises:
+        ValueError: if no row is run, or there is no such view.
+    """
+    if view not in VIEWS:
+        raise ValueError(f"no view {view!r}; there are {', '.join(VIEWS)}")
+    run = [one for one in outcomes if one.records]
+    if not run:
+        raise ValueError(f"{experiment.name} is not run yet")
+    return _rows(experiment, outcomes) if view == WORDS else _curves(experiment, run, view)
+
+
+def knob_name(experiment: Experiment) -> str:
+    """What the experiment turns, as figures and menus name it: "mamba-layers" is "layers"."""
+    return experiment.name.removeprefix("mamba-").replace("-", " ")
+
+
+def _rows(experiment: Experiment, outcomes: Sequence[Outcome]) -> Picture:
+    """Seeds as dots, the mean in words, and the difference to the bold row."""
+    height = 26 * len(outcomes)
+    drawing = Drawing(WIDTH, height + 90, "", "")
+    values = [value for one in outcomes for value in one.values("val_accuracy")]
+    low, high = max(0.0, min(values) - 0.02), min(1.0, max(values) + 0.02)
+    panel = Panel(drawing, (300, 24, 290, height), (low, high), (len(outcomes) - 0.5, -0.5))
+    steps = steps_of(low, high, 4)
+    panel.ticks("x", steps, [f"{100 * step:.4g}%" for step in steps], grid=True)
+    words = []
+    for place, one in enumerate(outcomes):
+        seeds = one.values("val_accuracy")
+        y = panel.at(low, place)[1]
+        drawing.text(290, y, one.row.label, size=SMALL, anchor="end", bold=one.reference)
+        if not seeds:
+            drawing.text(600, y, NOT_RUN, size=SMALL, anchor="start", colour=NEUTRAL)
+            continue
+        panel.dots(seeds, [place] * len(seeds), model_colour(_kind(outcomes)))
+        x = panel.at(mean(seeds), place)[0]
+        panel.stroke([(x, y - 9), (x, y + 9)], INK, 2)
+        against = ""
+        if one.against:
+            against = told((one.against.difference, one.against.low, one.against.high))
+        line = f"{mean(seeds):.1%}" + (f"   {against}" if against else "")
+        drawing.text(602, y, line, size=SMALL, anchor="start")
+        words.append(f"{one.row.label}: {line}")
+    panel.axes("validation words spelled right; at the right, points against the bold row", "")
+    alt = f"{experiment.question} {'; '.join(words)}."
+    reading = f"{experiment.question} Words right: a dot a seed, the mean a line."
+    return finish_sketch(drawing, alt=alt, reading=reading)
+
+
+def _curves(experiment: Experiment, run: Sequence[Outcome], view: str) -> Picture:
+    """The mean over the seeds after each epoch, a line a row."""
+    lines = {one.row.label: _mean_curve(one, _KEYS[view]) for one in run}
+    log = all(value > 0 for line in lines.values() for value in line) and view == LOSS
+    values = [value for line in lines.values() for value in line]
+    low, high = (min(values), max(values)) if log else (0.0, max(values) * 1.05)
+    drawing = Drawing(WIDTH, max(330, 60 + 20 * len(lines)), "", "")
+    longest = max(map(len, lines.values()))
+    box = (84.0, 24.0, 410.0, 230.0)
+    panel = Panel(drawing, box, (1, max(2, longest)), (low, high), "y" if log else "")
+    ticks = powers_of_ten(low, high) if log else steps_of(low, high, 4)
+    panel.ticks("y", ticks, [show(tick) for tick in ticks], grid=True)
+    epochs = sorted({1, longest // 2 or 1, longest})
+    panel.ticks("x", epochs, [str(epoch) for epoch in epochs])
+    panel.axes("epoch", LOSS + " (nats per token)" if view == LOSS else view, gap=8)
+    entries = []
+    for place, (label, line) in enumerate(lines.items()):
+        colour, dash = SERIES[place % len(SERIES)], "" if place < len(SERIES) else "5 3"
+        panel.line(range(1, len(line) + 1), line, colour, width=2, dash=dash)
+        entries.append((label, colour, dash))
+    legend(drawing, entries, 520, 30)
+    ends = {label: line[-1] for label, line in lines.items()}
+    listed = "; ".join(f"{label}: {value:.3g}" for label, value in ends.items())
+    alt = f"{view} over the epochs. At the end {listed}."
+    reading = f"{experiment.question} The {view} after each epoch, mean over the seeds."
+    return finish_sketch(drawing, alt=alt, reading=reading)
+
+
+def _mean_curve(outcome: Outcome, key: str) -> list[float]:
+    """The mean over the seeds, as far as all of them got, and as long as it is finite."""
+    curves: list[list[Mapping[str, float]]] = [one["epochs"] for one in outcome.records]
+    found = []
+    for rows in zip(*curves):
+        value = mean(row.get(key) if row.get(key) is not None else float("nan") for row in rows)
+        if value != value or value == float("inf"):
+            break
+        found.append(value)
+    return found or [1.0]
+
+
+def _kind(outcomes: Sequence[Outcome]) -> str:
+    """The model of these rows, as figures name it."""
+    kinds = {one.records[0]["model"]["kind"] for one in outcomes if one.records}
+    return {"mamba": "Mamba"}.get(kinds.pop(), "transformer") if len(kinds) == 1 else "both"
