@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 from checks import OPERATED, controls
 from playwright.sync_api import Locator, Page
-from reader import settle
+from reader import settle, settle_or_stop
 
 MOST_TABS = 80
+PATIENCE = 4.0  # seconds with what a button started: the playground of notebook 03 trains a minute
 WORDS = (
     "square",
     "is",
@@ -136,7 +137,7 @@ class Operated:
         elif kind in ("checkbox", "radio", "submit", "button"):
             for _ in range(2):
                 self.press("Space")
-                settle(self.page)
+                settle_or_stop(self.page, PATIENCE)
                 yield "Space"
         elif kind == "range":
             for key in ("ArrowRight", "ArrowLeft"):

@@ -52,11 +52,15 @@ window.probe = (() => {
     })
     const soon = () => new Promise(done => requestAnimationFrame(() => setTimeout(done, 15)))
     // A widget keeps changes back while one is on its way, so nothing may be pending twice in a row.
-    const settle = async () => {
+    // True then; false where that takes longer than `patience` milliseconds.
+    const settle = async (patience = Infinity) => {
+        const began = performance.now()
         for (let calm = 0; calm < 2;) {
+            if (performance.now() - began > patience) return false
             await soon()
             calm = pending.size ? 0 : calm + 1
         }
+        return true
     }
 
     return {
@@ -81,11 +85,11 @@ window.probe = (() => {
             return {count, weak}
         },
 
-        // What a screen reader calls a control.
+        // What a screen reader calls a control, also off the screen, where there is no innerText.
         name(control) {
-            const spoken = (control.getAttribute("aria-labelledby") ?? "").split(/\s+/).map(id => document.getElementById(id)?.innerText ?? "")
-            const labels = [...(control.labels ?? [])].map(label => label.innerText)
-            const own = control.tagName === "BUTTON" ? control.innerText : ""
+            const spoken = (control.getAttribute("aria-labelledby") ?? "").split(/\s+/).map(id => document.getElementById(id)?.textContent ?? "")
+            const labels = [...(control.labels ?? [])].map(label => label.textContent)
+            const own = control.tagName === "BUTTON" ? control.textContent : ""
             const names = [spoken.join(" "), control.ariaLabel ?? "", labels.join(" "), own, control.title]
             return (names.find(name => name.trim()) ?? "").trim().replace(/:$/, "")
         },

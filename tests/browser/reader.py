@@ -100,21 +100,38 @@ def open_notebook(
         polling=100,
     )
     if kernel:
-        page.wait_for_function(
-            "() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status ==="
-            " 'idle'",
-            polling=100,
-        )
+        _wait_for_kernel(page)
         page.evaluate("() => probe.listen()")
     return page, seen
 
 
 def run_all(page: Page) -> None:
     """ "Run all cells", and wait for the last one."""
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
+    _wait_for_kernel(page)
+
+
+def run_some(page: Page, wanted: str) -> None:
+    """Run the cells of which `wanted` is true, as one selection, and wait for the last one; the
+    others keep the outputs that are stored, which are trusted like those of a cell that ran.
+
+    `wanted` is a function of JavaScript: a cell's model → boolean.
+    """
+    page.evaluate(
+        f"""() => {{ const notebook = jupyterapp.shell.currentWidget.content
+        const chosen = notebook.widgets.filter(cell => ({wanted})(cell.model))
+        notebook.activeCellIndex = notebook.widgets.indexOf(chosen[0])
+        notebook.deselectAll()
+        for (const cell of notebook.widgets) cell.model.trusted ||= !chosen.includes(cell)
+        chosen.forEach(cell => notebook.select(cell))
+        return jupyterapp.commands.execute("notebook:run-cell") }}"""
+    )
+    _wait_for_kernel(page)
+
+
+def _wait_for_kernel(page: Page) -> None:
     page.wait_for_function(
-        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status ==="
-        " 'idle'",
+        "() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'",
         polling=100,
     )
 
@@ -122,6 +139,15 @@ def run_all(page: Page) -> None:
 def settle(page: Page) -> None:
     """Wait until the kernel has answered every change of a widget, and the page shows it."""
     page.evaluate("() => probe.settle()")
+
+
+def settle_or_stop(page: Page, patience: float) -> None:
+    """The same, but what takes longer than `patience` seconds is ended by JupyterLab's stop
+    button, as a reader does who has seen enough of a training.
+    """
+    if not page.evaluate("patience => probe.settle(patience)", patience * 1000):
+        page.evaluate("() => jupyterapp.commands.execute('notebook:interrupt-kernel')")
+        settle(page)
 
 
 def trouble(page: Page) -> list[str]:
