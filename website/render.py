@@ -26,7 +26,7 @@ EXPLORER, FIGURE, TABLE = (
     "Explorer (",
     "Figure. ",
     "Table. ",
-)  # how the text forms of these outputs begin
+)  # how the text forms of these outputs begin; a table may also stand folded below a figure
 EMBEDDED = re.compile(r'src="data:image/(png|jpeg|gif|webp);base64,([A-Za-z0-9+/=]+)"')
 LINKED = re.compile(r'(<(?:img|a|source)\b[^>]*?\b(?:src|href|srcset)=")([^"]+)(")')
 
@@ -122,7 +122,7 @@ def render_notebook(notebook: NotebookNode, renderer: Renderer) -> str:
     """HTML of a stored notebook. It is not run: what the site shows is what the notebook holds."""
     show_explorers(notebook, renderer.source)
     for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
-        if output.get("data", {}).get("text/plain", "").startswith(TABLE):
+        if re.search(f"^{TABLE}", output.get("data", {}).get("text/plain", ""), re.M):
             output.data["text/html"] = renderer.links_of(output.data["text/html"])
     body, _ = CourseExporter(renderer).from_notebook_node(notebook)
     return str(body)
