@@ -191,11 +191,13 @@ def explore_experiments(report: Report, overview: Picture) -> Explorer:
         report.outcomes(name)
     controls = {
         "experiment": Dropdown(options=[ALL, *EXPERIMENTS], description="Experiment:"),
-        "view": Dropdown(options=VIEWS, description="Show:", disabled=True),
+        "view": Dropdown(options=VIEWS, description="Show:"),
     }
 
     def adjust(own: Mapping[str, Any]) -> None:
-        own["view"].disabled = own["experiment"].value == ALL
+        # There is one view of all: the control is out of the way, also for the keyboard.
+        hidden = own["experiment"].value == ALL
+        own["view"].layout.visibility = "hidden" if hidden else "visible"
 
     def draw(experiment: str, view: str) -> Picture:
         if experiment == ALL:

@@ -161,11 +161,15 @@ def test_without_the_best_models_it_starts_elsewhere():
 def test_the_explorer_of_experiments_starts_with_all_and_shows_each():
     overview = plot_two_runs(*THREE)
     box = explore_experiments(Report(RECORDS), overview)
-    assert overview.to_html() in box.output.value and box.controls["view"].disabled
+    assert (
+        overview.to_html() in box.output.value
+        and box.controls["view"].layout.visibility == "hidden"
+    )
     assert f"It starts with: {overview.reading}" in repr(box)
     for name in EXPERIMENTS:
         box.controls["experiment"].value = name
         assert EXPERIMENTS[name].question.replace("'", "&#x27;") in box.output.value
-        assert 'role="alert"' not in box.output.value and not box.controls["view"].disabled
+        assert 'role="alert"' not in box.output.value
+    assert box.controls["view"].layout.visibility == "visible"
     box.controls["view"].value = "validation loss"
     assert "validation loss after each epoch" in box.output.value
