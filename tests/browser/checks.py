@@ -108,8 +108,9 @@ def controls(explorer: Locator) -> Locator:
 
 def pictures_shown(page: Page, least: int) -> list[str]:
     """All images, of outputs and of prose, are loaded, have a size, and have words; there are at
-    least as many as outputs hold.
+    least as many as outputs hold. What is folded is unfolded first, as a reader does.
     """
+    page.locator(".jp-Notebook details").evaluate_all("all => all.forEach(e => { e.open = true })")
     images = page.locator(".jp-Notebook img")
     _wait_for_count(images, least, at_least=True)
     _wait(
