@@ -110,9 +110,9 @@ def pictures_shown(page: Page, least: int) -> list[str]:
     """All images, of outputs and of prose, are loaded, have a size, and have words; there are at
     least as many as outputs hold. What is folded is unfolded first, as a reader does.
     """
-    page.locator(".jp-Notebook details").evaluate_all("all => all.forEach(e => { e.open = true })")
     images = page.locator(".jp-Notebook img")
     _wait_for_count(images, least, at_least=True)
+    page.locator(".jp-Notebook details").evaluate_all("all => all.forEach(e => { e.open = true })")
     _wait(
         page,
         "() => [...document.querySelectorAll('.jp-Notebook img')].every(image => image.complete)",
