@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 Kind = Literal[
-    "nothing", "type", "parts", "shape", "not boolean", "coarse", "not a number", "value"
+    "nothing", "type", "parts", "axes", "shape", "not boolean", "coarse", "not a number", "value"
 ]
 TOLERANCE = {torch.float64: (1e-6, 1e-8), torch.complex128: (1e-6, 1e-8)}
 COARSE = (2e-4, 2e-5)  # float32
@@ -42,6 +42,7 @@ class Difference:
             "nothing": f"{where} is None: nothing came back.",
             "type": f"{where} is {yours}, where {expected} is expected.",
             "parts": f"{where} has {yours} entries, where {expected} are expected.",
+            "axes": f"{where}: {yours}, where {expected} is expected.",
             "shape": f"{where} has the shape {self.yours_shape}, where {self.expected_shape} is"
             " expected.",
             "not boolean": f"{where} holds {yours}, where True and False are expected.",
@@ -102,6 +103,8 @@ def _in_sequence(
     if isinstance(yours, (Tensor, np.ndarray)) and (parts or yours.ndim == 0):
         promised = f"a tuple of {len(expected)}: {', '.join(parts)}" if parts else "a list"
         return Difference("type", where, kind_of(yours), promised)
+    if isinstance(expected, torch.Size) and len(yours) != len(expected):
+        return Difference("axes", where, _short(tuple(yours)), _short(tuple(expected)))
     if len(yours) != len(expected):
         return Difference("parts", where, str(len(yours)), str(len(expected)))
     for place, (right, own) in enumerate(zip(expected, yours)):

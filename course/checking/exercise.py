@@ -100,6 +100,7 @@ class Exercise:
             trained.
         later: the question where an input is the first to fail, and no mistake is known.
         broken: where a bug is to be found: the slips of the code that stands in the stub.
+        stub: that code itself.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Exercise:
         " unequal sizes?"
     )
     broken: frozenset[str] = frozenset()
+    stub: Callable[..., Any] | None = None
 
     @property
     def notebook(self) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor
 from course.checking.compare import Difference, first_difference, kind_of, shape_clue
 from course.checking.exercise import Case, Exercise, Unfit, seeded
 from course.checking.questions import CLUES, FACTOR, KINDS, after_error
-from course.checking.recognition import Tried, recognise, untouched
+from course.checking.recognition import Tried, recognise, rewritten, untouched
 from course.checking.running import Outcome, run, text_of
 from course.checking.verdict import Status, Verdict
 
@@ -46,7 +46,8 @@ def judge(exercise: Exercise, function: Callable[..., Any], seconds: float = SEC
     if not callable(function):
         words = f"what is checked must be a function, not {kind_of(function)}."
         return Verdict(exercise.name, "error", words)
-    return verdict_of(exercise, attempts(exercise, function), seconds)
+    changed = rewritten(exercise, function)
+    return verdict_of(exercise, attempts(exercise, function), seconds, changed)
 
 
 def attempts(exercise: Exercise, function: Callable[..., Any]) -> Attempt:
@@ -69,9 +70,11 @@ def attempts(exercise: Exercise, function: Callable[..., Any]) -> Attempt:
     return attempt
 
 
-def verdict_of(exercise: Exercise, attempt: Attempt, seconds: float = SECONDS) -> Verdict:
+def verdict_of(
+    exercise: Exercise, attempt: Attempt, seconds: float = SECONDS, changed: bool = False
+) -> Verdict:
     """The verdict on an answer, wherever it runs: `attempt` tries it here, or asks another process
-    to.
+    to. `changed` says that broken code was rewritten, which shows where it still does the same.
     """
     deadline = time.monotonic() + seconds
     cases, outcomes = exercise.cases(), list[Outcome]()
@@ -90,7 +93,7 @@ def verdict_of(exercise: Exercise, attempt: Attempt, seconds: float = SECONDS) -
             right = seeded(partial(observe, exercise, exercise.answer, arguments))
             tried.append(Tried(case, right, outcome, _difference(exercise, right, outcome)))
         if not gradients and untouched(exercise, tried):
-            return Verdict(exercise.name, "not attempted", "")
+            return _unmended(exercise) if changed else Verdict(exercise.name, "not attempted", "")
         failed = [each for each in tried if each.wrong]
         if failed and gradients:
             return _lost_gradient(exercise, failed[0])
@@ -110,6 +113,13 @@ def _difference(exercise: Exercise, right: Any, outcome: Outcome) -> Difference 
     if outcome.error is not None:
         return None
     return first_difference(right, outcome.value, parts=exercise.parts)
+
+
+def _unmended(exercise: Exercise) -> Verdict:
+    """The code is another and does the same."""
+    message = "It still does what it did: on every input the results are those of the broken code."
+    question = "What does the line that you changed give now that it did not give before?"
+    return Verdict(exercise.name, "wrong", message, "the bug is still there", question)
 
 
 def _timeout(exercise: Exercise, outcome: Outcome, seconds: float) -> Verdict:

@@ -28,6 +28,10 @@ KINDS = {
         "Which kind of result does the signature promise behind its arrow?",
     ),
     "parts": ("another number of results", "How many results does the signature promise?"),
+    "axes": (
+        "another number of axes",
+        "Say aloud what each axis of this one counts: which one is missing, or too many?",
+    ),
     "length": (
         "another length",
         "How many entries should there be: one for each of what? Which did you leave out or add?",

@@ -6,10 +6,13 @@ called by its name only where that is no accident: on all inputs, or on all that
 results are rich enough that two different mistakes would hardly agree in them.
 """
 
+import ast
 import copy
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from textwrap import dedent
 from typing import Any
 
 import torch
@@ -116,6 +119,27 @@ def untouched(exercise: Exercise, tried: Sequence[Tried]) -> bool:
     replay = _Replay(exercise, tried)
     places = range(len(tried) if exercise.broken else 0)
     return bool(places) and all(replay.agrees(exercise.broken, place) for place in places)
+
+
+def rewritten(exercise: Exercise, function: Callable[..., Any]) -> bool:
+    """Is an answer's code other than the broken code of the stub, comments and docstring aside?
+    No, where the code cannot be read.
+    """
+    if exercise.stub is None:
+        return False
+    try:
+        mine, found = (_statements(each) for each in (function, exercise.stub))
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return False
+    return bool(mine) and mine != found
+
+
+def _statements(function: Callable[..., Any]) -> list[str]:
+    """What a function does, statement by statement; nothing for what was not made by a `def`."""
+    tree = ast.parse(dedent(inspect.getsource(function))).body[0]
+    if not isinstance(tree, ast.FunctionDef):
+        return []
+    return [ast.dump(each) for each in tree.body[ast.get_docstring(tree) is not None :]]
 
 
 def _shows(mistake: Mistake, tried: Tried) -> bool:

@@ -72,7 +72,7 @@ SHAPES = Exercise(
         no_low: low forgotten
             Δ, B and C come from one matrix. What stands in front of B and C?
         wide_low: low as wide as Δ
-            Δ is made in two steps, by way of low. How many numbers has low?
+            Δ is made in two steps, by way of low. How many numbers does low have?
         scalar: one step for all channels
             May one channel hold on to a letter while another forgets it?
         low: low taken for Δ
@@ -82,7 +82,7 @@ SHAPES = Exercise(
         fixed: one decay for all letters
             A does not know the letter. And exp(ΔA)?
         shared no_n: an axis of the decay is missing
-            exp(ΔA) is made of Δ (b, l, e) and A (e, n). Which axes has it?
+            exp(ΔA) is made of Δ (b, l, e) and A (e, n). Which axes does it have?
         all_states: the states of all letters
             The memory holds the present only. Which axis goes?
         narrow one_n: the memory of too few channels

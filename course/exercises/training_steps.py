@@ -1,4 +1,4 @@
-"""Exercises of notebook 03, continued: a loss with padding, a step with two bugs, a cache."""
+"""Exercises of notebook 03, continued: a loss with padding, a step with two bugs."""
 
 import copy
 from collections.abc import Callable
@@ -9,12 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course.checking.exercise import Case, Draw, Exercise, pick, seeded, table
-from nmt.attention import MultiHeadAttention
 from nmt.training import token_loss, train_epoch
 from nmt.transformer import Transformer, TransformerConfig
 
 Slips = frozenset[str]
-Cache = tuple[Tensor, Tensor]
 
 
 def padded_loss(logits: Tensor, asked: Tensor, real: Tensor) -> Tensor:
@@ -33,7 +31,9 @@ def _padded_loss(slips: Slips, logits: Tensor, asked: Tensor, real: Tensor) -> T
     surprise = surprise / 0.6931471805599453 if "bits" in slips else surprise
     if {"no_mask", "zeroed"} & slips:
         return surprise.mean()
-    real = ~real if "inverted" in slips else real
+    real = pick(
+        slips, real, inverted=~real, zero_ignored=asked != 0, zero_filled=real & (asked != 0)
+    )
     total, words = (surprise * real).sum(), len(asked)
     per_word = (surprise * real).sum(1) / real.sum(1)
     return pick(
@@ -44,7 +44,7 @@ def _padded_loss(slips: Slips, logits: Tensor, asked: Tensor, real: Tensor) -> T
 
 def _loss_cases() -> list[Case]:
     numbers = torch.get_default_dtype()
-    small = torch.tensor([[[0, 0], [0, 0]], [[3, 0], [5, 0]]], dtype=numbers)
+    small = torch.tensor([[[0, 0, 0], [0, 0, 0]], [[3, 0, 0], [5, 0, 0]]], dtype=numbers)
     real = torch.tensor([[True, True], [True, False]])
     cases = [Case("two words of 2 and 1", (small, torch.tensor([[0, 1], [0, 1]]), real))]
     for seed, (lengths, v) in enumerate((([5, 2, 3], 7), ([4, 4], 29), ([1, 6, 6, 2], 4))):
@@ -71,6 +71,8 @@ LOSS = Exercise(
     mistakes=table("""
         no_mask: padding counted as tokens
             What does the model have to write where the word has ended?
+        zero_ignored zero_filled: token 0 taken for padding
+            Which places does ignore_index=0 leave out: those of padding, or those of a token?
         zeroed: padding guessed, not left out
             Logits of 0 are a guess among all tokens, which costs log v. Is it asked for?
         all: divided by the padding too
@@ -110,9 +112,17 @@ def training_step(model: nn.Module, optimizer: Any, source: Tensor, target: Tens
     return loss.item()
 
 
+def _found(model: nn.Module, optimizer: Any, source: Tensor, target: Tensor) -> float:
+    read, asked = target[:, :-1], target[:, :-1]
+    loss = F.cross_entropy(model(source, read).flatten(0, 1), asked.flatten())
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
 def _training_step(
     slips: Slips, model: nn.Module, optimizer: Any, source: Tensor, target: Tensor
-) -> float:
+) -> float | Tensor:
     read, asked = pick(
         slips, (target[:, :-1], target[:, 1:]), unshifted=(target[:, :-1],) * 2,
         late_unshifted=(target[:, 1:],) * 2,
@@ -134,15 +144,19 @@ def _training_step(
         optimizer.step()
     if "after" in slips:
         loss = F.cross_entropy(model(source, read).flatten(0, 1), asked.flatten())
-    return loss.item()
+    return loss if "graph" in slips else loss.item()
 
 
 def _three_steps(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """Three steps on one batch: the losses, and the weights after them."""
+    """Three steps on one batch: the losses, the weights after them, and whether a loss comes with
+    the graph that made it.
+    """
     model, optimizer, source, target = copy.deepcopy(arguments)
     losses = [function(model, optimizer, source, target) for _ in range(3)]
     weights = torch.cat([weight.detach().flatten() for weight in model.parameters()])
-    return None if losses[0] is None else (losses[:1], losses[1:], weights)
+    graph = any(getattr(loss, "requires_grad", False) for loss in losses)
+    kept = "a number and its graph" if graph else "a number"
+    return None if losses[0] is None else (losses[:1], losses[1:], weights, kept)
 
 
 def _step_cases() -> list[Case]:
@@ -170,10 +184,7 @@ STEP = Exercise(
     course=(train_epoch,),
     cases=_step_cases,
     observe=_three_steps,
-    notice=(
-        "Notice which of the two a falling loss could not show: both made it fall. Only what the"
-        " model writes alone told."
-    ),
+    notice=("Notice that with either bug the loss fell; only what the model wrote gave them away."),
     slipped=_training_step,
     mistakes=table("""
         unshifted late_unshifted: asked for the token that it reads
@@ -191,6 +202,8 @@ STEP = Exercise(
             step() goes against the gradient of what you call backward() on. Of what?
         after: the loss after the step
             Which loss is asked for: that of the model as it came, or as you leave it?
+        graph: the loss with its graph
+            The signature promises a float. Who keeps the whole graph alive?
         sum: a sum, not a mean
             Would a batch of twice as many words take a step twice as long?
         twice: softmax twice
@@ -198,103 +211,12 @@ STEP = Exercise(
         swapped: source and target exchanged
             Which of its two arguments does the model read, and which does it continue?
     """),
-    parts=("the first loss", "the next two losses", "the weights after three steps"),
-    broken=frozenset({"unshifted", "adds_up"}),
-)
-
-
-def remember(query: Tensor, key: Tensor, value: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
-    """The new letter's key and value go behind the old ones; then it looks at all of them."""
-    keys = torch.cat((cache[0], key), dim=1)  # (b, t + 1, k)
-    values = torch.cat((cache[1], value), dim=1)
-    weights = (query @ keys.mT / query.shape[-1] ** 0.5).softmax(dim=-1)  # (b, 1, t + 1)
-    return weights @ values, (keys, values)
-
-
-def _remember(
-    slips: Slips, query: Tensor, key: Tensor, value: Tensor, cache: Cache
-) -> tuple[Tensor, Cache]:
-    old_keys, old_values = cache
-    keys, values = torch.cat((old_keys, key), dim=1), torch.cat((old_values, value), dim=1)
-    if "front" in slips:
-        keys, values = torch.cat((key, old_keys), dim=1), torch.cat((value, old_values), dim=1)
-    seen = pick(
-        slips,
-        (keys, values),
-        before=cache,
-        alone=(key, value),
-        added=(old_keys + key, old_values + value),
-    )
-    root = pick(slips, query.shape[-1] ** 0.5, none=1, k=query.shape[-1])
-    scores = query @ seen[0].mT / root
-    weights = scores if "scores" in slips else scores.softmax(dim=1 if "axis" in slips else -1)
-    kept = pick(
-        slips,
-        (keys, values),
-        old=cache,
-        new=(key, value),
-        asked=(old_keys, values),
-        queries=(torch.cat((old_keys, query), dim=1), values),
-    )
-    kept = seen if "added" in slips else kept
-    kept = kept[::-1] if "turned" in slips else kept
-    return weights @ seen[1], kept
-
-
-def _cache_cases() -> list[Case]:
-    numbers = torch.get_default_dtype()
-    rows = [[[2, 0, 0, 0]]], [[[0, 1, 0, 0]]], [[[1, 3]]]
-    query, key, value = (torch.tensor(row, dtype=numbers) for row in rows)
-    old = torch.tensor([[[1, 0, 0, 0]]], dtype=numbers), torch.tensor([[[5, 1]]], dtype=numbers)
-    cases = [Case("a second letter", (query, key, value, old))]
-    for seed, (b, t, k, w) in enumerate(((1, 3, 8, 8), (3, 5, 16, 4), (2, 0, 4, 6))):
-        draw = Draw(180 + seed)
-        new = draw.normal(b, 1, k), draw.normal(b, 1, k), draw.normal(b, 1, w)
-        cases.append(
-            Case(f"{t} letters before", (*new, (draw.normal(b, t, k), draw.normal(b, t, w))))
-        )
-    return cases
-
-
-CACHE = Exercise(
-    name="transformer.cache",
-    minutes=10,
-    difficulty=2,
-    answer=remember,
-    course=(MultiHeadAttention,),
-    cases=_cache_cases,
-    notice=(
-        "Notice that no mask was needed: what is still to be written is not in the cache. And that"
-        " the cache is all that grows with the word."
+    parts=(
+        "the first loss",
+        "the next two losses",
+        "the weights after three steps",
+        "what is returned",
     ),
-    slipped=_remember,
-    mistakes=table("""
-        before: the new letter does not see itself
-            Was its own key in the cache when it looked?
-        alone: the cache is not read
-            How many keys can the new letter look at?
-        old: nothing is remembered
-            Your output is right. What will the next letter find in the cache?
-        new: all but the new letter forgotten
-            The next letter looks at all letters so far. Which ones does your cache still hold?
-        asked: keys forgotten, values kept
-            Key and value of a letter belong together. Which of the two did you keep?
-        queries: queries kept, not keys
-            Who asks again later: the old letters, or the new one them?
-        added: added to the old letters
-            + adds numbers. How many letters are in the cache afterwards?
-        front: the new letter in front
-            The output is the same, but where is the newest letter expected next time?
-        none: √k forgotten
-            How large is a typical score when k is 256?
-        k: divided by k, not by √k
-            The variance of a score grows like k. How does its typical size grow?
-        scores: no softmax
-            What must the weights of the new letter sum to?
-        axis: softmax over the queries
-            There is one query. Over what should its weights sum to 1?
-        turned: keys and values exchanged in the cache
-            In which order did you get the two?
-    """),
-    parts=("the output", "the cache"),
+    broken=frozenset({"unshifted", "adds_up"}),
+    stub=_found,
 )

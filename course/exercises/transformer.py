@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from course.checking.exercise import Case, Draw, Exercise, pick, seeded, table
-from course.exercises.training_steps import CACHE, LOSS, STEP
+from course.exercises.cache import CACHE
+from course.exercises.training_steps import LOSS, STEP
 from course.exercises.transformer_layers import DECODER, ENCODER
 from nmt.data import VOCABULARY
 from nmt.decoding import greedy_decode

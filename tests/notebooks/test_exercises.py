@@ -2,6 +2,7 @@
 and a kernel survives every answer.
 """
 
+import ast
 import inspect
 import re
 from functools import cache
@@ -63,10 +64,16 @@ def test_the_stub_is_untouched_and_fits_the_inputs(name):
     exec(f"from __future__ import annotations\n{stub}", scope)
     function = scope[STUB.search(stub)[2]]
     assert judge(name, function).status == "not attempted" and function.__doc__
+    assert ALL[name].stub is None or same_statements(stub, inspect.getsource(ALL[name].stub))
     for case in ALL[name].cases():
         assert function.__code__.co_argcount == len(case.arguments), (
             f"{case.label}: the stub takes other arguments"
         )
+
+
+def same_statements(*sources: str) -> bool:
+    first, second = (ast.parse(source).body[0].body for source in sources)
+    return [*map(ast.dump, first[1:])] == [*map(ast.dump, second)]  # the notebook's has a docstring
 
 
 def test_every_marked_stub_is_an_exercise():
