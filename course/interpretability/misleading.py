@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from string import ascii_lowercase
 
 from torch import Tensor
 
@@ -61,16 +62,27 @@ def _answers(
     return {name: names.count(name) / len(asked) for name in ("place", "other", "neither")}
 
 
-def show_another_letter(model: Transformer, asked: Sequence[Question]) -> dict[str, float]:
-    """Does the decoder go by the letter that it has just written, or by how many it has written?
+def show_another_letter(
+    model: Transformer, asked: Sequence[Question], *, earlier: bool = True
+) -> dict[str, float]:
+    """Does the decoder go by the letter that it has just written, or keep its place?
 
     The last letter written is replaced by the letter before `other`. Who goes by that letter writes
-    the letter at `other`; who counts writes the one at `place`.
+    the letter at `other`; who counts writes the one at `place`, and so does who goes by the letters
+    before the last.
+
+    Args:
+        earlier: whether the letters before the last stay. False puts letters in their place that
+            the word does not hold: then only a count can tell the place.
 
     Returns:
         The shares that wrote the letter at "place", at "other", or "neither".
     """
-    shown = [to_pig_latin(one.word)[: one.query - 1] + one.word[one.other - 1] for one in asked]
+    shown = []
+    for one in asked:
+        foreign = [letter for letter in ascii_lowercase if letter not in one.word]
+        start = to_pig_latin(one.word) if earlier else "".join(foreign)
+        shown.append(start[: one.query - 1] + one.word[one.other - 1])
     return _answers(model, asked, answers=shown)
 
 

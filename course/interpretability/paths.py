@@ -31,10 +31,14 @@ Corrupt = Callable[[Tensor], AbstractContextManager[Any]]  # from the source to 
 
 @contextmanager
 def only_through(
-    model: Transformer, corrupt: Corrupt, ways: Sequence[str] = WAYS
+    model: Transformer,
+    corrupt: Corrupt,
+    ways: Sequence[str] = WAYS,
+    layers: Sequence[int] | None = None,
 ) -> Iterator[None]:
-    """Inside the block, cross-attention of every layer takes its keys, its values, or both from an
-    encoder that reads the same source inside `corrupt(source)`; the rest from the untouched one.
+    """Inside the block, cross-attention of the decoder's `layers` (None: all) takes its keys, its
+    values, or both from an encoder that reads the same source inside `corrupt(source)`; the rest
+    comes from the untouched one.
 
     Raises:
         ValueError: for a way that is neither "keys" nor "values", before anything is changed.
@@ -58,7 +62,8 @@ def only_through(
     with ExitStack() as stack:
         stack.callback(model.register_forward_pre_hook(read).remove)
         for name, layer in model.attention_layers().items():
-            if name.endswith("cross_attention"):
+            own = layers is None or int(name.split(".")[1]) in layers
+            if own and name.endswith("cross_attention"):
                 stack.callback(layer.to_key_value.register_forward_hook(mix).remove)
         yield
 

@@ -127,7 +127,7 @@ def _judge_finding(model: Transformer, asked: Sequence[Question], previous: Scor
         numbers |= {f"{name}, swapped": swapped["other"], f"{name}, control": kept["other"]}
         moved[name] = swapped["other"] - kept["other"]
     shown = show_another_letter(model, asked)
-    numbers |= {"follows the letter": shown["other"], "keeps count": shown["place"]}
+    numbers |= {"follows the letter": shown["other"], "keeps its place": shown["place"]}
     verdict = by_thresholds(moved["best head"], MOST, 1)
     if verdict != "confirmed":
         verdict = by_thresholds(moved["previous-letter heads"], 1, 0.2)

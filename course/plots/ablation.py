@@ -140,7 +140,7 @@ def plot_swaps(
         f" {kept[three]['other']:.0%}, which stays right in {kept[three]['place']:.0%})."
     )
     alt = "; ".join(
-        f"{n} heads: {one['other']:.0%}, control {two['other']:.0%}"
+        f"{n} head{'s' * (n > 1)}: {one['other']:.0%}, control {two['other']:.0%}"
         for n, one, two in zip(heads, swapped, kept)
     )
     what = "Lines over the number of heads: words in which the decoder goes to the other letter."

@@ -13,26 +13,33 @@ HEIGHT = 500
 @dataclass(frozen=True)
 class Edge:
     """What an edge of the circuit does, as the share of cases in which an experiment on this edge
-    has the effect that it should have, and the same for a control that should have none.
+    has the effect that it should have, and the same for a control that should have none; `beside`
+    says what the second number is.
     """
 
     share: float
     control: float
+    beside: str = "control"
 
 
 # Boxes: left, top, width, height, colour, and lines.
 _BOXES: Mapping[str, tuple[float, float, float, float, str, Sequence[str]]] = {
     "source": (16, 150, 116, 58, SOURCE, ("the word", "s t r e e t")),
     "marks": (206, 40, 188, 62, TRANSFORMER, ("first-vowel head", "“a vowel came", "before me”")),
-    "before": (206, 140, 188, 62, TRANSFORMER, ("previous-letter heads", "“s came", "before me”")),
+    "before": (206, 140, 188, 62, TRANSFORMER, ("previous-letter heads", "“e came", "before me”")),
     "itself": (206, 240, 188, 46, TRANSFORMER, ("the letter itself", "“I am t”")),
-    "written": (16, 382, 116, 58, TARGET, ("written so far", "e e t")),
-    "memory": (206, 382, 188, 58, TRANSFORMER, ("self-attention", "“how far I am”")),
+    "written": (16, 382, 116, 58, TARGET, ("written so far", "e e")),
+    "memory": (206, 382, 188, 58, TRANSFORMER, ("self-attention", "“where I am”")),
     "cross": (540, 150, 126, 84, MODEL, ("cross-attention", "last layer,", "all heads")),
     "mlp": (702, 150, 100, 84, MODEL, ("feed-forward", "last layer")),
-    "letter": (702, 300, 100, 56, TARGET, ("next letter", "s")),
+    "letter": (702, 300, 100, 56, TARGET, ("next letter", "t")),
 }  # fmt: skip
-LEGEND = ("bold: in how many cases", "the experiment on this", "arrow has its effect")
+LEGEND = (
+    "bold: share of the cases;",
+    "of values: from the weights,",
+    "self-attention: points lost,",
+    "feed-forward: part of the way",
+)
 
 
 def plot_circuit(edges: Mapping[str, Edge], heads: Mapping[str, str], reading: str) -> Picture:
@@ -76,7 +83,8 @@ def plot_circuit(edges: Mapping[str, Edge], heads: Mapping[str, str], reading: s
     for row, line in enumerate(LEGEND):
         drawing.text(800, 408 + 16 * row, line, size=11, colour=NEUTRAL, anchor="end")
     told = "; ".join(
-        f"{name}: {edge.share:.0%}, control {edge.control:.0%}" for name, edge in edges.items()
+        f"{name}: {edge.share:.0%}, {edge.beside} {edge.control:.0%}"
+        for name, edge in edges.items()
     )
     alt = (
         "A circuit. The word's letters go to the first-vowel head, the previous-letter heads, and"
@@ -102,5 +110,5 @@ def _edge(drawing: Drawing, edge: Edge, path: Sequence[Point], at: Point, name: 
         drawing.text(x + 2, y - 14, name, size=SMALL, colour=TRUTH, anchor="start")
     else:
         drawing.text(x, y - 6, share, size=15, bold=True, anchor="start")
-    control = f"control {control}".replace("-", "−")
+    control = f"{edge.beside} {control}".replace("-", "−")
     drawing.text(x, y + 13, control, size=11, colour=NEUTRAL, anchor="middle" if name else "start")

@@ -49,7 +49,7 @@ def _of_the_transformer() -> list[Verdict]:
     model = load_checkpoint("transformer-small").model
     found = _parts("1", judge(model, trace(model, words, truth=True)), _CIRCUIT)
     shown = show_another_letter(model, questions(words))
-    numbers = {"keeps count": shown["place"], "by the letter": shown["other"]}
+    numbers = {"keeps its place": shown["place"], "by the letter": shown["other"]}
     matter = shown["place"] > shown["other"]
     verdict = FAILS if not matter else HOLDS if shown["place"] > 2 * shown["other"] else IN_PART
     finding = Finding(verdict, (), numbers)

@@ -168,8 +168,9 @@ def _reading(
         kept = [row[VOCABULARY.tokens.index(token)].item() for row, token in rows]
         least = min(range(len(kept)), key=kept.__getitem__)
         sure = before.probabilities[least].max().item()
+        rule = "" if now == before.truth else f"; the rule says {before.truth}"
         return (
-            f"{before.source} → {now}, as before. The model is least sure of letter"
+            f"{before.source} → {now}, as before{rule}. The model is least sure of letter"
             f" {least + 1}, {_named(after.written[least])}: {kept[least]:.1%} now, {sure:.1%}"
             " before."
         )

@@ -40,6 +40,10 @@ def test_both_ways_are_the_whole_effect_and_no_way_is_none() -> None:
     torch.testing.assert_close(found["keys", "values"], whole, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(found[()], untouched, atol=1e-4, rtol=1e-3)
     assert found[("keys",)].mean() > 10 * untouched.mean()
+    for layers, alone in (([], 0), ([0], 0), ([1], 1)):  # the last layer's keys are read
+        with only_through(MODEL, corrupt, ["keys"], layers):
+            there = torch.cat(ask(MODEL, WORDS).losses).mean() > 5 * untouched.mean()
+        assert there == alone, layers
     torch.testing.assert_close(torch.cat(ask(MODEL, WORDS).losses), untouched)
     with (
         pytest.raises(ValueError, match="not 'queries'"),

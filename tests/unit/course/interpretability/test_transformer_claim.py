@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from course.interpretability import misleading
 from course.interpretability.heads import first_vowel, score_heads
 from course.interpretability.misleading import (
     previous_letter_heads,
@@ -61,6 +62,20 @@ def test_shares_are_shares_and_a_good_model_answers_untouched_questions_right(
     for shares in (untouched, show_another_letter(model, asked)):
         assert set(shares) == {"place", "other", "neither"}
         assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_the_letters_before_the_last_stay_or_are_foreign(
+    model: Transformer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, shown = questions(WORDS), []
+    monkeypatch.setattr(misleading, "_answers", lambda *_, answers: shown.append(answers) or {})
+    for earlier in (True, False):
+        show_another_letter(model, asked, earlier=earlier)
+    for one, kept, foreign in zip(asked, *shown):
+        assert len(kept) == len(foreign) == one.query
+        assert kept[-1] == foreign[-1] == one.word[one.other - 1]
+        assert kept[:-1] == to_pig_latin(one.word)[: one.query - 1]
+        assert not set(foreign[:-1]) & set(one.word)
 
 
 def test_attention_decides_what_is_written(model: Transformer) -> None:

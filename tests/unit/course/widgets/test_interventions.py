@@ -122,3 +122,5 @@ def test_a_reading_says_what_happened_in_every_case() -> None:
     }.items():
         assert told in plot_intervention(right, made(answer), ["x"]).reading
     assert "which is now right" in plot_intervention(made("team"), right, []).reading
+    wrong = plot_intervention(made("team"), made("team"), []).reading
+    assert "team → team, as before; the rule says eamtay." in wrong
