@@ -185,7 +185,7 @@ def _leak_cases() -> list[Case]:
 
 LEAK = Exercise(
     name="attention.leak",
-    minutes=15,
+    minutes=20,
     difficulty=2,
     answer=leaks,
     course=(causal_mask,),

@@ -48,7 +48,7 @@ def _shapes(slips: Slips, *sizes: int) -> tuple[Shape, ...]:
 
 SHAPES = Exercise(
     name="mamba.shapes",
-    minutes=5,
+    minutes=10,
     difficulty=1,
     answer=shapes,
     course=(MambaBlock,),

@@ -58,7 +58,7 @@ def _loss_cases() -> list[Case]:
 
 LOSS = Exercise(
     name="transformer.padded-loss",
-    minutes=10,
+    minutes=15,
     difficulty=2,
     answer=padded_loss,
     course=(token_loss,),
