@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -111,20 +111,19 @@ def run_all(page: Page) -> None:
     _wait_for_kernel(page)
 
 
-def run_some(page: Page, wanted: str) -> None:
-    """Run the cells of which `wanted` is true, as one selection, and wait for the last one; the
-    others keep the outputs that are stored, which are trusted like those of a cell that ran.
-
-    `wanted` is a function of JavaScript: a cell's model → boolean.
+def run_some(page: Page, wanted: Collection[str]) -> None:
+    """Run the cells with these ids, as one selection, and wait for the last one; the others keep
+    the outputs that are stored, which are trusted like those of a cell that ran.
     """
     page.evaluate(
-        f"""() => {{ const notebook = jupyterapp.shell.currentWidget.content
-        const chosen = notebook.widgets.filter(cell => ({wanted})(cell.model))
+        """wanted => { const notebook = jupyterapp.shell.currentWidget.content
+        const chosen = notebook.widgets.filter(cell => wanted.includes(cell.model.id))
         notebook.activeCellIndex = notebook.widgets.indexOf(chosen[0])
         notebook.deselectAll()
         for (const cell of notebook.widgets) cell.model.trusted ||= !chosen.includes(cell)
         chosen.forEach(cell => notebook.select(cell))
-        return jupyterapp.commands.execute("notebook:run-cell") }}"""
+        return jupyterapp.commands.execute("notebook:run-cell") }""",
+        list(wanted),
     )
     _wait_for_kernel(page)
 

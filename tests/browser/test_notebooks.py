@@ -2,18 +2,18 @@
 keyboard, in both themes, saved and reopened.
 
 Every notebook is opened once and reopened once, and everything is looked at on the way; a failure
-lists all that is wrong. Cells with the tag "slow" compute long what no explorer asks for: they are
-run and compared by nbval alone, and here their stored outputs are looked at.
+lists all that is wrong. Only cells that a widget or an attention view needs are run. nbval runs
+all of them, and compares; here the stored outputs of the others are looked at.
 """
 
 import checks
 import pytest
 from keyboard import Operated, misspell
 from lab import NAMES
+from needed import needed
 from reader import leave, open_notebook, run_some, save_and_leave, set_theme, theme
 
 pytestmark = pytest.mark.browser
-NOT_SLOW = "cell => !cell.getMetadata('tags')?.includes('slow')"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -21,7 +21,7 @@ def test_works_as_a_reader_has_it(name, lab, context):
     page, seen = open_notebook(context, lab, name)
     stored = checks.expected(page)
     complaints = said("as it was cloned", checks.stills_shown(page, stored.frames))
-    run_some(page, NOT_SLOW)
+    run_some(page, needed(name))
     found = checks.expected(page)
     if found.explorers != stored.explorers or not found.explorers:
         complaints.append(f"{found.explorers} explorers were run; {stored.explorers} are stored")

@@ -2,7 +2,6 @@
 outputs, words for pictures.
 """
 
-import ast
 import json
 import re
 from html.parser import HTMLParser
@@ -143,33 +142,6 @@ def test_every_cell_is_compared(notebook):
             assert cell.source.startswith("# NBVAL_IGNORE_OUTPUT"), (
                 f"{cell['id']}: the mark stands on the first line"
             )
-
-
-def names(cells: list[nbformat.NotebookNode]) -> tuple[set[str], set[str]]:
-    """Names that the cells bind, and names that they read."""
-    bound, read = set(), set()
-    for cell in cells:
-        for node in ast.walk(ast.parse(cell.source)):
-            if isinstance(node, ast.Name):
-                (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
-            elif isinstance(node, ast.arg):
-                bound.add(node.arg)
-            elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-                bound.add(node.name)
-            elif isinstance(node, ast.Import | ast.ImportFrom):
-                bound |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-    return bound, read
-
-
-def test_nothing_depends_on_a_slow_cell(notebook):
-    """The browser tests leave these out: no other cell needs them, and no reader operates them."""
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    slow = [cell for cell in code if "slow" in cell.metadata.get("tags", ())]
-    for cell in slow:
-        shown = str(cell.outputs)
-        assert "Explorer (" not in shown and "<iframe" not in shown, cell["id"]
-    bound, read = names([cell for cell in code if cell not in slow])
-    assert not (names(slow)[0] - bound) & read
 
 
 def test_no_absolute_paths_and_no_network(notebook):

@@ -1,0 +1,52 @@
+"""Which cells of a notebook must run before its widgets and attention views can be operated."""
+
+from __future__ import annotations
+
+import ast
+
+import nbformat
+from lab import ROOT
+
+# What widgets say as text.
+LIVE = ("Explorer (", "Playground (", "Guess: ", "The solution of ", "Curves that grow ")
+FRAME = "<iframe"
+
+
+def needed(name: str) -> list[str]:
+    """The ids of the cells that show a widget or an attention view, and of those before them that
+    bind a name which one of these reads.
+
+    A cell that only changes what a name stands for, by calling one of its methods, is not among
+    them: an explorer then shows an untrained model, which its controls don't mind.
+    """
+    ids: list[str] = []
+    wanted: set[str] = set()
+    for cell in reversed(nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4).cells):
+        if cell.cell_type != "code":
+            continue
+        bound, read = names(cell.source)
+        if is_live(cell) or bound & wanted:
+            ids.append(cell.id)
+            wanted = wanted - bound | read
+    return ids[::-1]
+
+
+def is_live(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell's stored outputs are those of a widget or an attention view."""
+    shown = [output.get("data", {}) for output in cell.outputs]
+    texts = ["".join(data.get("text/plain", "")) for data in shown]
+    htmls = ["".join(data.get("text/html", "")) for data in shown]
+    return any(text.startswith(LIVE) for text in texts) or any(FRAME in html for html in htmls)
+
+
+def names(source: str) -> tuple[set[str], set[str]]:
+    """Which names a cell binds, and which it reads."""
+    bound, read = set(), set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name):
+            (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            bound |= {alias.asname or alias.name.split(".")[0] for alias in node.names}
+    return bound, read
