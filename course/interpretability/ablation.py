@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course.interpretability.alignment import rows_alike, rows_by_rule_class, true_places
-from nmt.attention import PatternHook
+from nmt.attention import MultiHeadAttention, PatternHook
 from nmt.data import VOCABULARY
 from nmt.decoding import evaluating
 from nmt.interventions import look_at, replace_patterns, spread_evenly, switch_off
@@ -68,12 +68,7 @@ def ask(model: Transformer, words: Sequence[str], change: Change = NOTHING) -> O
 
     The right letters are given, and each must be the most probable one: that is greedy decoding's
     own answer (see `nmt.evaluation.measure`).
-
-    Raises:
-        ValueError: if there is no word.
     """
-    if not words:
-        raise ValueError("there are no words to ask")
     right = torch.zeros(len(words), dtype=torch.bool)
     losses = [torch.zeros(0)] * len(words)
     with evaluating(model):
@@ -99,17 +94,11 @@ def replace_heads(
     Zero is a value that the layers behind may never have seen; a mean or another word's value is
     one that they know. A word alone in its batch is resampled with itself.
 
-    Raises:
-        ValueError: for an unknown layer or `how`.
-
     Source: Wang et al. 2022, arXiv 2211.00593, §2.1 (mean); Chan et al. 2022, "Causal scrubbing"
     (resampling).
     """
-    if layer not in model.attention_layers() or how not in ("mean", "resample"):
-        raise ValueError(f"cannot change {layer} by {how!r}; choose a layer, and mean or resample")
     attention = model.attention_layers()[layer]
-    size = attention.to_output.weight.shape[1] // attention.num_heads
-    columns = torch.cat([torch.arange(head * size, (head + 1) * size) for head in heads])
+    columns = head_columns(attention, heads)
     written: list[Tensor] = []
 
     def keep(_module: Any, inputs: tuple[Tensor]) -> None:
@@ -122,15 +111,22 @@ def replace_heads(
         return (joined,)
 
     if how == "mean":
-        with _before(attention.to_output, keep):
+        with before(attention.to_output, keep):
             ask(model, words)
         mean = torch.cat(written).mean(dim=0)
-    with _before(attention.to_output, change):
+    with before(attention.to_output, change):
         yield
 
 
+def head_columns(attention: MultiHeadAttention, heads: Sequence[int]) -> Int[Tensor, " columns"]:
+    """The coordinates of a layer's joined heads, before W_O mixes them, that these heads write."""
+    size = attention.to_output.weight.shape[1] // attention.num_heads
+    return torch.cat([torch.arange(head * size, (head + 1) * size) for head in heads])
+
+
 @contextmanager
-def _before(module: nn.Module, hook: Callable[[Any, tuple[Tensor]], Any]) -> Iterator[None]:
+def before(module: nn.Module, hook: Callable[[Any, tuple[Tensor]], Any]) -> Iterator[None]:
+    """Inside the block, `hook` is called before each call of the module."""
     handle = module.register_forward_pre_hook(hook)
     try:
         yield
@@ -181,7 +177,7 @@ def letter_written(
 
 def accuracy_without(model: Transformer, words: Sequence[str], layer: str, *heads: int) -> float:
     """Word accuracy with the named heads of a layer switched off; with all of them, where none is
-    named. Raises `ValueError` for an unknown layer or head, or if there is no word.
+    named.
     """
     chosen = heads or range(model.config.num_heads)
     return ask(model, words, lambda batch: {layer: switch_off(*chosen)}).accuracy
@@ -195,12 +191,7 @@ def ideal_pattern(words: Sequence[str], shift: int = 0) -> Float[Tensor, "b t s"
         words: of one length.
         shift: look so many letters to the right of the copied one instead, at most at `<EOS>` and
             at least at the first letter.
-
-    Raises:
-        ValueError: if the words differ in length.
     """
-    if len({len(word) for word in words}) != 1:
-        raise ValueError("one table holds words of one length only; make one for each length")
     end = len(words[0])
     places = [true_places(word, shift) for word in words]
     longest = max(map(len, places))
@@ -248,10 +239,10 @@ def measure_loss(
         untouched: `ask(model, words).right`, where it is known.
 
     Raises:
-        ValueError: for an unknown layer, head or `how`, or if there is no word.
+        ValueError: for an unknown `how`, or one that the layer cannot do.
     """
     chosen = tuple(heads) or tuple(range(model.config.num_heads))
-    before = ask(model, words).right if untouched is None else untouched
+    right = ask(model, words).right if untouched is None else untouched
     if how in ("mean", "resample"):
         with replace_heads(model, layer, chosen, how, words):
             after = ask(model, words)
@@ -261,7 +252,7 @@ def measure_loss(
         name: after.right[rows].double().mean().item()
         for name, rows in rows_by_rule_class(words).items()
     }
-    lost = before.double().mean().item() - after.accuracy
+    lost = right.double().mean().item() - after.accuracy
     return Loss(layer, chosen, how, after.loss, after.accuracy, lost, by_class)
 
 

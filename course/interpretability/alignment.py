@@ -67,20 +67,11 @@ def score_looks(patterns: Patterns, places: Sequence[Places], *, causal: bool = 
         places: for each word and query the key to look at; None leaves the query out. A key outside
             the word counts as missed.
         causal: whether query q may see only the keys 0 … q, which decides `chance`.
-
-    Raises:
-        ValueError: if words and places do not fit together, or no query is left to ask.
     """
-    if len(patterns) != len(places):
-        raise ValueError(f"{len(patterns)} words need as many lists of places, not {len(places)}")
     share = weight = torch.zeros(patterns[0].shape[:2] if patterns else (0, 0), dtype=torch.float64)
     chance, queries = 0.0, 0
-    for pattern, wanted in zip(patterns, places):
+    for pattern, wanted in zip(patterns, places, strict=True):
         keys = pattern.shape[-1]
-        if len(wanted) > pattern.shape[-2]:
-            raise ValueError(
-                f"{len(wanted)} places do not fit a pattern of {pattern.shape[-2]} queries"
-            )
         asked = [(query, key) for query, key in enumerate(wanted) if key is not None]
         queries += len(asked)
         inside = [(query, key) for query, key in asked if 0 <= key < keys]
@@ -89,8 +80,6 @@ def score_looks(patterns: Patterns, places: Sequence[Places], *, causal: bool = 
             at, to = torch.tensor(inside).T
             share = share + (pattern[:, :, at].argmax(dim=-1) == to).sum(dim=-1)
             weight = weight + pattern[:, :, at, to].double().sum(dim=-1)
-    if not queries:
-        raise ValueError("no query was asked: every place is None")
     return Score(share / queries, weight / queries, chance / queries, queries)
 
 

@@ -35,23 +35,15 @@ def accuracy_without_the_past(
     layers that are not named still remember.
 
     Args:
-        model: a Mamba model.
         pairs: at least one word pair.
         token: `<EOS>`, the dash or a letter.
         layers: their numbers, from 0; None takes all.
         after: take the past out behind `token` instead of before it.
         resample: put the memory of another word of the same lengths in its place, instead of
             nothing: a state such as the model knows. Words without such a partner are not counted.
-
-    Raises:
-        ValueError: for an unknown layer or token, or without words.
     """
     names = list(model.ssm_layers())
     chosen = list(range(len(names))) if layers is None else list(layers)
-    if token not in VOCABULARY.tokens:
-        raise ValueError(f"{token!r} is no token; choose a letter, the dash or <EOS>")
-    if not all(0 <= layer < len(names) for layer in chosen):
-        raise ValueError(f"the model has layers 0 to {len(names) - 1}, not {chosen}")
     right, asked = 0, 0
     with evaluating(model):
         for batch in LengthBuckets(pairs, 512, shuffle=False).epoch(0):
@@ -62,8 +54,6 @@ def accuracy_without_the_past(
             logits, _ = model.read_on(batch.target[:, :-1], cache)
             right += int((logits.argmax(dim=-1) == batch.target[:, 1:]).all(dim=1).sum())
             asked += len(batch.source)
-    if not asked:
-        raise ValueError("no word has a partner of the same lengths to take a memory from")
     return right / asked
 
 

@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from course.interpretability.ablation import before, head_columns
 from course.interpretability.alignment import rows_alike
 from course.interpretability.heads import first_vowel
 from nmt.data import VOCABULARY
@@ -39,12 +40,7 @@ def only_through(
     """Inside the block, cross-attention of the decoder's `layers` (None: all) takes its keys, its
     values, or both from an encoder that reads the same source inside `corrupt(source)`; the rest
     comes from the untouched one.
-
-    Raises:
-        ValueError: for a way that is neither "keys" nor "values", before anything is changed.
     """
-    if unknown := set(ways) - set(WAYS):
-        raise ValueError(f"a way is one of {', '.join(WAYS)}, not {unknown.pop()!r}")
     size, changed = model.config.hidden_size, list[Tensor]()
 
     def read(_module: Any, inputs: tuple[Tensor, ...]) -> None:
@@ -110,8 +106,7 @@ def swap_marks(
         The shares of words whose first letter is that at "first", at "second", or "neither".
     """
     attention = model.attention_layers()[layer]
-    size = attention.to_output.weight.shape[1] // attention.num_heads
-    columns = torch.cat([torch.arange(head * size, (head + 1) * size) for head in heads])
+    columns = head_columns(attention, heads)
     counts = dict.fromkeys(("first", "second", "neither"), 0)
     with evaluating(model):
         for rows in rows_alike([len(one.word) for one in asked], 128):
@@ -140,15 +135,7 @@ def _swapper(batch: Sequence[TwoVowels], columns: Tensor, output: Any) -> Corrup
         joined[rows, second, columns] = own[rows, first, columns]
         return (joined,)
 
-    @contextmanager
-    def swapped(_source: Tensor) -> Iterator[None]:
-        handle = output.register_forward_pre_hook(swap)
-        try:
-            yield
-        finally:
-            handle.remove()
-
-    return swapped
+    return lambda _source: before(output, swap)
 
 
 def _sources(batch: Sequence[TwoVowels]) -> Int[Tensor, "b s"]:
@@ -171,14 +158,9 @@ class Forecast:
 def judge_forecast(forecast: Sequence[bool], happened: Sequence[bool]) -> Forecast:
     """Hold a forecast against what happened, word by word.
 
-        chance = p q + (1 − p)(1 − q),   p, q: shares of True in the two
-
-    Raises:
-        ValueError: where what happened is the same for all words: nothing could be told apart.
+    chance = p q + (1 − p)(1 − q),   p, q: shares of True in the two
     """
     said, was = torch.tensor(forecast), torch.tensor(happened)
-    if bool(was.all()) or not bool(was.any()):
-        raise ValueError("all words have the same outcome, so no rule can tell them apart")
     right = said == was
     p, q = said.double().mean().item(), was.double().mean().item()
     both = (right[was].double().mean() + right[~was].double().mean()).item() / 2

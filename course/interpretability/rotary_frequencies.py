@@ -30,7 +30,7 @@ class FrequencyEffect:
 
 
 def wavelengths(model: Transformer) -> list[float]:
-    """Letters for a full turn, pair by pair: 2π/θ_i. `ValueError` without rotary positions."""
+    """Letters for a full turn, pair by pair: 2π/θ_i."""
     return [2 * math.pi / float(frequency) for frequency in _turning(model)[0].frequencies]
 
 
@@ -38,14 +38,8 @@ def wavelengths(model: Transformer) -> list[float]:
 def standing_still(model: Transformer, pair: int) -> Iterator[None]:
     """Inside the block, pair `pair` of every head's queries and keys keeps its numbers but is not
     turned: θ_pair = 0.
-
-    Raises:
-        ValueError: for a model without rotary positions, or a pair that is not there.
     """
     turning = _turning(model)
-    count = len(turning[0].frequencies)
-    if not 0 <= pair < count:
-        raise ValueError(f"the heads have pairs 0 to {count - 1}, not {pair}")
     before = [rotary.frequencies for rotary in turning]
     try:
         for rotary in turning:
@@ -57,19 +51,13 @@ def standing_still(model: Transformer, pair: int) -> Iterator[None]:
             rotary.frequencies = frequencies
 
 
-def frequency_effects(
-    model: Transformer, pairs: Sequence[WordPair], every: int = 5
-) -> list[FrequencyEffect]:
+def frequency_effects(model: Transformer, pairs: Sequence[WordPair]) -> list[FrequencyEffect]:
     """Stop one frequency after another, and measure on `pairs`, with the right letters given.
 
     `moved` is ½ Σ_s |weight_s − weight′_s|, averaged over rows, heads and layers of encoder and
-    decoder self-attention, and over every fifth word (or as `every` says), for weights take longer
-    than answers.
-
-    Raises:
-        ValueError: for a model without rotary positions, or without words.
+    decoder self-attention, and over every fifth word, for weights take longer than answers.
     """
-    words = [pair.source for pair in pairs[::every]]
+    words = [pair.source for pair in pairs[::5]]
     turning = trace(model, words, truth=True)
     effects = []
     for pair, wavelength in enumerate(wavelengths(model)):
@@ -90,10 +78,4 @@ def _mean_move(before: Sequence[TransformerTrace], after: Sequence[TransformerTr
 
 
 def _turning(model: Transformer) -> list[RotaryPositions]:
-    turning = [module for module in model.modules() if isinstance(module, RotaryPositions)]
-    if not turning:
-        raise ValueError(
-            f"this model has {model.config.positions} positions, so nothing turns; take one with"
-            " rotary positions"
-        )
-    return turning
+    return [module for module in model.modules() if isinstance(module, RotaryPositions)]

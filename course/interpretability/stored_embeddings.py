@@ -4,7 +4,6 @@
 rest behind.
 """
 
-import hashlib
 import json
 import sys
 from collections import defaultdict
@@ -15,7 +14,6 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
@@ -24,7 +22,6 @@ from nmt.checkpoints import build_model, load_checkpoint, write_json, write_whol
 from nmt.runs import reported
 
 TABLES = ROOT / "assets" / "results" / "embeddings.safetensors"
-REPAIR = "restore it from git, or run `make embeddings`"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,38 +84,16 @@ def collect_tables(runs: Sequence[Path], out: Path = TABLES) -> None:
             key: record[key]
             for key in ("model", "training", "seed", "parameters", "versions", "seconds", "last")
         }
-    content = save(tensors)
-    write_whole(out, content)
-    write_json(
-        out.with_suffix(".json"),
-        {"tables_sha256": hashlib.sha256(content).hexdigest(), "runs": records},
-    )
+    write_whole(out, save(tensors))
+    write_json(out.with_suffix(".json"), {"runs": records})
 
 
 def load_tables(path: Path = TABLES) -> dict[str, list[RunTables]]:
     """The kept tables: for each name, such as "width-8" or "positions-learned", its runs in the
     order of their seeds.
-
-    Raises:
-        FileNotFoundError: if the file or its record is missing.
-        ValueError: if one of them is damaged, or they are not of one making.
     """
-    for part in (path, path.with_suffix(".json")):
-        if not part.is_file():
-            raise FileNotFoundError(f"{part} is missing; {REPAIR}")
-    content = path.read_bytes()
-    try:
-        summary = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        matches = summary["tables_sha256"] == hashlib.sha256(content).hexdigest()
-        records = dict(summary["runs"])
-        tensors = load(content) if matches else {}
-    except (ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise ValueError(
-            f"{path.with_suffix('.json')}: not the record of these tables ({error}); {REPAIR}"
-        ) from None
-    if not matches:
-        raise ValueError(f"{path}: its record beside it belongs to other tables; {REPAIR}")
-    found = defaultdict(list)
+    records = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["runs"]
+    tensors, found = load(path.read_bytes()), defaultdict(list)
     for run, record in sorted(records.items(), key=lambda item: item[1]["seed"]):
         kept = [
             tensors.get(f"{run}/{when}/{name}")

@@ -47,9 +47,6 @@ def when_ay_begins(traces: Sequence[Trace]) -> dict[str, Score]:
     `<EOS>`, or at the onset's last letter.
 
     Asked of words that begin with letters that move, so that these are three places.
-
-    Raises:
-        ValueError: if there is no such word.
     """
     moved = [one for one in traces if rule_class(one.word) in MOVED]
     patterns = cross_patterns(moved)

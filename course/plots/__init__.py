@@ -1,4 +1,7 @@
-"""Every figure of the course: pure functions from arrays to a `Picture` with its words."""
+"""Every figure of the course: pure functions from arrays to a `Picture` with its words.
+
+`reading`, where one is passed, is a sentence that says what to see; `title` stands above all.
+"""
 
 from course.plots.ablation import (
     plot_losses,

@@ -43,12 +43,7 @@ def plot_losses(losses: Sequence[Loss], untouched: float) -> Picture:
     Args:
         losses: any mixture; those of several heads are drawn as "all".
         untouched: the loss of the whole model, in nats per token.
-
-    Raises:
-        ValueError: if there is no loss, or a way that the figure does not know.
     """
-    if not losses or not {one.how for one in losses} <= set(WAYS):
-        raise ValueError(f"give at least one loss, of heads changed by {', '.join(WAYS)}")
     columns = list(dict.fromkeys((one.layer, one.heads) for one in losses))
     figure, axis = new_figure(8.0, 3.4)
     for how, (marker, face, shift) in WAYS.items():
@@ -111,14 +106,7 @@ def plot_swaps(
     Args:
         swapped: as `course.interpretability.misleading.swap_more_and_more` gives it.
         kept: the same without the swap.
-
-    Raises:
-        ValueError: if the two do not have the same length, or none.
     """
-    if not swapped or len(swapped) != len(kept):
-        raise ValueError(
-            f"{len(swapped)} swaps need as many controls, not {len(kept)}, and at least one"
-        )
     figure, axis = new_figure(6.6, 2.9)
     heads = range(1, len(swapped) + 1)
     control = {"color": NEUTRAL, "mfc": "white"}

@@ -37,21 +37,7 @@ def plot_patterns(
         patterns: what to draw, panel by panel.
         layers: the number of each layer in `weights`.
         heads: what a column is called.
-        reading: one sentence that says what to see.
-
-    Raises:
-        ValueError: if there is nothing to draw, or letters, layers and weights do not fit together.
     """
-    if not patterns:
-        raise ValueError("there is no pattern to draw; give at least one")
-    for pattern in patterns:
-        shown, _, *size = pattern.weights.shape
-        if [shown, *size] != [len(layers), len(pattern.queries), len(pattern.keys)]:
-            raise ValueError(
-                f"{pattern.title}: weights of shape {tuple(pattern.weights.shape)} do not fit"
-                f" {len(layers)} layers, {len(pattern.queries)} queries and {len(pattern.keys)}"
-                " keys"
-            )
     rows = [len(layers) * (len(p.queries) + GAP) for p in patterns]
     columns = [p.weights.shape[1] * (len(p.keys) + GAP) for p in patterns]
     width = min(WIDEST, 1.6 + CELL * max(columns))

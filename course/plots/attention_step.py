@@ -41,20 +41,7 @@ def plot_attention_step(
         probabilities: of the 29 tokens at this step.
         right: the token that the rule asks for at this step, or None after a mistake.
         step: the row, from 0.
-        title: stands above the map.
-
-    Raises:
-        ValueError: if these do not fit together.
     """
-    if (
-        tuple(weights.shape) != (len(asked), len(keys))
-        or len(truth) != len(asked)
-        or not 0 <= step < len(asked)
-    ):
-        raise ValueError(
-            f"weights {tuple(weights.shape)}, {len(asked)} letters, {len(truth)} truths and step"
-            f" {step} do not fit together"
-        )
     values = dict(zip(VOCABULARY.tokens, probabilities.tolist()))
     best = sorted(values, key=values.__getitem__, reverse=True)[:SHOWN]
     if right is not None and right not in best:

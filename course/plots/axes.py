@@ -87,7 +87,6 @@ def draw_bars(
     *,
     colours: str | Sequence[str],
     notes: Sequence[str] = (),
-    room: float = 1.2,
 ) -> None:
     """Bars that lie, the first group on top, each with a note at its end.
 
@@ -96,12 +95,11 @@ def draw_bars(
         values: how long each is, from 0.
         colours: one for all bars, or one each.
         notes: what stands at the end of each bar; nothing without them.
-        room: the length of the axis, in longest bars.
     """
     bars = axis.barh(range(len(groups)), values, color=colours)
     axis.set_yticks(range(len(groups)), list(groups))
     axis.invert_yaxis()
-    axis.set_xlim(0, room * (max(values) or 1))
+    axis.set_xlim(0, 1.2 * (max(values) or 1))
     axis.tick_params(axis="y", length=0)
     if notes:
         axis.bar_label(bars, list(notes), padding=4)

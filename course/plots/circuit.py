@@ -50,10 +50,6 @@ def plot_circuit(edges: Mapping[str, Edge], heads: Mapping[str, str], reading: s
         edges: "marks → keys", "before → keys", "letter → values", "memory → query", "written →
             query", "cross → letter", "feed-forward → letter".
         heads: for "marks" and "before" which heads they are, such as "encoder 0, head 2".
-        reading: what to see.
-
-    Raises:
-        KeyError: for an edge that is missing.
     """
     drawing = Drawing(WIDTH, HEIGHT, "", "")
     drawing.text(300, 20, "encoder", size=14, colour=NEUTRAL)

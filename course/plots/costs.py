@@ -27,13 +27,7 @@ def plot_costs(rows: Sequence[Mapping[str, str]], reading: str) -> Picture:
     Args:
         rows: of the experiment's table (`course.lab.tables.table`); empty cells are runs that are
             missing.
-        reading: one sentence that says what to see.
-
-    Raises:
-        ValueError: if there is no row.
     """
-    if not rows:
-        raise ValueError("a figure needs at least one row")
     names = [row["row"] for row in rows]
     figure, axes = new_figure(9.5, 1.1 + 0.34 * len(rows), columns=3, sharey=True)
     told = []
@@ -78,9 +72,7 @@ def model_colour(name: str) -> str:
     )
 
 
-def plot_wrong_groups(
-    panels: Mapping[str, Mapping[str, Counts]], reading: str, what: str = "spelled wrong"
-) -> Picture:
+def plot_wrong_groups(panels: Mapping[str, Mapping[str, Counts]], reading: str) -> Picture:
     """The share of wrong words by group of words, for several models: a panel for each way to
     group.
 
@@ -90,14 +82,7 @@ def plot_wrong_groups(
     Args:
         panels: for each panel's axis label the models, for each model its groups, for each group
             [wrong, asked].
-        reading: one sentence that says what to see.
-        what: the label of the shares.
-
-    Raises:
-        ValueError: if there is no panel, or one has no model.
     """
-    if not panels or not all(panels.values()):
-        raise ValueError("each panel needs the counts of at least one model")
     models = list(dict.fromkeys(name for found in panels.values() for name in found))
     figure, axes = new_figure(
         max(6.5, min(10.5, 4.4 * len(panels))), 3.4, columns=len(panels), squeeze=False
@@ -138,30 +123,30 @@ def plot_wrong_groups(
                 f"{label}, {name}: "
                 + ", ".join(f"{group} {w} of {n}" for group, (w, n) in found.get(name, {}).items())
             )
-        _label(axis, label, groups, numeric, what)
+        _label(axis, label, groups, numeric)
     curves = all(_numeric(found) for found in panels.values())
     handles = [_handle(name, curves) for name in models]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(models), fontsize=9)
     return finish(
         figure,
-        alt=f"Shares of words {what}. {'. '.join(told)}.",
+        alt=f"Shares of words spelled wrong. {'. '.join(told)}.",
         reading=reading,
     )
 
 
-def _label(axis: Axes, label: str, groups: Sequence[str], numeric: bool, what: str) -> None:
+def _label(axis: Axes, label: str, groups: Sequence[str], numeric: bool) -> None:
     shares = axis.yaxis if numeric else axis.xaxis
     shares.set_major_formatter(PercentFormatter(1, decimals=None))
     if numeric:
         axis.set_xlabel(label)
-        axis.set_ylabel(what)
+        axis.set_ylabel("spelled wrong")
         axis.set_ylim(bottom=0)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     else:
         axis.set_yticks(range(len(groups)), list(groups))
         axis.set_ylim(len(groups) - 0.5, -0.5)
         axis.set_ylabel(label)
-        axis.set_xlabel(what)
+        axis.set_xlabel("spelled wrong")
         axis.set_xlim(left=0)
         axis.xaxis.set_major_locator(MaxNLocator(4))
     axis.grid(axis="y" if numeric else "x", color="#dddddd", lw=0.6)

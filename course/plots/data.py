@@ -91,8 +91,7 @@ def _letter_box(
 
 
 def plot_lengths(pairs: Sequence[WordPair]) -> Picture:
-    """How many words have how many characters. Raises ValueError without pairs."""
-    _check_pairs(pairs)
+    """How many words have how many characters."""
     source, target = ([len(word) for word in words] for words in _words(pairs))
     places = range(1, max(target) + 1)
     figure, axis = new_figure(7.0, 3.0)
@@ -112,8 +111,7 @@ def plot_lengths(pairs: Sequence[WordPair]) -> Picture:
 
 
 def plot_class_counts(pairs: Sequence[WordPair]) -> Picture:
-    """How many words fall under each line of the rule. Raises ValueError without pairs."""
-    _check_pairs(pairs)
+    """How many words fall under each line of the rule."""
     counts = Counter(pair.rule_class for pair in pairs)
     names = [name for name, _ in counts.most_common()]
     figure, axis = new_figure(7.0, 0.9 + 0.3 * len(names))
@@ -135,9 +133,8 @@ def plot_letter_frequencies(pairs: Sequence[WordPair]) -> Picture:
 
     The dashed line is the share 1/29 that each token would have if all were equally common. The
     reading gives the entropy of the target's shares, −Σ p log p in nats: the loss of a model that
-    knows these shares and nothing else. Raises ValueError without pairs.
+    knows these shares and nothing else.
     """
-    _check_pairs(pairs)
     tokens = [token for token in VOCABULARY.tokens if token != "<SOS>"]  # never asked for
     shares = {}
     for label, words in zip(("source", "target"), _words(pairs), strict=True):
@@ -167,10 +164,7 @@ def plot_letter_frequencies(pairs: Sequence[WordPair]) -> Picture:
 def plot_buckets(pairs: Sequence[WordPair]) -> Picture:
     """Each bucket, a pair of source and target length, as a square that is darker the more words it
     holds.
-
-    Raises ValueError without pairs.
     """
-    _check_pairs(pairs)
     counts = Counter((len(pair.source), len(pair.target)) for pair in pairs)
     longest_source, longest_target = (max(lengths) for lengths in zip(*counts, strict=True))
     table = np.full((longest_target + 1, longest_source + 1), np.nan)
@@ -201,12 +195,7 @@ def plot_buckets(pairs: Sequence[WordPair]) -> Picture:
 def plot_padding(mixed: Sequence[str], alike: Sequence[str]) -> Picture:
     """Two batches of words as grids of tokens: one of mixed lengths, filled up with padding, and
     one of a single length.
-
-    Raises:
-        ValueError: a batch is empty.
     """
-    if not mixed or not alike:
-        raise ValueError("each of the two batches needs at least one word")
     width = max(len(word) for word in (*mixed, *alike)) + 1
     figure, axes = new_figure(8.0, 0.9 + 0.27 * max(len(mixed), len(alike)), columns=2, sharex=True)
     wasted = [_draw_grid(axis, words) for axis, words in zip(axes, (mixed, alike), strict=True)]
@@ -248,8 +237,3 @@ def _words(pairs: Iterable[WordPair]) -> tuple[list[str], list[str]]:
 
 def _commonest(lengths: Sequence[int]) -> int:
     return Counter(lengths).most_common(1)[0][0]
-
-
-def _check_pairs(pairs: Sequence[WordPair]) -> None:
-    if not pairs:
-        raise ValueError("there are no word pairs to count")

@@ -37,27 +37,25 @@ RULE_NAMES, RULE_COLOURS, _MARKERS, CORNERS = (
 STABLE = "#cfe8df"
 
 
-def plot_one_step(
-    a: float | int, delta: float | int, start: float | int = 0, x: float | int = 1
-) -> Picture:
-    """One step of h′ = ah + x from h = `start`: the true curve, and the line of each rule."""
+def plot_one_step(a: float | int, delta: float | int) -> Picture:
+    """One step of h′ = ah + 1 from h = 0: the true curve, and the line of each rule."""
     figure, axis = new_figure(6.5, 3.4)
     times = torch.linspace(0, delta, 60, dtype=torch.float64)
-    curve = torch.exp(a * times) * start + times * phi1(a * times) * x
+    curve = times * phi1(a * times)
     axis.plot(times, curve, color=TRUTH, linewidth=2.5, label="true curve")
     misses = {}
     for rule in ("forward_euler", "bilinear", "backward_euler"):
-        decay, gain = diagonal_rule(rule)
+        gain = diagonal_rule(rule)[1]
         z = torch.tensor(a * delta, dtype=torch.float64)
-        end = float(decay(z) * start + gain(z) * delta * x)
+        end = float(gain(z) * delta)
         misses[rule] = end - float(curve[-1])
         look = {"color": RULE_COLOURS[rule], "marker": _MARKERS[rule]}
-        axis.plot([0, delta], [start, end], **look, label=RULE_NAMES[rule])
-    axis.plot(0, start, "o", color=NEUTRAL)
+        axis.plot([0, delta], [0, end], **look, label=RULE_NAMES[rule])
+    axis.plot(0, 0, "o", color=NEUTRAL)
     axis.set(
         xlabel="time since the step began",
         ylabel="state h",
-        title=f"h′ = ah + x, a = {show_real(a)}, x = {show_real(x)}: a step of {show_real(delta)}",
+        title=f"h′ = ah + x, a = {show_real(a)}, x = 1: a step of {show_real(delta)}",
     )
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     parts = [
@@ -74,9 +72,9 @@ def plot_one_step(
     )
 
 
-def plot_small_steps(smallest: float = 1e-8) -> Picture:
+def plot_small_steps() -> Picture:
     """Relative errors of two ways to compute φ₁(z) = (e^z − 1)/z in float32, −z up to 10."""
-    sizes = torch.logspace(math.log10(smallest), 1, 90, dtype=torch.float32)
+    sizes = torch.logspace(-8, 1, 90, dtype=torch.float32)
     true_value, true_gradient = _with_gradient(
         phi1, -sizes.double()
     )  # 16 digits, tested against 60
@@ -123,11 +121,9 @@ def _with_gradient(
     return value.detach(), torch.autograd.grad(value.sum(), z)[0]
 
 
-def plot_stability_regions(
-    alphas: Sequence[float] = (1.0, 0.75, 0.5, 0.25, 0.0),
-    points: Sequence[complex | float | int] = (),
-) -> Picture:
+def plot_stability_regions(points: Sequence[complex | float | int] = ()) -> Picture:
     """Where |decay(z)| < 1 for z = ΔA: the bilinear family and e^z, with marked `points`."""
+    alphas = (1.0, 0.75, 0.5, 0.25, 0.0)
     figure, axes = new_figure(8.5, 2.6, columns=len(alphas) + 1, sharey=True)
     names = {alpha: RULE_NAMES[rule] for rule, alpha in ALPHA.items()}
     for axis, alpha in zip(axes, [*alphas, None]):
@@ -153,11 +149,9 @@ def plot_stability_regions(
     )
 
 
-def draw_region(axis: Axes, rule: str, alpha: float | None, reach: float = 5.0) -> None:
-    """Shade where |decay(z)| < 1 and draw its border, for Re z from −`reach` to `reach`·0.6."""
-    real, imaginary = np.meshgrid(
-        np.linspace(-reach, 0.6 * reach, 241), np.linspace(-0.8 * reach, 0.8 * reach, 241)
-    )
+def draw_region(axis: Axes, rule: str, alpha: float | None) -> None:
+    """Shade where |decay(z)| < 1 and draw its border, for Re z from −5 to 3."""
+    real, imaginary = np.meshgrid(np.linspace(-5, 3, 241), np.linspace(-4, 4, 241))
     size = (
         diagonal_rule(rule, alpha)
         .decay(torch.from_numpy(real + 1j * imaginary))
@@ -169,7 +163,7 @@ def draw_region(axis: Axes, rule: str, alpha: float | None, reach: float = 5.0) 
     axis.axvline(0, color=NEUTRAL, linewidth=0.8)
     axis.axhline(0, color=NEUTRAL, linewidth=0.8)
     axis.set_aspect("equal")
-    axis.set_xticks([step for step in axis.get_yticks() if -reach <= step <= 0.6 * reach])
+    axis.set_xticks([step for step in axis.get_yticks() if -5 <= step <= 3])
 
 
 def plot_convergence(products: torch.Tensor, errors: Mapping[str, torch.Tensor]) -> Picture:
@@ -209,9 +203,10 @@ def plot_convergence(products: torch.Tensor, errors: Mapping[str, torch.Tensor])
     )
 
 
-def plot_write_strength(a: float | int = -1, marks: Sequence[float] = (0.1, 0.5, 2.0)) -> Picture:
+def plot_write_strength(a: float | int = -1) -> Picture:
     """What one letter writes, against Δ: exactly (Δφ₁(Δa)) and by Mamba's code (Δ)."""
     figure, (left, right) = new_figure(7.5, 3.2, columns=2)
+    marks = (0.1, 0.5, 2.0)
     deltas = torch.linspace(0.001, 3, 200, dtype=torch.float64)
     exact = deltas * phi1(a * deltas)
     left.plot(deltas, exact, color=TRUTH, linewidth=2, label="zero-order hold")

@@ -41,20 +41,8 @@ def plot_letter_maps(maps: Sequence[LetterMap], *, reading: str, columns: int = 
 
     Args:
         maps: one to nine, drawn row by row.
-        reading: one sentence that says what to see.
         columns: maps in a row.
-
-    Raises:
-        ValueError: without a map, or if one has not two coordinates for each of the 29 tokens.
     """
-    if not maps:
-        raise ValueError("there is no map to draw; give at least one")
-    for letter_map in maps:
-        if tuple(letter_map.coordinates.shape) != (VOCABULARY.size, 2):
-            raise ValueError(
-                f"{letter_map.title}: a map needs {VOCABULARY.size} rows of two, not"
-                f" {tuple(letter_map.coordinates.shape)}"
-            )
     across = min(columns, len(maps))
     # A single map has the room for names of its axes, with and without: nothing jumps.
     named = across == 1 or any(any(letter_map.axes) for letter_map in maps)
@@ -150,15 +138,7 @@ def plot_widths(
 
     Args:
         groupings, measured: for each model's name one value for each run, in the order to draw.
-        reading: one sentence that says what to see.
-
-    Raises:
-        ValueError: if the two do not name the same models, or a model has no run.
     """
-    if list(groupings) != list(measured) or not all((*groupings.values(), *measured.values())):
-        raise ValueError(
-            "both panels need the same models in the same order, each with at least one run"
-        )
     names = list(groupings)
     figure, (left, right) = new_figure(10.0, 0.9 + 0.42 * len(names), 1, 2, sharey=True)
     silhouettes = {name: [run.silhouette for run in runs] for name, runs in groupings.items()}

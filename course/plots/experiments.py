@@ -52,13 +52,7 @@ def plot_rows(rows: Sequence[Measured], what: str, reading: str) -> Picture:
     Args:
         rows: at least one.
         what: what varies between the rows.
-        reading: what to see.
-
-    Raises:
-        ValueError: if there is no row.
     """
-    if not rows:
-        raise ValueError("a figure needs at least one row")
     against = [row.against for row in rows if row.against]
     widths: Any = {"width_ratios": (3, 2)} if against else {}
     figure, axes = new_figure(
@@ -108,15 +102,9 @@ def plot_lines(
     Args:
         rows: at least one; each has an `x`.
         what: the label of the horizontal axis, with its unit.
-        reading: one sentence that says what to see.
         log: whether that axis is logarithmic.
         marks: places on that axis to mark with a dotted line, such as where two curves cross.
-
-    Raises:
-        ValueError: if there is no row, or one has no `x`.
     """
-    if not rows or any(row.x is None for row in rows):
-        raise ValueError("a figure over a number needs rows that say where on its axis they stand")
     lines = list(dict.fromkeys(row.line for row in rows))
     figure, axis = new_figure(7.5, 3.6)
     colours = _line_colours(lines)
@@ -167,13 +155,7 @@ def plot_calibration(tests: Mapping[str, Sequence[float]], reading: str) -> Pict
 
     Args:
         tests: for each test the p-values of comparisons of a setting with itself.
-        reading: one sentence that says what to see.
-
-    Raises:
-        ValueError: if a test has no p-value.
     """
-    if not tests or not all(tests.values()):
-        raise ValueError("each test needs p-values to be drawn")
     levels = [place / 200 for place in range(1, 101)]
     figure, axis = new_figure(5.5, 3.6)
     axis.plot([0, 0.5], [0, 0.5], color=NEUTRAL, lw=1, ls=":", label="as promised")

@@ -14,12 +14,7 @@ def plot_split(word: str) -> Picture:
     """A word, the beginning of its hash, the number u that this is, and the split in which u lies.
 
     As `nmt.data.split_of`: u = the first 8 bytes of sha256("piglatin-split:" + word) / 2^64.
-
-    Raises:
-        ValueError: for an empty word.
     """
-    if not word:
-        raise ValueError("an empty word belongs to no split")
     digest = hashlib.sha256(f"piglatin-split:{word}".encode()).hexdigest()
     u = int(digest[:16], 16) / 2**64
     split = split_of(word)

@@ -29,12 +29,7 @@ def plot_alignment_scores(scores: Mapping[str, Score], baselines: Mapping[str, f
     Args:
         scores: by the name of the model; one with "Mamba" in it gets Mamba's colour.
         baselines: shares to compare with, by name.
-
-    Raises:
-        ValueError: if there is no model.
     """
-    if not scores:
-        raise ValueError("there is no score to draw; give at least one model's")
     figure, axis = new_figure(7.6, 3.6)
     ticks, names, said, place = [], [], [], 0.0
     dash: Any = {"color": INK, "markersize": 11, "markeredgewidth": 2}
@@ -82,12 +77,7 @@ def plot_shifts(shares: Mapping[str, Mapping[int, float]]) -> Picture:
     Args:
         shares: by name, for each shift in letters the share of copied letters whose largest weight
             falls there.
-
-    Raises:
-        ValueError: if there is no line.
     """
-    if not shares:
-        raise ValueError("there is no line to draw; give at least one")
     figure, axis = new_figure(5.8, 2.8)
     for number, (name, line) in enumerate(shares.items()):
         colour = MAMBA if "Mamba" in name else TRANSFORMER
@@ -116,12 +106,7 @@ def plot_head_roles(scores: Mapping[str, Mapping[str, Score]]) -> Picture:
     Args:
         scores: by kind ("encoder", "decoder", "cross"), as
             `course.interpretability.heads.score_heads` gives them.
-
-    Raises:
-        ValueError: if there is no kind.
     """
-    if not scores:
-        raise ValueError("there is no role to draw; give the scores of at least one kind")
     lengths = [len(roles) for roles in scores.values()]
     tall = 0.75 + 0.27 * sum(lengths) / len(scores)
     figure, axes = new_panels(len(scores), 1, 7.4, tall, height_ratios=lengths)
@@ -158,12 +143,7 @@ def plot_roles_over_seeds(
     Args:
         best: for each role the mean weight of the best head, one number a seed.
         chance: for each role its chance level.
-
-    Raises:
-        ValueError: if there is no role.
     """
-    if not best:
-        raise ValueError("there is no role to draw; give at least one")
     figure, axis = new_figure(6.8, 0.9 + 0.27 * len(best))
     ends = [(min(values), max(values)) for values in best.values()]
     axis.hlines(range(len(best)), *zip(*ends), color=TRANSFORMER, lw=2, zorder=1)
@@ -196,12 +176,7 @@ def plot_matching(matchings: Mapping[str, Sequence[Matching]]) -> Picture:
 
     Args:
         matchings: by kind, one matching for each pair of seeds.
-
-    Raises:
-        ValueError: if there is none.
     """
-    if not matchings:
-        raise ValueError("there is no matching to draw; give at least one")
     figure, axis = new_figure(6.6, 2.8)
     looks = (("paired at random", "white", NEUTRAL, -0.12), ("matched", TRANSFORMER, INK, 0.12))
     names, gains, place = [], [], 0

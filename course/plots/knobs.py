@@ -1,25 +1,14 @@
-"""Which setting matters: all experiments that turn one knob, and one of them at a time as a sketch
-that is drawn in milliseconds.
-"""
+"""Which setting matters: all experiments that turn one knob, and one of them at a time."""
 
 from collections.abc import Mapping, Sequence
 from statistics import mean
 
 from course.lab.grid import Experiment
-from course.lab.tables import NOT_RUN, Outcome
+from course.lab.tables import Outcome
 from course.plots.axes import percent_axis
 from course.plots.costs import model_colour
-from course.plots.intervals import told
-from course.plots.sketch import (
-    SMALL,
-    WIDTH,
-    Panel,
-    finish_sketch,
-    legend,
-    powers_of_ten,
-    show,
-    steps_of,
-)
+from course.plots.report_files import picture
+from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, powers_of_ten, show, steps_of
 from course.plots.style import INK, NEUTRAL, SERIES, Picture, finish, new_figure
 from course.plots.svg import Drawing
 
@@ -49,13 +38,7 @@ def plot_knobs(knobs: Sequence[Found], reading: str) -> Picture:
 
     Args:
         knobs: experiments that change one setting, with their outcomes.
-        reading: what to see.
-
-    Raises:
-        ValueError: if there is none.
     """
-    if not knobs:
-        raise ValueError("a figure needs at least one knob")
     ordered = sorted(knobs, key=lambda one: (_kind(one[1]), -reach(one_notch(one[1]))))
     figure, axis = new_figure(8.5, 0.8 + 0.26 * len(ordered))
     words = []
@@ -89,59 +72,23 @@ def plot_knobs(knobs: Sequence[Found], reading: str) -> Picture:
     return finish(figure, alt=f"Reach of each setting. {'. '.join(words)} points.", reading=reading)
 
 
-def sketch_experiment(experiment: Experiment, outcomes: Sequence[Outcome], view: str) -> Picture:
+def plot_experiment(experiment: Experiment, outcomes: Sequence[Outcome], view: str) -> Picture:
     """One experiment: its rows with their seeds and differences, or its curves over the epochs.
 
-    Args:
-        experiment, outcomes: what to draw.
-        view: one of `VIEWS`.
-
-    Raises:
-        ValueError: if no row is run, or there is no such view.
+    `view` is one of `VIEWS`. Raises ValueError if no row is run.
     """
-    if view not in VIEWS:
-        raise ValueError(f"no view {view!r}; there are {', '.join(VIEWS)}")
     run = [one for one in outcomes if one.records]
     if not run:
         raise ValueError(f"{experiment.name} is not run yet")
-    return _rows(experiment, outcomes) if view == WORDS else _curves(experiment, run, view)
+    if view == WORDS:
+        reading = f"{experiment.question} Words right: a dot a seed, the mean a line."
+        return picture(experiment, outcomes, reading)
+    return _curves(experiment, run, view)
 
 
 def knob_name(experiment: Experiment) -> str:
     """What the experiment turns, as figures and menus name it: "mamba-layers" is "layers"."""
     return experiment.name.removeprefix("mamba-").replace("-", " ")
-
-
-def _rows(experiment: Experiment, outcomes: Sequence[Outcome]) -> Picture:
-    """Seeds as dots, the mean in words, and the difference to the bold row."""
-    height = 26 * len(outcomes)
-    drawing = Drawing(WIDTH, height + 90, "", "")
-    values = [value for one in outcomes for value in one.values("val_accuracy")]
-    low, high = max(0.0, min(values) - 0.02), min(1.0, max(values) + 0.02)
-    panel = Panel(drawing, (300, 24, 290, height), (low, high), (len(outcomes) - 0.5, -0.5))
-    steps = steps_of(low, high, 4)
-    panel.ticks("x", steps, [f"{100 * step:.4g}%" for step in steps], grid=True)
-    words = []
-    for place, one in enumerate(outcomes):
-        seeds = one.values("val_accuracy")
-        y = panel.at(low, place)[1]
-        drawing.text(290, y, one.row.label, size=SMALL, anchor="end", bold=one.reference)
-        if not seeds:
-            drawing.text(600, y, NOT_RUN, size=SMALL, anchor="start", colour=NEUTRAL)
-            continue
-        panel.dots(seeds, [place] * len(seeds), model_colour(_kind(outcomes)))
-        x = panel.at(mean(seeds), place)[0]
-        panel.stroke([(x, y - 9), (x, y + 9)], INK, 2)
-        against = ""
-        if one.against:
-            against = told((one.against.difference, one.against.low, one.against.high))
-        line = f"{mean(seeds):.1%}" + (f"   {against}" if against else "")
-        drawing.text(602, y, line, size=SMALL, anchor="start")
-        words.append(f"{one.row.label}: {line}")
-    panel.axes("validation words spelled right; at the right, points against the bold row", "")
-    alt = f"{experiment.question} {'; '.join(words)}."
-    reading = f"{experiment.question} Words right: a dot a seed, the mean a line."
-    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def _curves(experiment: Experiment, run: Sequence[Outcome], view: str) -> Picture:

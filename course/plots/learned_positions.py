@@ -38,16 +38,7 @@ def plot_learned_positions(
         before, after: a vector for each place.
         used: how many places the words of the training data reach; the map shows those only, joined
             in reading order.
-        title: stands above the figure.
-
-    Raises:
-        ValueError: if the tables differ in shape, or `used` is not from 3 to their length.
     """
-    if before.shape != after.shape or not 3 <= used <= len(before):
-        raise ValueError(
-            f"two tables of one shape, and 3 to {len(before)} places in use, not"
-            f" {tuple(after.shape)} and {used}"
-        )
     figure, axes = new_figure(8.6, 6.8, 2, 2, width_ratios=(1.15, 1))
     readings = []
     for (left, right), when, table in zip(axes, ("before", "after"), (before, after)):
@@ -91,12 +82,7 @@ def plot_frequencies(effects: Sequence[FrequencyEffect], accuracy: float, longes
         effects: from `frequency_effects`, one for each pair of coordinates.
         accuracy: word accuracy with all of them.
         longest: tokens in the longest sequence, which is how far the left panel reaches.
-
-    Raises:
-        ValueError: without effects, or for a longest sequence below 2.
     """
-    if not effects or longest < 2:
-        raise ValueError("give at least one frequency, and a longest sequence of 2 or more")
     figure, (left, right) = new_figure(9.6, 3.6, 1, 2)
     distance = np.linspace(0, longest, 200)
     styles = ["-", "--", "-.", ":"]

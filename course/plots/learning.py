@@ -34,8 +34,6 @@ def plot_learned_attention(
     queries: Sequence[str],
     keys: Sequence[str],
     truth: Sequence[int | None],
-    *,
-    reading: str = "",
 ) -> Picture:
     """The same attention at several moments of its training, side by side.
 
@@ -45,13 +43,7 @@ def plot_learned_attention(
     Args:
         maps: moment → weights, a row for each of `queries`, a column for each of `keys`.
         truth: for each query the place of its key, or None where the rule adds a letter.
-        reading: the sentence below; by default the first and the last weight in the frames.
-
-    Raises:
-        ValueError: if there is no map, or labels, weights and truth do not fit together.
     """
-    if not maps:
-        raise ValueError("there is no map to draw; give at least one")
     for weights in maps.values():
         check_map(weights, queries, keys, "cross")
     width = min(8.5, 0.5 + max(2.0, 0.62 + 0.27 * len(keys)) * len(maps)) / len(maps)
@@ -72,7 +64,7 @@ def plot_learned_attention(
     )
     first, *_, last = [*inside.values(), *inside.values()]
     told = f"The weight on the right letters goes from {first:.0%} to {last:.0%}."
-    return finish(figure, alt=alt, reading=reading or told)
+    return finish(figure, alt=alt, reading=told)
 
 
 def plot_projections(
@@ -84,17 +76,7 @@ def plot_projections(
         vector: x, with d coordinates.
         maps: the name of a result, such as "query" → its map W, (d, k).
         letter: whose vector it is.
-
-    Raises:
-        ValueError: if there is no map, or one does not fit the vector.
     """
-    if not maps:
-        raise ValueError("there is no map to draw; give at least one")
-    for name, matrix in maps.items():
-        if matrix.ndim != 2 or len(matrix) != len(vector):
-            raise ValueError(
-                f"the map to {name!r} is {tuple(matrix.shape)}; it needs {len(vector)} rows"
-            )
     results = {name: vector @ matrix for name, matrix in maps.items()}
     d, k = max(len(vector), 2), max(matrix.shape[1] for matrix in maps.values())
     shown = [vector, *maps.values(), *results.values()]
@@ -130,12 +112,7 @@ def plot_gradient_sums(cosines: Mapping[str, Mapping[int, Sequence[float]]]) -> 
     Args:
         cosines: kind of batch → number of batches n → the cosine of each sum with the gradient of
             all words.
-
-    Raises:
-        ValueError: if there is nothing to draw.
     """
-    if not cosines or not all(cosines.values()):
-        raise ValueError("there is no sum of gradients to draw")
     figure, axis = new_figure(7.2, 3.6)
     told = []
     for (kind, sums), colour, marker in zip(cosines.items(), FREE, _MARKERS):
@@ -171,13 +148,8 @@ def plot_over_each_other(runs: Mapping[str, Rows], epochs: int = 0) -> Picture:
             per token), as `course.lab.assembled.train_without` records them. The first run is the
             one that others are compared with; it is drawn in the colour of models, thick.
         epochs: room to leave on the axis for runs that are still going on.
-
-    Raises:
-        ValueError: if no run has finished an epoch.
     """
     runs = {name: rows for name, rows in runs.items() if rows}
-    if not runs:
-        raise ValueError("no epoch is finished yet, so there is no curve to draw")
     figure, axes = new_figure(8.5, 3.4, 1, 2)
     for axis, (what, label) in zip(axes, SEEN):
         colours = [MODEL, *_OTHERS]

@@ -59,16 +59,13 @@ def plot_memory(
         rate: −A, above 0: the state falls to 1/e when Δ has added up to 1/rate.
 
     Raises:
-        ValueError: for a text without any letter or with more than 24 tokens, a negative step, or a
-            rate that is not positive.
+        ValueError: for a text without any letter or with more than 24 tokens.
     """
     if not any(token != BLANK for token in text) or len(text) > 24:
         raise ValueError(
             "Type 1 to 24 letters and dashes, at least one of them a letter; a dash stands for what"
             " is of no interest."
         )
-    if letter_step < 0 or blank_step < 0 or not rate > 0:
-        raise ValueError("step sizes must not be negative, and the rate of decay must be above 0")
     steps = torch.tensor(
         [float(blank_step if token == BLANK else letter_step) for token in text],
         dtype=torch.float64,
@@ -164,13 +161,7 @@ def plot_step_sizes(
         delta: Δ, a row for each token, a column for each channel.
         labels: the tokens, in reading order.
         source_length: how many of them belong to the source, its `<EOS>` included.
-        title: stands above the figure.
-
-    Raises:
-        ValueError: if there is not one label a row.
     """
-    if len(labels) != len(delta):
-        raise ValueError(f"{len(labels)} labels do not fit {len(delta)} rows of step sizes")
     delta = delta.double()
     mean, spread = delta.mean(dim=1), delta.max(dim=0).values / delta.min(dim=0).values
     follows = torch.corrcoef(torch.cat((mean[None], delta.T)))[0, 1:].nan_to_num()
@@ -252,14 +243,9 @@ def plot_cost_per_letter(
 ) -> Picture:
     """Time for the next letter against the number of letters before it; `milliseconds` maps "Mamba"
     and "transformer" to one time each.
-
-    Raises:
-        ValueError: if a model has not one time for each length.
     """
     figure, axis = new_figure(6.5, 3.2)
     for name, times in milliseconds.items():
-        if len(times) != len(letters):
-            raise ValueError(f"{name} has {len(times)} times for {len(letters)} lengths")
         colour, marker = (MAMBA, "o") if name.lower() == "mamba" else (TRANSFORMER, "s")
         axis.plot(letters, times, color=colour, marker=marker, lw=2, label=name)
     axis.set_xscale("log", base=2)

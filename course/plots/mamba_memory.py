@@ -1,6 +1,6 @@
 """Figures of Mamba's memory: what is left of each letter, where states forget, and when."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -18,31 +18,16 @@ from course.plots.svg import Drawing
 from nmt.trace import MambaTrace
 
 
-def plot_letter_memory(
-    trace: MambaTrace, at: int | None = None, layers: Sequence[int] | None = None
-) -> Picture:
-    """Δ at each token, and what is left at place `at` of what each token wrote: a row of maps for
-    each layer, a line for each channel.
+def plot_letter_memory(trace: MambaTrace) -> Picture:
+    """Δ at each token of one word, and what is left at the end of what each token wrote: a row of
+    maps for each layer, a line for each channel.
 
     Channels are sorted by their memory of this word, the shortest on top; a light cell on the right
     is a letter forgotten.
-
-    Args:
-        trace: of one word.
-        at: a place in the sequence; None takes the last.
-        layers: which to draw; None takes all.
-
-    Raises:
-        ValueError: for a layer or place that is not there.
     """
-    weights, order = letter_weights(trace, at), sorted_channels(trace)
-    chosen = list(range(len(weights))) if layers is None else list(layers)
-    if not chosen or not all(0 <= layer < len(weights) for layer in chosen):
-        raise ValueError(
-            f"the model has layers 0 to {len(weights) - 1}; choose at least one, not {chosen}"
-        )
-    labels = trace.source + trace.target
-    at = len(labels) - 1 if at is None else at
+    weights, order = letter_weights(trace), sorted_channels(trace)
+    chosen, labels = range(len(weights)), trace.source + trace.target
+    at = len(labels) - 1
     figure, axes = new_figure(
         10.0, 0.9 + 1.5 * len(chosen), len(chosen), 2, squeeze=False, sharex=True
     )
@@ -96,17 +81,13 @@ def plot_channel(
 
     Args:
         trace: of one word.
-        layer: its number.
         rank: of the channel among those of its layer, 1 for the shortest memory of this word.
         at: a place in the sequence; None takes the last.
-        title: stands above the figure.
 
     Raises:
-        ValueError: for a layer, rank or place that is not there.
+        ValueError: for a rank that is not there.
     """
-    count, channels = trace.delta.shape[0], trace.delta.shape[2]
-    if not 0 <= layer < count:
-        raise ValueError(f"the model has layers 0 to {count - 1}, not {layer}")
+    channels = trace.delta.shape[2]
     if not 1 <= rank <= channels:
         raise ValueError(f"a layer has channels 1 to {channels}, not {rank}")
     weights, channel = letter_weights(trace, at)[layer], sorted_channels(trace)[layer][rank - 1]
@@ -168,13 +149,7 @@ def plot_survival(survivals: Mapping[str, Survival], *, title: str = "") -> Pict
     Args:
         survivals: for each panel's title what was measured; a colour for each layer, a dot for each
             channel.
-        title: stands above the figure.
-
-    Raises:
-        ValueError: without a panel.
     """
-    if not survivals:
-        raise ValueError("there is nothing to draw; give at least one token")
     figure, axes = new_figure(4.4 * len(survivals) + 0.6, 4.2, 1, len(survivals), squeeze=False)
     told = []
     for axis, (name, survival) in zip(axes.flat, survivals.items()):
@@ -209,12 +184,7 @@ def plot_half_lives(models: Mapping[str, Float[Tensor, "layers e n"]], longest: 
     Args:
         models: half-lives by the model's name.
         longest: tokens in the longest word with its answer, drawn as a line.
-
-    Raises:
-        ValueError: without a model.
     """
-    if not models:
-        raise ValueError("there is nothing to draw; give at least one model")
     rows = [
         (name, layer, half.flatten().double())
         for name, layers in models.items()

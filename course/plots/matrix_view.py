@@ -25,16 +25,8 @@ def plot_matrix_view(
         mask: what is left at t of what s wrote, between 0 and 1.
         queries, keys: the label of each row and column.
         truth: for each row the key that the rule copies next, framed in green; or None.
-
-    Raises:
-        ValueError: if labels, maps and truth do not fit together, or truth names no key at all.
     """
-    sizes = (len(queries), len(keys))
-    if scores.shape != sizes or mask.shape != sizes or len(truth) != len(queries):
-        raise ValueError(f"maps and truth do not fit {len(queries)} queries and {len(keys)} keys")
     copied = [(row, column) for row, column in enumerate(truth) if column is not None]
-    if not copied:
-        raise ValueError("truth names no key; one row at least must copy a letter")
     drawing, product = Drawing(WIDTH, 390, "", ""), scores * mask
     maps = (("scores C Bᵀ", scores), ("mask L", mask), ("product C Bᵀ ∘ L", product))
     for number, (title, values) in enumerate(maps):

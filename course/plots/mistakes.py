@@ -22,9 +22,6 @@ def mistake_table(runs: Mapping[str, Mapping[str, Any]]) -> Table:
 
     Args:
         runs: by the name to show, their records.
-
-    Raises:
-        ValueError: if there is no run.
     """
     rows: list[tuple[str, ...]] = []
     for name, record in runs.items():
@@ -61,9 +58,6 @@ def shipped_table(shipped: Mapping[str, Mapping[str, Any]], best: Mapping[str, O
     Args:
         shipped: for each model that is shipped, its part of assets/results/beyond.json.
         best: for each model, shipped or not, the outcome of its row.
-
-    Raises:
-        ValueError: if there is no model.
     """
     rows = []
     for name, outcome in best.items():

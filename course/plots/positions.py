@@ -62,12 +62,7 @@ def plot_clock_hands(
         frequencies: θ_i of the pairs to show, in radians a letter.
         letters: the word.
         query, key: two places in it, from 0.
-
-    Raises:
-        ValueError: if a place lies outside the word.
     """
-    if not (0 <= query < len(letters) and 0 <= key < len(letters)):
-        raise ValueError(f"places {query} and {key} do not both lie in {''.join(letters)}")
     pitch, radius = min(62.0, 640 / len(letters)), min(24.0, 250 / len(letters))
     drawing = Drawing(WIDTH, round(80 + 62 * len(frequencies)), "", "")
     told = []
@@ -99,9 +94,7 @@ def plot_clock_hands(
     return finish_sketch(drawing, alt=alt, reading=reading)
 
 
-def plot_score_by_distance(
-    schemes: Mapping[str, Float[Tensor, "l l"]], *, reading: str = ""
-) -> Picture:
+def plot_score_by_distance(schemes: Mapping[str, Float[Tensor, "l l"]]) -> Picture:
     """The score of a query for a key against how far behind the key stands, one curve for each
     scheme.
 
@@ -125,7 +118,7 @@ def plot_score_by_distance(
     return finish_sketch(
         drawing,
         alt=f"Curves of score against distance. {told}.",
-        reading=reading or f"{told[0].upper()}{told[1:]}.",
+        reading=f"{told[0].upper()}{told[1:]}.",
     )
 
 

@@ -13,12 +13,7 @@ def plot_probes(probes: Mapping[str, Sequence[Probe]]) -> Picture:
 
     Args:
         probes: by the name of the model, as `course.interpretability.probes.run_probes` gives them.
-
-    Raises:
-        ValueError: if there is none.
     """
-    if not probes or not all(probes.values()):
-        raise ValueError("there is no probe to draw; give those of at least one model")
     labels = list(dict.fromkeys(one.label for ones in probes.values() for one in ones))
     figure, axes = new_panels(len(labels), 2, 3.7 if len(labels) > 1 else 7.4, 2.3, sharey=True)
     depth = max(len({one.layer for one in ones}) for ones in probes.values())

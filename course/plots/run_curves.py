@@ -20,13 +20,7 @@ def plot_loss_curves(
     Args:
         runs: for each panel, the epochs' rows of each seed ("epoch", "train_loss", "val_loss", in
             nats per token).
-        reading: one sentence that says what to see.
-
-    Raises:
-        ValueError: if there is no run.
     """
-    if not runs or not all(runs.values()):
-        raise ValueError("each panel needs the curves of at least one run")
     columns = min(4, len(runs))
     lines = -(-len(runs) // columns)
     figure, axes = new_figure(
@@ -74,13 +68,7 @@ def plot_training(
     Args:
         runs: for each column, the epochs of each seed (as in `plot_loss_curves`, with
             "train_accuracy", "val_accuracy" and "learning_rate").
-        reading: what to see.
-
-    Raises:
-        ValueError: if there is no run.
     """
-    if not runs or not all(runs.values()):
-        raise ValueError("each column needs the curves of at least one run")
     figure, axes = new_figure(
         2.4 * len(runs), 5.0, 3, len(runs), squeeze=False, sharey="row", sharex="col"
     )

@@ -21,7 +21,6 @@ def draw_cells(
     limits: tuple[float, float] = (0.0, 1.0),
     *,
     write: Callable[[float], str] | None = None,
-    size: float = 8.0,
     **options: Any,
 ) -> AxesImage:
     """A heat map, a cell for each number; nan leaves its cell empty.
@@ -31,7 +30,6 @@ def draw_cells(
         limits: what the lightest and the darkest shade stand for; where they begin below zero, both
             signs have a colour.
         write: what is written into a cell, in ink that can be read there; nothing without it.
-        size: of these numbers, in points.
         options: what else matplotlib's `imshow` takes.
     """
     low, high = limits
@@ -41,7 +39,7 @@ def draw_cells(
     for (row, column), number in np.ndenumerate(np.asarray(table)) if write else ():
         if write and not np.isnan(number):
             ink = ink_on(to_hex(tuple(image.to_rgba(number))))
-            text = axis.text(column, row, write(float(number)), fontsize=size, color=ink)
+            text = axis.text(column, row, write(float(number)), fontsize=8, color=ink)
             text.set(ha="center", va="center")
     return image
 
@@ -54,13 +52,11 @@ def frame_cell(
     *,
     rows: float = 1,
     columns: float = 1,
-    inset: float = 0,
     width: float = 2.5,
 ) -> None:
     """An outline round a cell, or round so many rows and columns from it on."""
-    corner = (column - 0.5 + inset, row - 0.5 + inset)
     look: Any = {"fill": False, "edgecolor": colour, "linewidth": width, "clip_on": False}
-    axis.add_patch(Rectangle(corner, columns - 2 * inset, rows - 2 * inset, **look))
+    axis.add_patch(Rectangle((column - 0.5, row - 0.5), columns, rows, **look))
 
 
 def draw_table(
@@ -72,7 +68,6 @@ def draw_table(
     percent: bool = True,
     limit: float = 1.0,
     signed: bool = False,
-    size: float = 8.0,
 ) -> None:
     """Shade and number every cell; a missing number (nan) leaves its cell empty.
 
@@ -82,21 +77,12 @@ def draw_table(
         percent: numbers as whole percent, otherwise with two decimals.
         limit: the number that gets the darkest shade.
         signed: whether numbers below zero have a colour of their own.
-        size: of the numbers, in points.
-
-    Raises:
-        ValueError: if the names do not fit the table.
     """
-    if tuple(values.shape) != (len(rows), len(columns)):
-        raise ValueError(
-            f"{len(rows)} rows and {len(columns)} columns need a table of that shape, not"
-            f" {tuple(values.shape)}"
-        )
     low = -limit if signed else 0.0
     write = (
         (lambda number: f"{100 * number:z.0f}") if percent else (lambda number: f"{number:z.2f}")
     )
-    draw_cells(axis, values.detach().double().numpy(), (low, limit), write=write, size=size)
+    draw_cells(axis, values.detach().double().numpy(), (low, limit), write=write)
     axis.set_xticks(range(len(columns)), list(columns))
     axis.set_yticks(range(len(rows)), list(rows))
     axis.tick_params(length=0)

@@ -28,13 +28,6 @@ class Table:
     strong: frozenset[int] = frozenset()
     reading: str = ""
 
-    def __post_init__(self) -> None:
-        if not self.rows or any(len(row) != len(self.columns) for row in self.rows):
-            raise ValueError(
-                f"a table of {len(self.columns)} columns needs at least one row, and so many cells"
-                " in each"
-            )
-
     def __repr__(self) -> str:
         cells = [self.columns, *([_text(cell) for cell in row] for row in self.rows)]
         widths = [max(len(row[place]) for row in cells) for place in range(len(self.columns))]

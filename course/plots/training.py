@@ -36,12 +36,7 @@ def plot_learning_curves(rows: Sequence[Mapping[str, Any]], *, epochs: int = 0) 
             "train_accuracy" and "val_accuracy" (shares of words): `state.progress.epochs`, or the
             "epochs" of a record.
         epochs: room to leave on the axis for a run that is still going on, in epochs.
-
-    Raises:
-        ValueError: if there is no row yet.
     """
-    if not rows:
-        raise ValueError("no epoch is finished yet, so there is no curve to draw")
     done, last = [row["epoch"] for row in rows], rows[-1]
     drawing = Drawing(WIDTH, 330, "", "")
     reach = (0.5, max(epochs, last["epoch"]) + 0.5)
@@ -99,19 +94,9 @@ def plot_mistakes(
         pairs: all words that were asked.
         wrong: the English words that were answered wrong.
         by: how to group: "rule class" or "length and dash".
-
-    Raises:
-        ValueError: if there is no pair, a wrong word is not among the pairs, or for another `by`.
     """
-    if by not in _KINDS:
-        raise ValueError(f"words are grouped by {' or by '.join(_KINDS)}, not by {by!r}")
-    if not pairs:
-        raise ValueError("there are no words to count mistakes in")
     if strangers := set(wrong) - {pair.source for pair in pairs}:
-        raise ValueError(
-            f"{min(strangers)!r} is not among the words that were asked; count mistakes on the"
-            " words they were made on"
-        )
+        raise ValueError(f"{min(strangers)!r} is not among the words that were asked")
     group_of, order = _KINDS[by]
     keys = [group_of(pair) for pair in pairs]
     groups = {}  # how many are wrong, and how many there are
@@ -154,62 +139,35 @@ def wilson_interval(count: int, total: int, z: float = 1.96) -> tuple[float, flo
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
-def plot_comparison(
-    values: Mapping[str, Sequence[float]],
-    *,
-    label: str = "words spelled right",
-    percent: bool = True,
-    dot: str = "one run",
-    baseline: Mapping[str, float] | None = None,
-) -> Picture:
-    """Several variants side by side: each run (seed) a dot, their mean a line, the best mean on
-    top.
-
-    Args:
-        values: for each variant, one number a run.
-        label: what the numbers are, with their unit.
-        percent: whether they are shares, to be shown in percent.
-        dot: what one number belongs to, for the legend.
-        baseline: numbers from elsewhere to compare with, drawn as hollow diamonds.
-
-    Raises:
-        ValueError: if a variant has no run.
+def plot_comparison(values: Mapping[str, Sequence[float]]) -> Picture:
+    """Several variants side by side: the share of words right of each run (seed) a dot, their mean
+    a line, the best mean on top; `values` has a share for each run of each variant.
     """
-    if not values or not all(values.values()):
-        raise ValueError("each variant needs at least one run to compare")
     means = {name: sum(runs) / len(runs) for name, runs in values.items()}
     order = sorted(means, key=means.__getitem__, reverse=True)
     figure, axis = new_figure(8.5, 1.1 + 0.45 * len(order))
-    dots = {"color": MODEL, "alpha": 0.8, "label": dot}
+    dots = {"color": MODEL, "alpha": 0.8, "label": "one run"}
     bars = {"color": INK, "lw": 2, "label": "mean"}
     rows = {name: values[name] for name in order}
     draw_dots(axis, rows, [means[name] for name in order], dots=dots, bars=bars)
-    others = {name: value for name, value in (baseline or {}).items() if name in means}
-    if baseline:
-        places, look = [order.index(name) for name in others], {"mfc": "none", "color": NEUTRAL}
-        axis.plot(list(others.values()), places, "D", label="reported elsewhere", **look)
-    axis.set_xlabel(label)
     axis.grid(axis="x", color="#dddddd", lw=0.6)
     axis.set_axisbelow(True)
-    if percent:
-        percent_axis(axis, "x", label)
+    percent_axis(axis, "x", "words spelled right")
     axis.legend(loc="best", fontsize=9, frameon=False)
-    show = (lambda value: f"{value:.1%}") if percent else (lambda value: f"{value:.3g}")
     best, worst = order[0], order[-1]
-    counts = sorted({len(runs) for runs in values.values()})
-    reading = f"{label.capitalize()}: {best} is best with {show(means[best])} on average"
-    reading += f", {worst} last with {show(means[worst])}." if best != worst else "."
-    told = "; ".join(
-        f"{name} {show(means[name])} (from {show(min(values[name]))} to {show(max(values[name]))})"
-        for name in order
+    reading = (
+        f"Words spelled right: {best} is best with {means[best]:.1%} on average, {worst} last with"
+        f" {means[worst]:.1%}."
     )
-    if baseline:
-        listed = "; ".join(f"{name} {show(value)}" for name, value in others.items())
-        told += f". Reported elsewhere: {listed}"
+    told = "; ".join(
+        f"{name} {means[name]:.1%} (from {min(runs):.1%} to {max(runs):.1%})"
+        for name, runs in rows.items()
+    )
+    counts = sorted({len(runs) for runs in values.values()})
     number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     alt = (
-        f"Dots: {label}, {number} for each of {len(values)} variants, with their mean as a line."
-        f" {told}."
+        f"Dots: words spelled right, {number} for each of {len(values)} variants, with their mean"
+        f" as a line. {told}."
     )
     return finish(figure, alt=alt, reading=reading)
 
@@ -221,12 +179,7 @@ def plot_loss_against_accuracy(points: Sequence[tuple[float, float]], length: fl
     Args:
         points: (loss in nats per token, share of words right), one for each measurement.
         length: mean number of target characters of a word, `<EOS>` counted.
-
-    Raises:
-        ValueError: if there are no points, or the length is not positive.
     """
-    if not points or not length > 0:
-        raise ValueError("needs at least one (loss, accuracy) point and a positive length")
     losses, accuracies = zip(*points)
     grid = [
         0.001 * 1.1**step for step in range(1 + math.ceil(math.log(max(4.0, *losses) / 0.001, 1.1)))

@@ -22,12 +22,7 @@ def plot_spelling(spelling: Spelling, step: int = 1) -> Picture:
     Args:
         spelling: from `course.interpretability.spelling.spell`.
         step: counted from 1; a larger number than there are steps means the last.
-
-    Raises:
-        ValueError: for a step below 1.
     """
-    if step < 1:
-        raise ValueError(f"steps are counted from 1, so there is no step {step}")
     steps, mistake = len(spelling.written), spelling.first_mistake
     chosen = min(step, steps) - 1
     drawing = Drawing(WIDTH, 450, "", "")

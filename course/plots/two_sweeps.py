@@ -16,10 +16,8 @@ def plot_two_sweeps(length: int = 8) -> Picture:
     """Up: boxes of 1, 2, 4 … steps joined. Down: for the same boxes, which steps stand before them.
     Below: each position's past joined with its own step, which is its state.
 
-    Raises ValueError unless `length` is 2, 4 or 8.
+    `length` is 2, 4 or 8.
     """
-    if length not in (2, 4, 8):
-        raise ValueError(f"two trees side by side have 2, 4 or 8 positions, not {length}")
     levels = [
         [(first, first + size - 1) for first in range(1, length + 1, size)]
         for size in (2**k for k in range(length.bit_length()))

@@ -40,14 +40,8 @@ def look_up_weights(
             cross-attention, to be looked at).
         temperature: above 0; small is sharp, large is even.
         positions: "one-hot", or "sinusoidal" for rows of the sinusoidal table.
-
-    Raises:
-        ValueError: for a word that the rule can't spell or that is too long, an unknown choice, or
-            a temperature that is not above 0.
     """
     _check_length(word)
-    if not temperature > 0:
-        raise ValueError(f"the temperature must be above 0, not {temperature}")
     wanted = [len(word) if place is None else place for place in align(word)]
     table = _look_up_table(positions, len(word) + 1)
     # The root undoes that of `attention_weights`.
@@ -144,15 +138,9 @@ def looking_behind_scores(
         scheme: "none", "sinusoidal", "learned" (as it starts, before training) or "rotary".
         distance: how far behind the wanted letter stands; negative is ahead.
         base: of the angles θ_i = base^(−2i/k): small turns fast.
-
-    Raises:
-        ValueError: for a word that can't be spelled or is too long, an unknown scheme, or a base
-            not above 1.
     """
     _check_length(word)
     check_word(word)
-    if not base > 1:
-        raise ValueError(f"the base must be above 1, not {base}")
     # One random vector for each character.
     own = 0.15 * torch.randn(128, SIZE, generator=torch.Generator().manual_seed(0))
     vectors = own[[ord(letter) for letter in word]] + _added(scheme, len(word), base)

@@ -55,8 +55,6 @@ def _layer_field(models: Mapping[str, Any]) -> Dropdown:
     """Every layer of every model that writes, as (name, layer); it begins at the layer next to the
     output of the first.
     """
-    if not models:
-        raise ValueError("give at least one model, by name")
     depths = {
         name: model.config.num_layers if model.kind == "mamba" else model.config.decoder_layers
         for name, model in models.items()
@@ -75,18 +73,14 @@ def show_attention(
     the last shows the last.
 
     Raises:
-        ValueError: for a word that can't be shown, or a layer, head or step that is not there.
+        ValueError: for a word that can't be shown, or a head that is not there.
     """
     word = one_word(word, LONGEST)
     found, patterns = _traced(model, word), _patterns(model, word)
     layers, heads = patterns.shape[:2]
     what = "channel groups" if isinstance(found, MambaTrace) else "heads"
-    if not 0 <= layer < layers:
-        raise ValueError(f"{name} has layers 0 to {layers - 1}, not {layer}")
     if not 0 <= head < heads:
         raise ValueError(f"{name} has {what} 0 to {heads - 1}, not {head}")
-    if step < 1:
-        raise ValueError(f"steps are counted from 1, so there is no step {step}")
     rule = [*to_pig_latin(word), VOCABULARY.token(VOCABULARY.eos)]
     copied = [*align(word), None]
     asked = found.asked
@@ -139,13 +133,7 @@ def show_embedding(
     start: str = "pca",
     name: str = "",
 ) -> Picture:
-    """The map of one embedding, by PCA or t-SNE, with the numbers that tell how far to trust it.
-
-    Raises:
-        ValueError: for an unknown kind of map or start, or a perplexity out of range.
-    """
-    if flat not in FLAT:
-        raise ValueError(f"unknown kind of map {flat!r}; choose one of {', '.join(FLAT)}")
+    """The map of one embedding, by PCA or t-SNE, with the numbers that tell how far to trust it."""
     grouping = vowel_grouping(table)
     if flat == "PCA":
         found = principal_components(table)
@@ -172,12 +160,7 @@ def explore_embedding(tables: Mapping[str, Float[Tensor, "29 d"]]) -> Explorer:
 
     Args:
         tables: a row for each of the 29 tokens, by the name to show.
-
-    Raises:
-        ValueError: without a table.
     """
-    if not tables:
-        raise ValueError("give at least one table, by name")
     most = largest_perplexity(VOCABULARY.size)
     controls = {
         "table": Dropdown(options=list(tables), description="Embedding:"),
@@ -193,14 +176,8 @@ def explore_embedding(tables: Mapping[str, Float[Tensor, "29 d"]]) -> Explorer:
 def show_state(
     model: Mamba, word: str, layer: int, rank: int, since: str = FROM[0], name: str = "Mamba"
 ) -> Picture:
-    """What one channel keeps of a word; channels are counted from the shortest memory of this word.
-
-    Raises:
-        ValueError: for a word that can't be shown, or a layer, channel or place that is not there.
-    """
+    """What one channel keeps of a word; channels count from the shortest memory of this word."""
     word = one_word(word, LONGEST)
-    if since not in FROM:
-        raise ValueError(f"unknown place {since!r}; choose one of {', '.join(FROM)}")
     found = _traced(model, word)
     assert isinstance(found, MambaTrace)
     at = len(word) if since == FROM[1] else None
@@ -214,13 +191,7 @@ def explore_state(models: Mapping[str, Mamba], word: str = "street") -> Explorer
     Args:
         models: Mamba models by the name to show, such as {"A = −1": …, "A learned": …}.
         word: where to begin.
-
-    Raises:
-        ValueError: without a model, or for one that has no states.
     """
-    strangers = [name for name, model in models.items() if model.kind != "mamba"]
-    if strangers:
-        raise ValueError(f"{strangers[0]} is not a Mamba model and has no states to look into")
     layers = _layer_field(models)
     channels = max(model.config.expanded_size for model in models.values())
     controls = {

@@ -113,7 +113,6 @@ def show_intervention(
     """The figure that `explore_interventions` begins with, or would show at these settings.
 
     Args:
-        model: a transformer.
         words: over which a head's mean is taken.
         word: to be spelled.
         how, head: one of `SAID`, one of `head_options`.

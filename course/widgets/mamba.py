@@ -32,16 +32,9 @@ def _draw_memory(text: str, letter_step: float, blank_step: float, rate: float) 
 
 
 def draw_step_sizes(model: Mamba, word: str, layer: str) -> Picture:
-    """The step sizes of one layer while the model reads `word` and writes its own answer.
-
-    Raises:
-        ValueError: for an unknown layer, or a word that is empty, too long for a figure, or not
-            made of a–z and dashes.
-    """
+    """The step sizes of one layer while the model reads `word` and writes its own answer."""
     word = one_word(word, LONGEST)
     traces, tokens = trace_ssm(model, word)
-    if layer not in traces:
-        raise ValueError(f"no layer {layer!r}; choose one of {', '.join(traces)}")
     labels = [VOCABULARY.token(token) for token in tokens]
     title = f"{layer}: step sizes while it spells {word}"
     return plot_step_sizes(traces[layer].delta[0], labels, len(word) + 1, title)

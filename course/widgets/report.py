@@ -12,7 +12,7 @@ from course.lab.catalogue import EXPERIMENTS
 from course.lab.mistakes import count_kinds
 from course.lab.records import find_records, wrong_words
 from course.lab.tables import Records, found_rows
-from course.plots.knobs import VIEWS, sketch_experiment
+from course.plots.knobs import VIEWS, plot_experiment
 from course.plots.report import Report
 from course.plots.style import Picture
 from course.plots.tables import Table
@@ -44,8 +44,6 @@ def recorded_runs(records: Records) -> dict[str, dict[int, Mapping[str, Any]]]:
 
 
 def _run(runs: Runs, row: str, seed: int) -> Mapping[str, Any]:
-    if row not in runs:
-        raise ValueError(f"no run of “{row}” is recorded yet; choose one of {', '.join(runs)}")
     if seed not in runs[row]:
         raise ValueError(f"{row}: seed {seed} is not run; there {_are(list(runs[row]))}")
     return runs[row][seed]
@@ -96,7 +94,7 @@ def show_two_runs(
         first, second: (row, seed) of each.
 
     Raises:
-        ValueError: if a run is not recorded, the two are one, or they were measured on different
+        ValueError: if a seed is not recorded, the two are one, or they were measured on different
             words.
     """
     pair = _pair(runs, first, second)
@@ -154,13 +152,8 @@ def compare_runs(records: Records | None = None) -> Explorer:
 
     Args:
         records: those that came with the course, if none are given.
-
-    Raises:
-        ValueError: if there is no record.
     """
     runs = recorded_runs(find_records() if records is None else records)
-    if not runs:
-        raise ValueError("no run is recorded yet; `make experiments` trains them")
     rows, seeds = list(runs), sorted({seed for own in runs.values() for seed in own})
     start = [(rows[place], min(runs[rows[place]])) for place in (0, -1)]
     if all(row in runs and seed in runs[row] for row, seed in START):
@@ -199,9 +192,10 @@ def explore_experiments(report: Report, overview: Picture) -> Explorer:
         hidden = own["experiment"].value == ALL
         own["view"].layout.visibility = "hidden" if hidden else "visible"
 
+    @cache  # matplotlib takes a quarter of a second
     def draw(experiment: str, view: str) -> Picture:
         if experiment == ALL:
             return overview
-        return sketch_experiment(EXPERIMENTS[experiment], report.outcomes(experiment), view)
+        return plot_experiment(EXPERIMENTS[experiment], report.outcomes(experiment), view)
 
     return explorer(controls, draw, adjust)

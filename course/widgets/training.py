@@ -67,18 +67,7 @@ def show_position_run(
         scheme: one of the keys of `runs`.
         run: which of its records, counted from 1.
         show: one of `SHOWN`.
-
-    Raises:
-        ValueError: for a scheme, run or view that is not there.
     """
-    if scheme not in runs:
-        raise ValueError(f"no runs with positions {scheme!r}; there are {', '.join(runs)}")
-    if not 1 <= run <= len(runs[scheme]):
-        raise ValueError(
-            f"no run number {run} with positions {scheme!r}; there are {len(runs[scheme])}"
-        )
-    if show not in SHOWN:
-        raise ValueError(f"cannot show {show!r}; choose one of {', '.join(SHOWN)}")
     record = runs[scheme][run - 1]
     if show == SHOWN[0]:
         return plot_learning_curves(record["epochs"])

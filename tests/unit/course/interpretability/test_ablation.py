@@ -91,18 +91,11 @@ def test_ideal_patterns_follow_the_rule() -> None:
         for query, place in enumerate(align(word)):
             assert pattern[row, query, len(word) if place is None else place] == 1
     assert ideal_pattern(["brown"], 1)[0, 0, 3] == 1 and ideal_pattern(["apple"], -1)[0, 0, 0] == 1
-    with pytest.raises(ValueError, match="one length"):
-        ideal_pattern(["ox", "brown"])
 
 
 def test_the_letter_written_is_the_next_of_the_answer(model: Transformer) -> None:
     assert letter_written(model, ["brown", "apple", "street"], [3, 5, 8]) == ["b", "w", "<EOS>"]
     assert letter_written(model, ["brown"], [0], answers=[""]) == ["o"]
-
-
-def test_no_words_are_refused(model: Transformer) -> None:
-    with pytest.raises(ValueError, match="no words"):
-        ask(model, [])
 
 
 def test_the_loss_is_that_of_evaluation_token_by_token(model: Transformer) -> None:
@@ -141,11 +134,6 @@ def test_a_head_is_replaced_by_its_mean_or_by_another_words_output_and_comes_bac
     for changed in (mean, other):
         torch.testing.assert_close(changed[..., rest], own[..., rest])
     torch.testing.assert_close(written(), own)
-    with (
-        pytest.raises(ValueError, match="choose a layer, and mean or resample"),
-        replace_heads(model, layer, [2], "median"),
-    ):
-        pass
 
 
 def test_a_constant_head_is_its_own_mean(model: Transformer) -> None:

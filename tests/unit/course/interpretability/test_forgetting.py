@@ -101,17 +101,5 @@ def test_a_memory_is_resampled_among_words_of_the_same_lengths(
     model, pairs = remembering
     twins = [pair for pair in pairs if len(pair.source) == 6][:1] * 2
     assert accuracy_without_the_past(model, twins, resample=True) == 1  # its own memory
-    with pytest.raises(ValueError, match="no word has a partner"):
-        accuracy_without_the_past(model, twins[:1], resample=True)
     assert accuracy_without_the_past(model, pairs, after=True, layers=[], resample=True) == 1
     assert accuracy_without_the_past(model, pairs, after=True) < 0.5
-
-
-def test_unknown_tokens_and_layers_are_refused(remembering: tuple[Mamba, list[WordPair]]) -> None:
-    model, pairs = remembering
-    with pytest.raises(ValueError, match="'É' is no token"):
-        accuracy_without_the_past(model, pairs, "É")
-    with pytest.raises(ValueError, match="layers 0 to"):
-        accuracy_without_the_past(model, pairs, layers=[99])
-    with pytest.raises(ValueError, match="no word pairs"):
-        accuracy_without_the_past(model, [])

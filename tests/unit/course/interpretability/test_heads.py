@@ -97,14 +97,10 @@ def test_descriptions_name_the_planted_heads() -> None:
     assert describe_heads(one, "cross").splitlines()[1].startswith("cross layer 0 head 1: diffuse")
 
 
-def test_unknown_kinds_and_heads_are_refused() -> None:
+def test_an_unknown_kind_is_refused() -> None:
     one = planted("brown")
     with pytest.raises(ValueError, match="choose one of encoder, decoder, cross"):
         score_heads([one], "all")
-    with pytest.raises(ValueError, match="choose one of encoder"):
-        describe_head(one, "all", 0, 0)
-    with pytest.raises(ValueError, match="no layer 1 with a head 0"):
-        describe_head(one, "cross", 1, 0)
 
 
 @given(st.permutations(range(4)))
@@ -123,8 +119,6 @@ def test_overlap_is_one_for_the_same_and_zero_for_nothing_in_common() -> None:
     torch.testing.assert_close(
         shared[0], torch.tensor([[1.0, 1.0], [0.0, 0.0]], dtype=torch.float64)
     )
-    with pytest.raises(ValueError, match="two words"):
-        match_heads([left[None, None]], [left[None, None]])
 
 
 def test_real_traces_can_be_scored() -> None:

@@ -1,7 +1,5 @@
 """The verdicts on packing: each follows from its number, at both ends and between."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -63,11 +61,3 @@ def test_a_model_that_spells_nothing_confirms_nothing() -> None:
         Mamba(MambaConfig(hidden_size=4)).eval(), statistics(NONE, NONE, NONE), PAIRS
     )
     assert parts[3].verdict == "refuted" and set(parts[3].numbers.values()) == {0}
-
-
-def test_words_without_a_dash_are_refused() -> None:
-    model, found = Mamba(MambaConfig(hidden_size=4)), statistics(NONE, NONE, NONE)
-    with pytest.raises(ValueError, match="words with a dash"):
-        judge_packing(model, found, PAIRS[1:])
-    with pytest.raises(ValueError, match="statistics for <EOS> and the dash"):
-        judge_packing(model, replace(found, survival={}), PAIRS)

@@ -49,8 +49,6 @@ def test_letter_weights_are_products_of_decays(a_start: str, rule: str) -> None:
         torch.testing.assert_close(
             letter_weights(found, at).double(), expected, atol=1e-6, rtol=1e-4
         )
-    with pytest.raises(ValueError, match="places 0 to"):
-        letter_weights(found, 99)
 
 
 def test_with_a_of_minus_one_the_weight_is_the_students_formula() -> None:
@@ -117,15 +115,6 @@ def test_all_rules_agree_with_the_plain_product() -> None:
         place = len(found.word)
         expected = found.decay[:, place : place + 3].double().abs().prod(dim=1).mean(dim=-1)
         torch.testing.assert_close(survival.at_token, expected, rtol=1e-4, atol=1e-6)
-
-
-def test_what_cannot_be_measured_is_refused() -> None:
-    found = trace(make(), "street", truth=True)
-    with pytest.raises(ValueError, match="none of the 1 words has - with 3 tokens after it"):
-        measure_memory([found])
-    for traces, steps in (([], 4), ([found], 0)):
-        with pytest.raises(ValueError, match="at least one"):
-            measure_memory(traces, ["<EOS>"], steps)
 
 
 def test_shares_are_weights_summed_over_channels() -> None:

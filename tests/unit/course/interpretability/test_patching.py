@@ -82,21 +82,6 @@ def test_the_average_is_taken_by_distance(model: Transformer) -> None:
     torch.testing.assert_close(
         finding[:, 0], torch.stack([one.finding[:, one.pair.place + 1] for one in chosen]).mean(0)
     )
-    with pytest.raises(ValueError, match="letter and finding"):
-        around_the_letter(found, [0], "all")
-    with pytest.raises(ValueError, match="no pair has a position 9"):
-        around_the_letter(found, [9])
-
-
-def test_pairs_that_are_none_are_refused(model: Transformer) -> None:
-    for pair in (
-        Pair("brown", "clown", 0),
-        Pair("brown", "browns", 0),
-        Pair("bat", "oat", 0),
-        Pair("brown", "crown", 1),
-    ):
-        with pytest.raises(ValueError, match="must differ at place"):
-            patch_pairs(model, [pair])
 
 
 def test_the_model_is_left_as_it_was(model: Transformer) -> None:

@@ -45,11 +45,6 @@ def test_both_ways_are_the_whole_effect_and_no_way_is_none() -> None:
             there = torch.cat(ask(MODEL, WORDS).losses).mean() > 5 * untouched.mean()
         assert there == alone, layers
     torch.testing.assert_close(torch.cat(ask(MODEL, WORDS).losses), untouched)
-    with (
-        pytest.raises(ValueError, match="not 'queries'"),
-        only_through(MODEL, corrupt, ["queries"]),
-    ):
-        pass
 
 
 def test_two_vowels_are_the_first_and_the_next_other_one() -> None:
@@ -89,8 +84,6 @@ def test_a_forecast_is_held_against_chance() -> None:
     assert (found.words, found.right, found.chance) == (4, 0.75, 0.5)
     assert found.balanced == pytest.approx((1 + 2 / 3) / 2)
     assert judge_forecast([False] * 4, was).balanced == 0.5
-    with pytest.raises(ValueError, match="same outcome"):
-        judge_forecast(said, [True] * 4)
 
 
 def test_the_decoder_s_last_cross_attention_carries_the_letter() -> None:

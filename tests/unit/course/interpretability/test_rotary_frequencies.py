@@ -72,19 +72,7 @@ def test_effects_come_pair_by_pair_and_the_fast_ones_move_more(model: Transforme
     with torch.no_grad():
         for layer in model.attention_layers().values():
             layer.to_query.weight *= 4  # sharp enough to see a difference
-    effects = frequency_effects(model, PAIRS, every=3)
+    effects = frequency_effects(model, PAIRS)
     assert [effect.pair for effect in effects] == [0, 1, 2, 3]
     assert effects[0].moved > 10 * effects[3].moved > 0
     assert all(0 <= effect.accuracy <= 1 for effect in effects)
-
-
-def test_models_without_turns_and_pairs_that_are_not_there_are_refused(model: Transformer) -> None:
-    with pytest.raises(ValueError, match="pairs 0 to 3, not 4"), standing_still(model, 4):
-        pass
-    other = Transformer(
-        TransformerConfig(
-            hidden_size=16, num_heads=2, encoder_layers=1, decoder_layers=1, positions="learned"
-        )
-    )
-    with pytest.raises(ValueError, match="this model has learned positions"):
-        wavelengths(other)

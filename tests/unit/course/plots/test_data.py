@@ -4,6 +4,7 @@ import math
 from collections import Counter
 
 import pytest
+from says import says
 
 from course.plots.data import (
     plot_alignment,
@@ -32,71 +33,37 @@ PAIRS = [WordPair.of(word) for word in WORDS.split()]
     ],
 )
 def test_alignment_counts_what_moved(word: str, kept: int, moved: int, added: int) -> None:
-    reading = plot_alignment(word).reading
-    assert (
-        f"{kept} characters keep their order, {moved} moved (dotted), {added} added (grey)"
-        in reading
-    )
+    counted = f"{kept} characters keep their order, {moved} moved (dotted), {added} added (grey)"
+    says(plot_alignment(word), counted)
 
 
 def test_alignment_describes_every_target_letter() -> None:
-    alt = plot_alignment("fly").alt
-    assert "y from place 3, f from place 1, l from place 2, a added, y added" in alt
+    told = "y from place 3, f from place 1, l from place 2, a added, y added"
+    says(plot_alignment("fly"), told)
+    says(plot_alignment("square", move_qu=False), "square → uaresqay")
+    for word, message in (("Team", "character 1 is 'T'"), ("", "empty"), ("a" * 25, "room for 24")):
+        with pytest.raises(ValueError, match=message):
+            plot_alignment(word)
 
 
-def test_alignment_without_the_qu_block() -> None:
-    assert "square → uaresqay" in plot_alignment("square", move_qu=False).reading
-
-
-@pytest.mark.parametrize(
-    ("word", "message"), [("Team", "character 1 is 'T'"), ("", "empty"), ("a" * 25, "room for 24")]
-)
-def test_alignment_refuses(word: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        plot_alignment(word)
-
-
-def test_lengths() -> None:
-    picture = plot_lengths(PAIRS)
+def test_counts_are_those_of_the_words() -> None:
     longer = sum(len(pair.target) - len(pair.source) for pair in PAIRS) / len(PAIRS)
-    assert f"{longer:.1f} characters longer" in picture.reading
-    assert "longest source has 13" in picture.reading
-
-
-def test_classes() -> None:
-    picture = plot_class_counts(PAIRS)
-    assert "commonest class is" in picture.reading
-    assert "vowel 2" in picture.alt
-    assert "dashes" not in picture.alt
+    says(plot_lengths(PAIRS), f"{longer:.1f} characters longer", "longest source has 13")
+    classes = plot_class_counts(PAIRS)
+    says(classes, "commonest class is", "vowel 2")
+    assert "dashes" not in classes.alt
+    sizes = Counter((len(pair.source), len(pair.target)) for pair in PAIRS)
+    single = sum(1 for size in sizes.values() if size == 1)
+    told = f"{len(sizes)} buckets hold {len(PAIRS)} words", f"{single} hold a single word"
+    says(plot_buckets(PAIRS), *told)
+    # a, the and EOS make 2 + 4 of 8 cells
+    says(plot_padding(["a", "the"], ["the", "and"]), "Left, 25% of the cells")
+    for figure in (plot_lengths, plot_class_counts, plot_letter_frequencies, plot_buckets):
+        says(figure(PAIRS[:1]))
 
 
 def test_letters_give_the_entropy_of_what_is_asked() -> None:
     counts = Counter(letter for pair in PAIRS for letter in [*pair.target, "<EOS>"])
     entropy = -sum(n / counts.total() * math.log(n / counts.total()) for n in counts.values())
-    assert (
-        f"costs {entropy:.2f} nats a token, against log 29 = 3.37"
-        in plot_letter_frequencies(PAIRS).reading
-    )
-
-
-def test_buckets() -> None:
-    sizes = Counter((len(pair.source), len(pair.target)) for pair in PAIRS)
-    picture = plot_buckets(PAIRS)
-    assert f"{len(sizes)} buckets hold {len(PAIRS)} words" in picture.reading
-    assert f"{sum(1 for size in sizes.values() if size == 1)} hold a single word" in picture.reading
-
-
-def test_padding_share() -> None:
-    # a, the and EOS make 2 + 4 of 8 cells
-    assert plot_padding(["a", "the"], ["the", "and"]).reading.startswith("Left, 25% of the cells")
-    with pytest.raises(ValueError, match="at least one word"):
-        plot_padding([], ["the"])
-
-
-@pytest.mark.parametrize(
-    "figure", [plot_lengths, plot_class_counts, plot_letter_frequencies, plot_buckets]
-)
-def test_figures_need_words(figure) -> None:
-    with pytest.raises(ValueError, match="no word pairs"):
-        figure([])
-    assert figure(PAIRS[:1]).webp.startswith(b"RIFF")
+    told = f"costs {entropy:.2f} nats a token, against log 29 = 3.37"
+    says(plot_letter_frequencies(PAIRS), told)

@@ -1,13 +1,14 @@
+"""The lab report's figures: rows and lines, differences with their intervals, curves."""
+
 import re
 
 import pytest
+from says import says
 
-from course.plots.experiments import (
-    Measured,
-    plot_calibration,
-    plot_lines,
-    plot_rows,
-)
+from course.lab.significance import Comparison
+from course.lab.verdicts import HOLDS, IN_PART, NOT_SHOWN, Difference, Finding, Verdict
+from course.plots.experiments import Measured, plot_calibration, plot_lines, plot_rows
+from course.plots.intervals import plot_effects, plot_forest, told
 from course.plots.run_curves import plot_loss_curves, plot_training
 
 ROWS = [
@@ -19,10 +20,10 @@ ROWS = [
 
 @pytest.mark.parametrize("plot", [plot_rows, plot_lines])
 def test_the_reading_is_the_authors_and_alt_is_computed_from_the_numbers(plot):
+    first = "1 head: 60.0% (seeds from 50.0% to 70.0%), the student 90.0%"
     picture = plot(ROWS, "heads", "Two heads are better.")
+    says(picture, first, "4 heads: not run yet, the student")
     assert picture.reading == "Two heads are better."
-    assert "1 head: 60.0% (seeds from 50.0% to 70.0%), the student 90.0%" in picture.alt
-    assert "4 heads: not run yet, the student" in picture.alt
     with pytest.raises(ValueError, match="one-sentence reading"):
         plot(ROWS, "heads", "")
 
@@ -35,62 +36,69 @@ def test_rows_keep_their_order_and_each_seed_is_a_dot():
     assert len(dots) == 4, "two seeds of two rows"
 
 
-def test_lines_are_told_apart():
+def test_rows_have_their_differences_beside_them():
+    base = Measured("1 head", (0.5, 0.7), 0.9, 1.0, "", True)
+    other = Measured("2 heads", (0.8, 0.9), None, 2.0, "", False, (0.25, 0.1, 0.4))
+    picture = plot_rows([base, other], "heads", "Two are better.")
+    says(picture, "against the bold row +25.0 (+10.0 to +40.0)")
+    assert picture.alt.count("against the bold row") == 1
+    assert "points against the bold row" in picture.svg
+    assert "points against" not in plot_rows(ROWS, "heads", "One.").svg
+
+
+def test_lines_are_told_apart_and_a_crossing_is_marked():
     rows = [
         Measured(f"{kind}, {x}", (0.1 * x,), None, float(x), kind)
         for kind in ("transformer", "Mamba")
-        for x in (1, 2, 3)
-    ]
-    svg = plot_lines(rows, "words", "Words.", log=True).svg
-    assert "<!-- transformer -->" in svg and "<!-- Mamba -->" in svg
-    assert "#56b4e9" in svg and "#e69f00" in svg
-
-
-def test_loss_curves_say_where_each_ends():
-    first = {"epoch": 1, "train_loss": 2.0, "val_loss": 2.0}
-    last = {"epoch": 2, "train_loss": 0.5, "val_loss": 0.6}
-    curves = {"transformer": [[first, last]], "Mamba": [[first, {**last, "val_loss": 0.9}]] * 2}
-    picture = plot_loss_curves(curves, "They fall.")
-    assert "transformer: 0.6, +0.1 from the training words" in picture.alt
-
-
-def test_training_is_shown_with_its_learning_rate():
-    row = {"epoch": 1, "train_loss": 2.0, "val_loss": 2.0, "train_accuracy": 0.1}
-    row |= {"val_accuracy": 0.05, "learning_rate": 0.003}
-    end = row | {"epoch": 2, "val_loss": 0.5, "val_accuracy": 0.9, "learning_rate": 0.0}
-    picture = plot_training({"Mamba, small": [[row, end]] * 2}, "It falls.")
-    assert "Mamba, small: rate up to 0.003, at the end loss 0.5, 90.0%" in picture.alt
-    assert "learning rate" in picture.svg
-    with pytest.raises(ValueError, match="at least one run"):
-        plot_training({}, "?")
-
-
-def test_nothing_to_draw_is_refused():
-    with pytest.raises(ValueError, match="at least one row"):
-        plot_rows([], "heads", "?")
-    with pytest.raises(ValueError, match="where on its axis"):
-        plot_lines([Measured("a", (0.5,))], "heads", "?")
-    with pytest.raises(ValueError, match="at least one run"):
-        plot_loss_curves({"a": []}, "?")
-
-
-def test_a_crossing_is_marked():
-    rows = [
-        Measured(f"{line} {x}", (0.1 * x if line == "a" else 0.5,), None, float(x), line)
-        for line in "ab"
-        for x in (1, 9)
+        for x in (1, 2, 9)
     ]
     plain, marked = (
-        plot_lines(rows, "words", "They cross.", log=True, marks=marks) for marks in ((), (5.0,))
+        plot_lines(rows, "words", "They cross.", log=True, marks=marks).svg
+        for marks in ((), (5.0,))
     )
-    assert marked.svg.count("stroke-dasharray") > plain.svg.count("stroke-dasharray")
-    assert "not run yet" in plot_lines([Measured("a", (), None, 1.0)], "words", "Nothing.").alt
+    assert "<!-- transformer -->" in plain and "<!-- Mamba -->" in plain
+    assert "#56b4e9" in plain and "#e69f00" in plain
+    assert marked.count("stroke-dasharray") > plain.count("stroke-dasharray")
+    says(plot_lines([Measured("a", (), None, 1.0)], "words", "Nothing."), "not run yet")
+
+
+def test_curves_say_where_each_run_ends():
+    row = {"epoch": 1, "train_loss": 2.0, "val_loss": 2.0, "train_accuracy": 0.1}
+    row |= {"val_accuracy": 0.05, "learning_rate": 0.003}
+    end = row | {"epoch": 2, "train_loss": 0.5, "val_loss": 0.6}
+    end |= {"val_accuracy": 0.9, "learning_rate": 0.0}
+    curves = {"transformer": [[row, end]], "Mamba": [[row, end]] * 2}
+    says(plot_loss_curves(curves, "They fall."), "transformer: 0.6, +0.1 from the training words")
+    picture = plot_training(curves, "It falls.")
+    says(picture, "Mamba: rate up to 0.003, at the end loss 0.6, 90.0%")
+    assert "learning rate" in picture.svg
 
 
 def test_false_findings_are_drawn_beside_what_was_promised():
     tests = {"careful": [0.2, 0.4, 0.6, 0.8], "rash": [0.01, 0.02, 0.03, 0.9]}
     picture = plot_calibration(tests, "One keeps its promise.")
-    assert "At 5 % it is careful: 0.0%, rash: 75.0%." in picture.alt
+    says(picture, "At 5 % it is careful: 0.0%, rash: 75.0%.")
     assert all(f"<!-- {name} -->" in picture.svg for name in (*tests, "as promised"))
-    with pytest.raises(ValueError, match="p-values"):
-        plot_calibration({"none": []}, "Nothing.")
+
+
+def test_every_claim_stands_on_the_page_with_its_verdict():
+    found = Difference("8 heads", "4 heads", (0.9, 0.85), 0.05, 0.01, 0.09, 0.003, 5)
+    far = Difference("some", "none", (0.9, 0.1), 0.8, 0.7, 0.9, 0.0001, 5)
+    verdicts = [
+        Verdict("4a", "8 heads of 8", Finding(HOLDS, (found,)), "09_lab_report, section 3"),
+        Verdict("3c", "Positions", Finding(IN_PART, (far,)), "09_lab_report, section 2"),
+        Verdict("1a", "A head looks", Finding(NOT_SHOWN, (), {"weight": 0.9}), "07, section 8"),
+    ]
+    picture = plot_forest(verdicts, {("8 heads", "4 heads"): 0.003}, "Some hold.")
+    named = [f"{one.number}, {one.claim}: {one.verdict}" for one in verdicts]
+    says(picture, *named, "weight 0.9", "+5.0 points (95 %: +1.0 to +9.0)")
+    svg = picture.svg
+    assert all(one.verdict in svg for one in verdicts) and "in 07, section 8" in svg
+    assert "log beyond" in svg, "80 points and 5 on one axis"
+
+
+def test_effects_are_told_with_their_intervals():
+    found = {"A learned": Comparison(0.01, -0.02, 0.04, 0.5, 3)}
+    picture = plot_effects(found, "Nothing beyond luck.")
+    says(picture, "95 % intervals. A learned: +1.0 (−2.0 to +4.0), p = 0.5.")
+    assert "log beyond" not in picture.svg and told((0.0, -0.01, 0.01)) == "+0.0 (−1.0 to +1.0)"

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from says import says
 
 from course import plots
 from course.plots.mamba import kept_amounts
+from course.plots.matrix_view import plot_matrix_view
 
 
 def test_kept_amounts_are_the_recurrence_unrolled() -> None:
@@ -18,31 +20,12 @@ def test_kept_amounts_are_the_recurrence_unrolled() -> None:
 
 
 def test_memory_says_what_is_left() -> None:
-    fixed, selective = plots.plot_memory("t--m", 0.5, 0.5), plots.plot_memory("t--m", 0.5, 0.0)
-    assert "t, has kept 22%" in fixed.reading and "dashes make up" in fixed.reading  # e^−1.5
-    # e^−0.5
-    assert "t, has kept 61%" in selective.reading and "dashes make up 0%" in selective.reading
-    assert "nothing of the letters was ever written" in plots.plot_memory("a-", 0.0, 1.0).reading
-
-
-@pytest.mark.parametrize(
-    ("text", "letter", "blank", "rate", "message"),
-    [
-        ("", 1, 1, 1, "1 to 24"),
-        ("---", 1, 1, 1, "at least one"),
-        ("a" * 25, 1, 1, 1, "24"),
-        ("a", -1, 1, 1, "negative"),
-        ("a", 1, 1, 0, "rate"),
-    ],
-)
-def test_memory_refuses(text: str, letter: int, blank: int, rate: int, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        plots.plot_memory(text, letter, blank, rate)
-
-
-def test_gate_and_copying_carry_words() -> None:
-    assert "Δ = 0.69" in plots.plot_gate().reading
-    assert "a: 50%; b: 100%" in plots.plot_copying({"a": 0.5, "b": 1.0}).reading
+    says(plots.plot_memory("t--m", 0.5, 0.5), "t, has kept 22%", "dashes make up")  # e^−1.5
+    says(plots.plot_memory("t--m", 0.5, 0.0), "t, has kept 61%", "dashes make up 0%")  # e^−0.5
+    says(plots.plot_memory("a-", 0.0, 1.0), "nothing of the letters was ever written")
+    for text in ("", "---", "a" * 25):
+        with pytest.raises(ValueError, match="1 to 24 letters and dashes, at least one"):
+            plots.plot_memory(text)
 
 
 def test_step_sizes_say_how_much_they_change() -> None:
@@ -50,20 +33,24 @@ def test_step_sizes_say_how_much_they_change() -> None:
     delta[2, :4] = 0.4  # most channels take a step four times as large at the third token
     delta[0, 0] = 0.05
     picture = plots.plot_step_sizes(delta, ["o", "x", "<EOS>", "<SOS>"], 3)
-    assert "factor of 4.0 or less, one by 8.0" in picture.reading
-    assert "at <EOS> (place 3 of 4), with 0.3" in picture.reading
-    with pytest.raises(ValueError, match="labels"):
-        plots.plot_step_sizes(delta, ["o"], 1)
-
-
-def test_mean_steps_say_which_layer_moves():
+    largest = "at <EOS> (place 3 of 4), with 0.3"
+    says(picture, "factor of 4.0 or less, one by 8.0", largest)
     calm, moving = torch.full((3, 4), 0.1), torch.tensor([[0.1] * 4, [0.5] * 4, [0.1] * 4])
     picture = plots.plot_mean_steps({"a": calm, "b": moving}, ["o", "<EOS>", "x"], 2)
-    assert "by a factor of: a 1.0, b 5.0." in picture.reading
+    says(picture, "by a factor of: a 1.0, b 5.0.")
 
 
-def test_cost_per_letter_reads_the_growth() -> None:
+def test_gate_copying_and_cost_carry_words() -> None:
+    says(plots.plot_gate(), "Δ = 0.69")
+    says(plots.plot_copying({"a": 0.5, "b": 1.0}), "a: 50%; b: 100%")
     picture = plots.plot_cost_per_letter([8, 64], {"Mamba": [1.0, 1.1], "transformer": [1.0, 2.5]})
-    assert "Mamba 1.1 times, transformer 2.5 times" in picture.reading
-    with pytest.raises(ValueError, match="lengths"):
-        plots.plot_cost_per_letter([8, 64], {"Mamba": [1.0]})
+    says(picture, "Mamba 1.1 times, transformer 2.5 times")
+
+
+def test_the_matrix_view_counts_rows_whose_product_is_largest_at_the_copied_key() -> None:
+    scores = torch.tensor([[-3.0, 1.0], [2.0, 1.5], [0.0, 1.0]])
+    mask = torch.tensor([[0.5, 1.0], [0.5, 1.0], [0.5, 1.0]])
+    picture = plot_matrix_view(scores, mask, ["<SOS>", "a", "b"], ["x", "y"], [0, 0, None])
+    # row 0: 1.5 in size against 1; row 1: the mask turns 2 against 1.5 round
+    says(picture, "In 1 of 2 rows", "at least 50%", "Three heat maps, 3 rows by 2 columns")
+    assert picture.svg.count('stroke="#009E73"') == 6  # two frames in each map

@@ -1,9 +1,12 @@
-"""The figures of training say what their numbers say, and refuse what cannot be drawn."""
+"""The figures of training and its result say what their numbers say."""
 
 import math
 
 import pytest
+import torch
+from says import says
 
+from course.interpretability.spelling import Spelling
 from course.plots.training import (
     plot_comparison,
     plot_learning_curves,
@@ -11,7 +14,12 @@ from course.plots.training import (
     plot_mistakes,
     wilson_interval,
 )
-from nmt.data import WordPair
+from course.plots.translation import plot_spelling
+from nmt.data import VOCABULARY, WordPair
+from nmt.pig_latin import to_pig_latin
+
+WORDS = "apple", "orange", "street", "tree", "quick", "well-known", "house"
+PAIRS = [WordPair.of(word) for word in WORDS]
 
 
 def rows(count):
@@ -22,51 +30,26 @@ def rows(count):
     return found
 
 
-def test_curves_read_the_last_epoch():
-    picture = plot_learning_curves(rows(10))
-    assert (
-        "After epoch 10" in picture.reading
-        and "0.32 nats per token (guessing: 3.37)" in picture.reading
-    )
-    assert "81.0% of them" in picture.reading and "each of 10 epochs" in picture.alt
+def test_curves_of_any_length_read_the_last_epoch():
+    last = "After epoch 10", "0.32 nats per token (guessing: 3.37)", "81.0% of them"
+    says(plot_learning_curves(rows(10)), *last, "each of 10 epochs")
+    for count in (1, 3, 60):
+        assert plot_learning_curves(rows(count), epochs=60).svg.count("<polyline") > 4
+    running, alone = plot_learning_curves(rows(2), epochs=20), plot_learning_curves(rows(2))
+    assert running.svg != alone.svg, "there is room for epochs to come"
 
 
-@pytest.mark.parametrize("count", [1, 3, 60])
-def test_curves_of_any_length_can_be_drawn(count):
-    assert plot_learning_curves(rows(count), epochs=60).svg.count("<polyline") > 4
-
-
-def test_room_for_a_running_run_changes_the_picture():
-    assert plot_learning_curves(rows(2)).svg != plot_learning_curves(rows(2), epochs=20).svg
-
-
-def test_curves_need_an_epoch():
-    with pytest.raises(ValueError, match="no epoch is finished yet"):
-        plot_learning_curves([])
-
-
-PAIRS = [
-    WordPair.of(word)
-    for word in ("apple", "orange", "street", "tree", "quick", "well-known", "house")
-]
-
-
-def test_mistakes_are_counted_by_class_in_the_rules_order():
-    picture = plot_mistakes(PAIRS, {"well-known", "tree"})
-    assert (
-        "vowel: 0 of 2, consonant: 0 of 1, cluster: 1 of 2, qu: 0 of 1, compound: 1 of 1"
-        in picture.alt
-    )
-    assert (
-        picture.reading
-        == "2 of 7 words are wrong; the largest share is 1 of 1, in the group “compound”."
-    )
-
-
-def test_mistakes_are_counted_by_length_and_dash():
-    picture = plot_mistakes(PAIRS, ["tree"], by="length and dash")
-    assert "up to 5 letters: 1 of 4, 6 to 8: 0 of 2, with a dash: 0 of 1" in picture.alt
-    assert "1 of 4, in the group “up to 5 letters”" in picture.reading
+def test_mistakes_are_counted_by_group():
+    by_class = plot_mistakes(PAIRS, {"well-known", "tree"})
+    counts = "vowel: 0 of 2, consonant: 0 of 1, cluster: 1 of 2, qu: 0 of 1, compound: 1 of 1"
+    worst = "2 of 7 words are wrong; the largest share is 1 of 1, in the group “compound”."
+    says(by_class, counts, worst)
+    by_length = plot_mistakes(PAIRS, ["tree"], by="length and dash")
+    counts = "up to 5 letters: 1 of 4, 6 to 8: 0 of 2, with a dash: 0 of 1"
+    says(by_length, counts, "1 of 4, in the group “up to 5 letters”")
+    assert plot_mistakes(PAIRS, []).reading == "0 of 7 words are wrong."
+    with pytest.raises(ValueError, match="'elsewhere' is not among"):
+        plot_mistakes(PAIRS, ["elsewhere"])
 
 
 @pytest.mark.parametrize(("count", "total"), [(0, 10), (1, 10), (5, 10), (10, 10), (24, 323)])
@@ -78,61 +61,45 @@ def test_wilsons_interval_is_where_the_share_is_just_not_refuted(count, total):
             assert away == pytest.approx(1.96, abs=1e-6)
 
 
-def test_a_perfect_model_has_no_worst_group():
-    assert plot_mistakes(PAIRS, []).reading == "0 of 7 words are wrong."
-
-
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        ((PAIRS, [], "mood"), "by 'mood'"),
-        (([], []), "no words"),
-        ((PAIRS, ["elsewhere"]), "'elsewhere' is not among"),
-    ],
-)
-def test_mistakes_of_other_words_are_refused(arguments, complaint):
-    with pytest.raises(ValueError, match=complaint):
-        plot_mistakes(*arguments)
-
-
 def test_comparison_orders_by_the_mean_and_gives_the_spread():
-    picture = plot_comparison(
-        {"a": [0.5, 0.7], "b": [0.9, 0.95], "c": [0.1, 0.1]}, baseline={"c": 0.2}
-    )
-    assert (
-        picture.reading
-        == "Words spelled right: b is best with 92.5% on average, c last with 10.0%."
-    )
-    assert "2 for each of 3 variants" in picture.alt
-    assert (
-        picture.alt.index("b 92.5% (from 90.0% to 95.0%)")
-        < picture.alt.index("a 60.0%")
-        < picture.alt.index("c 10.0%")
-    )
-    assert "c 20.0%" in picture.alt
-
-
-def test_comparison_of_plain_numbers_and_of_one_variant():
-    picture = plot_comparison({"only": [1.25]}, label="cosine similarity", percent=False)
-    assert picture.reading == "Cosine similarity: only is best with 1.25 on average."
-
-
-@pytest.mark.parametrize("values", [{}, {"a": [0.5], "b": []}])
-def test_comparison_needs_runs(values):
-    with pytest.raises(ValueError, match="at least one run"):
-        plot_comparison(values)
+    picture = plot_comparison({"a": [0.5, 0.7], "b": [0.9, 0.95], "c": [0.1, 0.1]})
+    says(picture, "Words spelled right: b is best with 92.5% on average, c last with 10.0%.")
+    told = "b 92.5% (from 90.0% to 95.0%)", "a 60.0%", "c 10.0%"
+    places = [picture.alt.index(one) for one in told]
+    assert places == sorted(places)
 
 
 def test_accuracy_against_loss_compares_with_the_formula():
     points = [(0.1, math.exp(-1) + 0.2), (1.0, 0.0)]
-    picture = plot_loss_against_accuracy(points, length=10.0)
-    assert (
-        "At a loss of 0.1 the formula promises 37% of the words, and 57% are right; 1 of 2"
-        " measurements lie above" in picture.reading
+    promised = "At a loss of 0.1 the formula promises 37% of the words, and 57% are right"
+    above = "1 of 2 measurements lie above"
+    says(plot_loss_against_accuracy(points, length=10.0), promised, above)
+
+
+def spelling(word, answer, ended=True):
+    written = (*answer, "<EOS>") if ended else tuple(answer)
+    sure = torch.full((len(written), 29), 0.1 / 28)
+    for row, token in enumerate(written):
+        sure[row, VOCABULARY.tokens.index(token)] = 0.9
+    return Spelling(word, written, (*to_pig_latin(word), "<EOS>"), sure)
+
+
+def test_a_right_word_is_called_right_and_a_wrong_one_wrong_where_it_begins_to_be():
+    step = (
+        "Step 3 of 9: after “ee” the model finds t most probable (90%), and the rule asks for it."
     )
+    right = "street → eetstray. Right: the rule says the same. "
+    marked = "Step 3 is marked", "green and hatched"
+    says(plot_spelling(spelling("street", "eetstray"), 3), right + step, *marked)
+    for answer, first in (("eetstay", 6), ("", 1), ("eetstrayy", 9), ("eetstrayway", 9)):
+        wrong = f"Wrong: the rule says eetstray; the first difference is at step {first}."
+        says(plot_spelling(spelling("street", answer)), wrong)
 
 
-@pytest.mark.parametrize(("points", "length"), [([], 10.0), ([(0.1, 0.5)], 0.0)])
-def test_accuracy_against_loss_needs_points_and_a_length(points, length):
-    with pytest.raises(ValueError, match="positive length"):
-        plot_loss_against_accuracy(points, length)
+def test_any_step_of_any_answer_can_be_looked_at_and_later_ones_mean_the_last():
+    word = spelling("good-humoured", "oodgay-mouray")
+    readings = {step: plot_spelling(word, step).reading for step in (1, 8, 9, 14, 15)}
+    assert len(set(readings.values())) == 4 and readings[14] == readings[15]
+    assert "the rule asks for u (0%)" in readings[8] and "the rule asks" not in readings[9]
+    says(plot_spelling(spelling("ox", "o" * 24, ended=False)), "Step 1 of 24")
+    says(plot_spelling(spelling("o" * 64, "o" * 64 + "way"), 60), "Right")

@@ -7,7 +7,7 @@ import pytest
 from course.interpretability.spelling import Spelling
 from course.plots.interventions import align_answers, plot_intervention
 from course.widgets.common import Explorer
-from course.widgets.interventions import SAID, explore_interventions, show_intervention
+from course.widgets.interventions import SAID, explore_interventions
 from nmt.checkpoints import load_checkpoint
 from nmt.data import load_pairs
 from nmt.trace import trace
@@ -19,12 +19,6 @@ WORDS = [pair.source for pair in load_pairs("small", "val")]
 @pytest.fixture
 def box() -> Explorer:
     return explore_interventions(MODEL, WORDS)
-
-
-def test_it_begins_with_the_figure_above_it_where_something_is_to_be_seen(box: Explorer) -> None:
-    picture = show_intervention(MODEL, WORDS)
-    assert box.output.value.count(picture.to_html()) == 1
-    assert picture.reading.startswith("street → eetstray becomes etstray, but the rule says")
 
 
 def test_every_change_of_every_head_is_drawn_and_quick(box: Explorer) -> None:
@@ -41,20 +35,6 @@ def test_every_change_of_every_head_is_drawn_and_quick(box: Explorer) -> None:
             assert "<img" in box.output.value and "conditioning →" in box.output.value
             assert not box.output.value.partition('role="alert"')[2][:300]
     assert sorted(took)[len(took) // 2] < 0.1, "the aim is 100 ms a change"
-
-
-@pytest.mark.parametrize("field", ["word", "other"])
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [("", "Nothing typed yet"), ("a" * 21, "21 letters are more than the 20"), ("é", "Letter 1")],
-)
-def test_a_bad_word_keeps_the_picture_and_gets_one_line(
-    box: Explorer, field: str, text: str, message: str
-) -> None:
-    box.controls[field].value = text
-    assert message in box.output.value and "<img" in box.output.value
-    box.buttons[2].click()
-    assert "<img" in box.output.value and "Error" not in box.output.value
 
 
 def test_changes_are_kept_until_they_are_undone(box: Explorer) -> None:

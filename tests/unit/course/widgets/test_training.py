@@ -4,7 +4,6 @@ controls.
 
 import itertools
 
-import pytest
 import torch
 
 from course.widgets.training import SHOWN, LiveCurves, explore_positions, show_position_run
@@ -57,15 +56,10 @@ PAIRS = [WordPair.of(word) for word in ("apple", "street", "quick", "house")]
 
 
 def record(seed):
+    losses = [{"epoch": e, "train_loss": 1 / e, "val_loss": 1 / e} for e in (1, 2, 3)]
     rows = [
-        {
-            "epoch": e,
-            "train_loss": 1 / e,
-            "val_loss": 1 / e,
-            "train_accuracy": 0.5,
-            "val_accuracy": 0.1 * seed + 0.1 * e,
-        }
-        for e in (1, 2, 3)
+        {**row, "train_accuracy": 0.5, "val_accuracy": 0.1 * (seed + row["epoch"])}
+        for row in losses
     ]
     return {"seed": seed, "epochs": rows, "mistakes": [["quick", "ickquay", "ickay"]][:seed]}
 
@@ -86,16 +80,3 @@ def test_every_setting_of_the_explorer_draws_its_own_run():
     assert len(set(curves)) == 4
     assert "0 of 4 words are wrong" in seen["none", 1, "mistakes by rule class"]
     assert "1 of 4 words are wrong" in seen["rotary", 2, "mistakes by length and dash"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        (("sideways",), "no runs with positions 'sideways'"),
-        (("none", 3), "no run number 3"),
-        (("none", 1, "colours"), "cannot show"),
-    ],
-)
-def test_what_was_not_recorded_is_said(arguments, complaint):
-    with pytest.raises(ValueError, match=complaint):
-        show_position_run(RUNS, PAIRS, *arguments)

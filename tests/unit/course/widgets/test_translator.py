@@ -17,15 +17,6 @@ MODEL = Transformer(
 )
 
 
-def test_it_begins_with_the_figure_above_it():
-    assert (
-        explore_translation(MODEL, "tree", 2).output.value.count(
-            show_spelling(MODEL, "tree", 2).to_html()
-        )
-        == 1
-    )
-
-
 def test_every_step_is_shown_and_none_ends_in_an_error():
     box = explore_translation(MODEL)
     for value in (options := box.controls["step"].options):
@@ -47,27 +38,6 @@ def test_words_are_spelled(word):
     box = explore_translation(MODEL)
     box.controls["word"].value = word
     assert 'role="status"' in box.output.value and f"{word.strip().lower()} →" in box.output.value
-
-
-@pytest.mark.parametrize(
-    ("word", "message"),
-    [("", "Nothing typed yet"), ("   ", "Nothing typed yet"), ("naïve", "Letter 3"),
-     ("a" * 200, "200 letters are more than the 64"), ("two words", "this is two and words."),
-     ("don't", "this is don and t."), ("it’s", "this is it and s."), ("<b>", "Letter 1"),
-     ("日本", "Letter 1"), ("4", "Letter 1")],
-)  # fmt: skip
-def test_a_word_without_an_answer_gets_one_line_in_place(word, message):
-    box = explore_translation(MODEL)
-    box.controls["word"].value = word
-    assert 'role="alert"' in box.output.value and message in box.output.value
-    assert "<img" in box.output.value, "the last picture stays"
-    assert "<b>" not in box.output.value
-    box.controls["word"].value = "ox"
-    assert "<img" in box.output.value
-
-
-def test_every_control_has_a_name():
-    assert all(control.description for control in explore_translation(MODEL).controls.values())
 
 
 def test_buttons_take_a_word_and_go_to_its_first_mistake():
