@@ -73,22 +73,6 @@ def test_gradients_agree_with_torch(inputs) -> None:
         torch.testing.assert_close(our.grad, their.grad, rtol=1e-7, atol=1e-7)
 
 
-def test_a_masked_key_has_no_weight_and_no_gradient() -> None:
-    torch.manual_seed(0)
-    query = torch.randn(3, 4)
-    key = torch.randn(5, 4, requires_grad=True)
-    value = torch.randn(5, 2, requires_grad=True)
-    mask = torch.ones(3, 5, dtype=torch.bool)
-    mask[:, 2] = False
-    output, weights = scaled_dot_product_attention(query, key, value, mask)
-    output.square().sum().backward()
-    assert (weights[:, 2] == 0).all()
-    for tensor in (key, value):
-        assert tensor.grad is not None
-        assert (tensor.grad[2] == 0).all()
-        assert (tensor.grad[[0, 1, 3, 4]] != 0).all()
-
-
 def test_an_example_by_hand() -> None:
     """Scores 0 and 2 · ln 3 / √4 = ln 3, so the weights are 1/4 and 3/4."""
     query = torch.tensor([[2.0, 0, 0, 0]])
@@ -106,37 +90,18 @@ def test_extreme_scores_stay_finite() -> None:
 # Masks
 
 
-@given(SIZES)
-def test_causal_mask(length: int) -> None:
-    mask = causal_mask(length)
-    assert all(
-        mask[query, key] == (key <= query) for query in range(length) for key in range(length)
-    )
-
-
-@given(SIZES, SIZES)
-def test_causal_mask_of_the_last_queries(queries: int, more: int) -> None:
-    keys = queries + more
-    assert torch.equal(causal_mask(queries, keys), causal_mask(keys)[-queries:])
+@given(SIZES, st.integers(0, 7))
+def test_causal_mask(queries: int, more: int) -> None:
+    """The queries are the last of the keys."""
+    place = torch.arange(queries + more)
+    expected = place[None] <= place[more:, None]
+    assert torch.equal(causal_mask(queries, queries + more), expected)
+    assert torch.equal(causal_mask(queries), expected[:, more:])
 
 
 def test_causal_mask_needs_enough_keys() -> None:
     with pytest.raises(ValueError, match="2 keys for 3 queries"):
         causal_mask(3, 2)
-
-
-@given(st.integers(1, 6), st.data())
-def test_causal_attention_does_not_look_ahead(length: int, data) -> None:
-    torch.manual_seed(length)
-    layer = MultiHeadAttention(8, 2, rotary=RotaryPositions(4)).double()
-    inputs = torch.randn(1, length, 8, dtype=torch.float64)
-    place = data.draw(st.integers(0, length - 1))
-    changed = inputs.clone()
-    changed[:, place] += 1
-    before = layer(inputs, mask=causal_mask(length))
-    after = layer(changed, mask=causal_mask(length))
-    assert torch.equal(before[:, :place], after[:, :place])
-    assert (before[:, place:] != after[:, place:]).any(dim=-1).all()
 
 
 def test_a_mask_must_leave_something() -> None:
@@ -225,19 +190,6 @@ def test_a_hook_intervenes() -> None:
     assert layer.pattern_hook is first_only
 
 
-def test_heads_do_not_mix_before_the_output() -> None:
-    """Changing what head 1 reads changes head 1's weights only."""
-    torch.manual_seed(2)
-    layer = MultiHeadAttention(8, 2)
-    inputs = torch.randn(1, 5, 8)
-    _, before = layer(inputs, return_weights=True)
-    with torch.no_grad():
-        layer.to_query.weight[4:] += 1
-    _, after = layer(inputs, return_weights=True)
-    assert torch.equal(before[:, 0], after[:, 0])
-    assert not torch.allclose(before[:, 1], after[:, 1])
-
-
 def test_dropout_only_in_training_and_on_both_paths() -> None:
     torch.manual_seed(3)
     layer = MultiHeadAttention(8, 2, dropout=0.5).double()
@@ -252,16 +204,6 @@ def test_dropout_only_in_training_and_on_both_paths() -> None:
     _, weights = layer(inputs, return_weights=True)
     # seen before dropout
     torch.testing.assert_close(weights.sum(dim=-1), torch.ones(1, 2, 6, dtype=torch.float64))
-
-
-def test_keys_made_in_two_parts_are_the_keys_made_at_once() -> None:
-    torch.manual_seed(4)
-    layer = MultiHeadAttention(8, 2, rotary=RotaryPositions(4)).double()
-    memory = torch.randn(1, 5, 8, dtype=torch.float64)
-    first = layer.keys_and_values(memory[:, :3])
-    second = layer.keys_and_values(memory[:, 3:], start=3)
-    for whole, *parts in zip(layer.keys_and_values(memory), first, second, strict=True):
-        torch.testing.assert_close(torch.cat(parts, dim=2), whole)
 
 
 @pytest.mark.parametrize("num_heads", [0, 3, 16])

@@ -225,17 +225,6 @@ def test_gradients_through_the_full_form(rule, alpha):
         assert torch.autograd.gradcheck(run, (A, delta))
 
 
-@pytest.mark.parametrize("rule,alpha", ALL)
-def test_gradients_through_mambas_form(rule, alpha):
-    torch.manual_seed(1)
-    delta = torch.rand(2, 3, dtype=torch.float64, requires_grad=True)
-    A = (-torch.rand(3, 2, dtype=torch.float64)).requires_grad_()
-    B = torch.randn(2, 2, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(
-        lambda *inputs: discretize(rule, *inputs, alpha=alpha), (delta, A, B)
-    )
-
-
 @pytest.mark.parametrize("dtype,tolerance", [(torch.float32, 3e-7), (torch.float64, 1e-15)])
 def test_exponential_of_small_matrices_keeps_all_digits(dtype, tolerance):
     """`torch.matrix_exp` itself is off by 2e-5 (float32) and 1e-10 (float64) at these sizes."""

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 
 from nmt.batches import Batch
 from nmt.data import WordPair
-from nmt.decoding import greedy_decode
 from nmt.mamba import CausalConvolution, Mamba, MambaBlock, MambaConfig
 from nmt.scan import WRONG
 from nmt.selective_ssm import (
@@ -126,16 +125,6 @@ def test_a_later_letter_changes_nothing_before_it(variant: dict) -> None:
     assert (logits[:, 5:] != other[:, 5:]).any(dim=-1).all()
 
 
-def test_every_source_letter_reaches_the_output() -> None:
-    model = model_of(SMALL)
-    with torch.no_grad():
-        reference = model(BATCH.source, BATCH.target[:, :1])
-        for position in range(BATCH.source.shape[1]):
-            changed = BATCH.source.clone()
-            changed[:, position] = (changed[:, position] + 1) % 26
-            assert (model(changed, BATCH.target[:, :1]) != reference).any()
-
-
 def copy_from_mambapy(
     block: MambaBlock, norm_weight: torch.Tensor, theirs: mambapy.mamba.MambaBlock
 ) -> None:
@@ -218,14 +207,6 @@ def test_cache_keeps_chosen_words_and_never_grows() -> None:
     kept = model.step(token, cache.select(rows))[0]
     everyone = model.step(torch.tensor([2, 0, 1]), cache)[0]
     torch.testing.assert_close(kept, everyone[rows])
-
-
-def test_decoding_with_and_without_cache_agree() -> None:
-    model = model_of(SMALL)
-    words = ["a", "street", "school", "good-humoured"]
-    answers = greedy_decode(model, words, max_steps=9)
-    assert answers == greedy_decode(model, words, max_steps=9, use_cache=False)
-    assert any(answers)
 
 
 def test_parameter_count_of_the_original_course() -> None:

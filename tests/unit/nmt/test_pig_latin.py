@@ -89,21 +89,10 @@ def test_runs_are_independent(word: str) -> None:
     assert to_pig_latin(word) == re.sub("[a-z]+", lambda run: to_pig_latin(run[0]), word)
 
 
-@given(ANY_WORD)
-def test_length_grows_by_two_or_three_a_run(word: str) -> None:
-    grown = len(to_pig_latin(word)) - len(word)
-    assert 2 * count_runs(word) <= grown <= 3 * count_runs(word)
-
-
-@given(ANY_WORD)
-def test_dashes_keep_their_place_among_the_runs(word: str) -> None:
-    shape = re.compile("[a-z]+")
-    assert shape.sub("x", to_pig_latin(word)) == shape.sub("x", word)
-
-
 @given(RUNS)
 def test_the_rule_class_tells_how_a_run_ends(run: str) -> None:
     name, target = rule_class(run), to_pig_latin(run)
+    assert name in RULE_CLASSES
     first_vowel = re.search("[aeiouy]", run[1:])
     if name in {"vowel", "y-initial", "vowelless"}:
         assert target.startswith(run)
@@ -114,11 +103,6 @@ def test_the_rule_class_tells_how_a_run_ends(run: str) -> None:
         assert first_vowel is not None
         assert target[0] == first_vowel[0]
         assert (name == "consonant") == (first_vowel.start() == 0)
-
-
-@given(ANY_WORD)
-def test_every_word_has_a_known_class(word: str) -> None:
-    assert rule_class(word) in RULE_CLASSES
 
 
 @pytest.mark.parametrize("function", [to_pig_latin, align, rule_class, check_word])

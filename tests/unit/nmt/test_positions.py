@@ -11,7 +11,6 @@ from nmt.positions import (
     SCHEMES,
     PositionEmbedding,
     RotaryPositions,
-    pair_frequencies,
     sinusoidal_table,
 )
 
@@ -28,20 +27,6 @@ def test_sinusoidal_formula(length: int, hidden_size: int, base: float) -> None:
             angle = position / base ** (2 * pair / hidden_size)
             assert table[position, 2 * pair].item() == pytest.approx(math.sin(angle), abs=1e-5)
             assert table[position, 2 * pair + 1].item() == pytest.approx(math.cos(angle), abs=1e-5)
-
-
-@given(st.integers(0, 20), st.integers(0, 20))
-def test_sinusoids_know_distance(first: int, distance: int) -> None:
-    """sin a sin b + cos a cos b = cos (a − b): the dot product of two rows sees distance only."""
-    table = sinusoidal_table(41, 32)
-    expected = (distance * pair_frequencies(32)).cos().sum()
-    torch.testing.assert_close(
-        table[first] @ table[first + distance], expected, rtol=1e-5, atol=1e-5
-    )
-
-
-def test_frequencies_fall_from_one() -> None:
-    torch.testing.assert_close(pair_frequencies(8, 10_000.0), torch.tensor([1.0, 0.1, 0.01, 0.001]))
 
 
 @given(POSITIONS, POSITIONS, POSITIONS, BASES, st.integers(0, 2**31))
@@ -98,18 +83,6 @@ def test_what_each_scheme_trains_and_adds(scheme: str, trained: int) -> None:
     else:
         torch.testing.assert_close(added, sinusoidal_table(10, 8), rtol=0, atol=1e-5)
     assert embedding.state_dict().keys() == ({"table"} if trained else set())
-
-
-def test_learned_from_the_sinusoids_starts_equal_and_then_learns() -> None:
-    fixed, learned = (
-        PositionEmbedding(scheme, 8, max_length=10)
-        for scheme in ("sinusoidal", "learned-from-sinusoidal")
-    )
-    inputs = torch.randn(1, 10, 8)
-    assert torch.equal(fixed(inputs), learned(inputs))
-    learned(inputs).square().sum().backward()
-    torch.optim.SGD(learned.parameters(), lr=0.1).step()
-    assert not torch.allclose(fixed(inputs), learned(inputs))
 
 
 def test_sinusoids_go_on_without_limit() -> None:

@@ -1,7 +1,6 @@
 """Full disks, files that are cut, damaged or made up: one sentence, nothing half-written."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load, save
 
-from course.plots import plot_mask
 from nmt.checkpoints import (
     FORMAT,
     CheckpointError,
@@ -89,22 +87,6 @@ def test_a_place_that_can_not_be_written(tmp_path, obstacle):
         write_whole(path, b"x")
     one_sentence(caught.value)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "folder"]
-
-
-@pytest.mark.parametrize("ending", [".svg", ".png"])
-def test_a_picture_is_whole_or_not_there(tmp_path, monkeypatch, ending):
-    picture = plot_mask(torch.ones(2, 2, dtype=torch.bool), ["a", "b"], ["a", "b"])
-    path = tmp_path / f"picture{ending}"
-    picture.save(path)
-    before = path.read_bytes()
-
-    def full(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        picture.save(path)
-    assert path.read_bytes() == before and len(before) > 500 and len(list(tmp_path.iterdir())) == 1
 
 
 def packed(tensors, header):

@@ -8,14 +8,12 @@ from nmt.batches import LengthBuckets
 from nmt.data import load_pairs
 from nmt.decoding import greedy_decode
 from nmt.evaluation import measure
-from nmt.mamba import Mamba, MambaConfig
 from nmt.training import (
     TrainingConfig,
     _to_device,
     choose_device,
     learning_rate,
     start_training,
-    token_loss,
     train,
     train_epoch,
 )
@@ -182,13 +180,6 @@ def test_training_leaves_the_allocator_of_the_process_alone(pairs, monkeypatch):
 
 def test_auto_is_the_cpu():
     assert choose_device() == torch.device("cpu") and choose_device("meta").type == "meta"
-
-
-def test_a_batch_goes_to_where_the_model_is(pairs):
-    model = Mamba(MambaConfig(hidden_size=8, num_layers=1)).to("meta")
-    batch = next(LengthBuckets(pairs, 4).epoch(0))
-    assert model.device.type == "meta" and batch.source.device.type == "cpu"
-    assert token_loss(model, batch).device.type == "meta"
 
 
 @pytest.fixture

@@ -108,15 +108,6 @@ def test_a_later_letter_changes_nothing_before(scheme: str, place: int) -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_words_of_a_batch_do_not_meet(scheme: str) -> None:
-    model = small_model(positions=scheme)
-    source, target = random_words(4, 5, 3)
-    torch.testing.assert_close(
-        model(source[2:3], target[2:3]), model(source, target)[2:3], rtol=0, atol=1e-12
-    )
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
 def test_only_without_positions_is_the_source_a_bag_of_letters(scheme: str) -> None:
     model = small_model(positions=scheme)
     source, target = random_words(1, 6, 3)
@@ -132,18 +123,6 @@ def test_rotary_cross_attention_is_a_choice() -> None:
     assert not torch.allclose(with_cross(source, target), without(source, target))
     assert without.decoder[0].cross_attention.rotary is None
     assert without.decoder[0].self_attention.rotary is not None
-
-
-def test_cache_selects_rows() -> None:
-    model, keep = small_model(), torch.tensor([2, 0])
-    source, target = random_words(3, 5, 3)
-    with torch.inference_mode():
-        _, cache = model.step(target[:, 0], model.start(source))
-        whole, _ = model.step(target[:, 1], cache)
-        part, selected = model.step(target[keep, 1], cache.select(keep))
-    torch.testing.assert_close(part, whole[keep])
-    assert selected.position == 2
-    assert selected.layers[0].own_key.shape[0] == selected.layers[0].source_key.shape[0] == 2
 
 
 def test_the_encoder_runs_once_for_a_word() -> None:
@@ -218,13 +197,6 @@ def test_summary_adds_up() -> None:
     assert counts["output"] == 29 * 8 + 29
     assert counts["norms"] == 2 * 2 * 8  # the two that stand outside the layers
     assert "positions" not in small_model(positions="rotary").summary()
-
-
-def test_config_is_plain_data() -> None:
-    config = TransformerConfig(hidden_size=16, num_heads=4, positions="learned")
-    data = Transformer(config).config_data()
-    assert data.pop("kind") == "transformer"
-    assert TransformerConfig(**data) == config
 
 
 @pytest.mark.parametrize(

@@ -4,32 +4,30 @@ in place. All must pass.
 
 import itertools
 import math
-import re
 
 import numpy as np
 import pytest
 import sympy
 import torch
 import torch.nn.functional as F
-from einops import rearrange, repeat
+from einops import repeat
+from judged import judged
 
-from course.exercises import exercises, judge
+from course.exercises import exercises
 from course.interpretability.heads import previous_letter_score
-from course.lab.scan_steps import count_cost
 from nmt.attention import MultiHeadAttention, causal_mask, scaled_dot_product_attention
 from nmt.batches import LengthBuckets
 from nmt.data import VOCABULARY, WordPair
 from nmt.discretization import StateSpace, discretize_system, phi1
 from nmt.hidden_attention import hidden_attention
-from nmt.mamba import MambaBlock, MambaConfig
-from nmt.parallel_scan import affine, heinsen, hillis_steele
+from nmt.mamba import MambaConfig
+from nmt.parallel_scan import affine, heinsen
 from nmt.pig_latin import align, to_pig_latin
 from nmt.positions import sinusoidal_table
 from nmt.selective_scan import selective_scan, selective_scan_with_state
 from nmt.selective_ssm import SelectiveSSM, SSMTrace
 
 ANSWERS: list = []
-FLOAT64 = ("discretization", "scans")  # the notebooks that compute in float64 by default
 
 
 def answers(name):
@@ -57,17 +55,6 @@ def by_letters(word):
     return "".join(letters), places
 
 
-@answers("data.rule")
-def by_pattern(word):
-    if match := re.fullmatch(r"((?![aeiouy])(?:[^aeiouy]*qu|[^aeiouy]+))([aeiouy]?.*)", word):
-        head, tail = match.groups() if re.search("[aeiouy]", word) else ("", word)
-    else:
-        head, tail = "", word
-    suffix = "way" if word[0] in "aeiou" else "ay"
-    n, m = len(word), len(head)
-    return [tail + head + suffix, [(m + i) % n if i < n else None for i in range(n + len(suffix))]]
-
-
 @answers("data.buckets")
 def by_sorting(pairs, batch_size):
     pairs = sorted(pairs, key=lambda pair: (len(pair[0]), len(pair[1])))
@@ -77,21 +64,6 @@ def by_sorting(pairs, batch_size):
         while group:
             batches.append(group[:batch_size])
             del group[:batch_size]
-    return batches
-
-
-@answers("data.buckets")
-def one_after_the_other(pairs, batch_size):
-    batches = ()
-    for pair in pairs:
-        for batch in batches:
-            if [len(word) for word in batch[0]] == [len(word) for word in pair] and len(
-                batch
-            ) < batch_size:
-                batch.append(pair)
-                break
-        else:
-            batches += ([pair],)
     return batches
 
 
@@ -127,21 +99,6 @@ def by_loops_in_float64(query, key, value, mask):
     return torch.stack(outputs).view(*shape[:-1], -1), torch.stack(table).view(shape)
 
 
-@answers("attention.scaled-dot-product")
-def by_torch_and_changes_its_arguments(query, key, value, mask):
-    query *= 1 / math.sqrt(query.shape[-1])
-    bias = (
-        0 if mask is None else torch.zeros(mask.shape).masked_fill_(mask.logical_not_(), -math.inf)
-    )
-    weights = F.softmax(torch.einsum("...qk,...sk->...qs", query, key) + bias, dim=-1)
-    return weights @ value, weights
-
-
-@answers("attention.causal-mask")
-def by_triangle(queries, keys):
-    return torch.triu(torch.ones(queries, keys), diagonal=keys - queries + 1) == 0
-
-
 @answers("attention.causal-mask")
 def by_lists(queries, keys):
     return [[key <= query + keys - queries for key in range(keys)] for query in range(queries)]
@@ -168,29 +125,8 @@ def head_by_head(inputs, memory, to_query, to_key, to_value, to_output, num_head
     return result
 
 
-@answers("attention.multi-head")
-def by_view_and_transpose(inputs, memory, to_query, to_key, to_value, to_output, num_heads):
-    b, q, d = inputs.shape
-    query = F.linear(inputs, to_query).view(b, q, num_heads, -1).transpose(1, 2)
-    key = F.linear(memory, to_key).view(b, -1, num_heads, d // num_heads).transpose(1, 2)
-    value = F.linear(memory, to_value).view(b, -1, num_heads, d // num_heads).transpose(1, 2)
-    found = F.scaled_dot_product_attention(query, key, value)
-    return F.linear(found.transpose(1, 2).reshape(b, q, d), to_output)
-
-
 # 03
 # --------------------------------------------------------------------------------------------------
-
-
-@answers("attention.sinusoidal-positions")
-def number_by_number(length, hidden_size, base):
-    table = torch.zeros(length, hidden_size, dtype=torch.float64)
-    for p, i in itertools.product(range(length), range(hidden_size // 2)):
-        table[p, 2 * i], table[p, 2 * i + 1] = (
-            math.sin(p / base ** (2 * i / hidden_size)),
-            math.cos(p / base ** (2 * i / hidden_size)),
-        )
-    return table
 
 
 @answers("attention.sinusoidal-positions")
@@ -199,12 +135,6 @@ def by_numpy_powers(length, hidden_size, base):
         np.arange(length), np.exp(-np.log(base) * np.arange(0, hidden_size, 2) / hidden_size)
     )
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(length, hidden_size)
-
-
-@answers("transformer.encoder-layer")
-def encoder_in_two_sums(x, parts):
-    between = parts.self_attention(parts.attention_norm(x)) + x
-    return between.add(parts.mlp(parts.mlp_norm(between)))
 
 
 @answers("transformer.encoder-layer")
@@ -218,14 +148,6 @@ def encoder_in_place(x, parts):
 
 
 @answers("transformer.decoder-layer")
-def decoder_with_a_mask_of_its_own(x, notes, parts):
-    mask = ~torch.ones(x.shape[1], x.shape[1]).triu(1).bool()
-    x = x + parts.self_attention(parts.self_norm(x), parts.self_norm(x), mask)
-    x = parts.cross_attention(parts.cross_norm(x), memory=notes) + x
-    return parts.mlp(parts.mlp_norm(x)) + x
-
-
-@answers("transformer.decoder-layer")
 def decoder_row_by_row(x, notes, parts):
     rows = []
     for t in range(x.shape[1]):  # the last row of each prefix sees all that it may
@@ -234,16 +156,6 @@ def decoder_row_by_row(x, notes, parts):
         row = row + parts.cross_attention(parts.cross_norm(row), notes)
         rows.append(row + parts.mlp(parts.mlp_norm(row)))
     return torch.cat(rows, dim=1)
-
-
-@answers("transformer.greedy-word")
-def until_the_end_by_recursion(model, source, most, written=(27,)):
-    if written[-1] == 28 or len(written) > most:
-        return torch.tensor(written[1:])
-    p = model(source, torch.tensor([[*written]])).softmax(dim=-1)
-    return until_the_end_by_recursion(
-        model, source, most, (*written, int(p[0, -1].topk(1).indices))
-    )
 
 
 @answers("transformer.greedy-word")
@@ -268,36 +180,10 @@ def by_solve(delta, A, B, alpha):
     return torch.linalg.solve(M, eye + alpha * delta * A), torch.linalg.solve(M, delta * B)
 
 
-@answers("discretization.bilinear")
-def by_numpy_from_the_right(delta, A, B, alpha):
-    A, B = A.numpy(), B.numpy()
-    inverse = np.linalg.inv(np.eye(len(A)) - (1 - alpha) * delta * A)
-    return [(np.eye(len(A)) + alpha * delta * A) @ inverse, inverse @ B * delta]
-
-
-@answers("discretization.bilinear-symbolic")
-def by_solving(A, B, delta, alpha):
-    old, new, x = sympy.symbols("h_old h_new x")
-    slope = alpha * (A * old + B * x) + (1 - alpha) * (A * new + B * x)
-    result = sympy.solve(sympy.Eq(new, old + delta * slope), new)[0]
-    return sympy.diff(result, old), sympy.diff(result, x)
-
-
 @answers("discretization.bilinear-symbolic")
 def by_hand(A, B, delta, alpha):
     M = 1 - delta * A + alpha * delta * A
     return sympy.expand((1 + alpha * A * delta) / M), B / (M / delta)
-
-
-def _series(z, terms=12):
-    return sum(z**j / math.factorial(j + 1) for j in range(terms))
-
-
-@answers("discretization.zoh-stable")
-def two_branches(z):
-    small = z.abs() < 0.1
-    safe = torch.where(small, 1.0, z)
-    return torch.where(small, _series(torch.where(small, z, 0.0)), torch.expm1(safe) / safe)
 
 
 @answers("discretization.zoh-stable")
@@ -307,21 +193,8 @@ def as_a_mean_of_exponentials(z):
     return (torch.exp(z[..., None] * nodes) * weights).sum(-1)
 
 
-@answers("discretization.zoh-stable")
-def entry_by_entry(z):
-    return torch.stack(
-        [_series(x) if abs(x) < 0.5 else torch.expm1(x) / x for x in z.flatten()]
-    ).view_as(z)
-
-
 # 05
 # --------------------------------------------------------------------------------------------------
-
-
-@answers("scans.join")
-def join_by_names(earlier, later):
-    (a, b), (c, d) = earlier, later
-    return [a * c, d + b * c]
 
 
 @answers("scans.join")
@@ -338,25 +211,6 @@ def join_by_matrices(earlier, later):
 
 
 @answers("scans.hillis-steele")
-def rounds_by_comprehension(steps, join):
-    held, distance = steps, 1
-    while distance < len(held):
-        held = held[:distance] + [join(left, right) for left, right in zip(held, held[distance:])]
-        distance *= 2
-    return held
-
-
-@answers("scans.hillis-steele")
-def rounds_from_the_right_in_place(steps, join):
-    for k in range(math.ceil(math.log2(len(steps)))):
-        for t in reversed(
-            range(2**k, len(steps))
-        ):  # from the right, the left neighbours are still old
-            steps[t] = join(steps[t - 2**k], steps[t])
-    return tuple(steps)
-
-
-@answers("scans.hillis-steele")
 def by_halves(steps, join):
     """Sklansky's tree: as few rounds, fewer joins."""
     if len(steps) == 1:
@@ -364,16 +218,6 @@ def by_halves(steps, join):
     middle = (len(steps) + 1) // 2
     left, right = by_halves(steps[:middle], join), by_halves(steps[middle:], join)
     return left + [join(left[-1], each) for each in right]
-
-
-@answers("scans.heinsen")
-def by_two_signs(a, b):
-    S = a.log().cumsum(1)
-
-    def positive(x):
-        return torch.exp(S + torch.logcumsumexp(x.clamp(min=1e-300).log() - S, dim=1))
-
-    return positive(b) - positive(-b)
 
 
 @answers("scans.heinsen")
@@ -388,33 +232,12 @@ def by_complex_numbers_throughout(a, b):
 
 
 @answers("mamba.choose")
-def choose_by_linear(x, select, to_delta, delta_bias):
-    r = to_delta.shape[-1]
-    n = (select.shape[0] - r) // 2
-    low, B, C = (F.linear(x, rows) for rows in select.split([r, n, n]))
-    return F.softplus(F.linear(low, to_delta, delta_bias)), B, C
-
-
-@answers("mamba.choose")
 def choose_by_logaddexp(x, select, to_delta, delta_bias):
     together = torch.einsum("ble,fe->blf", x, select)
     r = to_delta.size(1)
     n = (together.size(-1) - r) // 2
     before = torch.einsum("blr,er->ble", together[..., :r], to_delta) + delta_bias
     return torch.logaddexp(before, torch.zeros(())), together[..., r : r + n], together[..., -n:]
-
-
-@answers("mamba.selective-scan")
-def word_by_word_channel_by_channel(x, delta, A, B, C, D):
-    b, length, e = x.shape
-    rows = []
-    for word, channel in itertools.product(range(b), range(e)):
-        h = torch.zeros(A.shape[1], dtype=x.dtype)
-        for t in range(length):
-            d = delta[word, t, channel]
-            h = torch.exp(d * A[channel]) * h + d * B[word, t] * x[word, t, channel]
-            rows.append(C[word, t] @ h + D[channel] * x[word, t, channel])
-    return rearrange(torch.stack(rows), "(b e l) -> b l e", b=b, e=e)
 
 
 @answers("mamba.selective-scan")
@@ -428,30 +251,12 @@ def unrolled_in_float64(x, delta, A, B, C, D):
 
 
 @answers("mamba.block")
-def block_by_linear(inputs, parts):
-    both = F.linear(parts.norm(inputs), parts.widen.weight)
-    e = both.shape[-1] // 2
-    memory = parts.start(inputs.shape[0])
-    x = parts.convolution(both[..., :e], memory.window)[0]
-    y = parts.ssm(x * torch.sigmoid(x), memory.state)[0]
-    gate = both[..., e:]
-    return inputs + parts.narrow(y * gate * torch.sigmoid(gate))
-
-
-@answers("mamba.block")
 def block_step_by_step(inputs, parts):
     memory = parts.start(len(inputs))
     branch, gate = parts.widen(parts.norm(inputs)).tensor_split(2, dim=-1)
     seen = parts.convolution(branch, memory.window)[0]
     found = parts.ssm(torch.nn.SiLU()(seen), memory.state)[0]
     return parts.narrow(torch.nn.functional.silu(gate).mul(found)).add(inputs)
-
-
-@answers("mamba.step")
-def step_by_einsum(x, state, delta, A, B, C, D):
-    state *= torch.einsum("be,en->ben", delta, A).exp()
-    state += torch.einsum("be,be,bn->ben", delta, x, B)
-    return torch.einsum("ben,bn->be", state, C) + D * x, state
 
 
 @answers("mamba.step")
@@ -474,43 +279,14 @@ def mask_row_by_row(delta):
     return torch.stack(rows, dim=1)
 
 
-@answers("mamba.mask")
-def mask_by_where(delta):
-    clock = delta.cumsum(1)
-    seen = torch.ones(delta.shape[1], delta.shape[1]).tril().bool()[None, :, :, None]
-    passed = torch.where(seen, clock[:, :, None] - clock[:, None], 0.0)
-    return torch.where(seen, torch.exp(-passed), 0.0)
-
-
 # 07
 # --------------------------------------------------------------------------------------------------
-
-
-@answers("interpretability.previous-letter")
-def letter_by_letter(pattern):
-    return sum(pattern[..., row, row - 1] for row in range(1, pattern.shape[-1])) / (
-        pattern.shape[-1] - 1
-    )
 
 
 @answers("interpretability.previous-letter")
 def by_a_shifted_eye(pattern):
     before = np.eye(pattern.shape[-1], k=-1)
     return (pattern.numpy() * before).sum(axis=(-1, -2)) / before.sum()
-
-
-@answers("interpretability.hidden-attention")
-def by_products_of_decays(delta, A, B, C):
-    b, length, e = delta.shape
-    decay = torch.exp(delta[..., None] * A)
-    alpha = torch.zeros(b, e, length, length)
-    for t in range(length):
-        for s in range(t + 1):
-            kept = decay[:, s + 1 : t + 1].prod(dim=1)
-            alpha[:, :, t, s] = (
-                kept * (delta[:, s, :, None] * B[:, s, None, :]) * C[:, t, None, :]
-            ).sum(-1)
-    return alpha
 
 
 @answers("interpretability.hidden-attention")
@@ -544,18 +320,6 @@ def by_a_hook_of_its_own(model, source, target, layer, head):
         part.pattern_hook = before_us
 
 
-@answers("interpretability.ablation")
-def by_the_output_map(model, source, target, layer, head):
-    before = _nats(model, source, target)
-    weight = dict(model.named_modules())[layer].to_output.weight
-    size = weight.shape[1] // model.config.num_heads
-    kept = weight[:, head * size : (head + 1) * size].clone()
-    weight[:, head * size : (head + 1) * size] = 0  # nobody listens to the head
-    after = _nats(model, source, target)
-    weight[:, head * size : (head + 1) * size] = kept
-    return [before, after]
-
-
 @answers("report.against-itself")
 def by_masks(right, p_value, level):
     count, found = len(right), []
@@ -564,13 +328,6 @@ def by_masks(right, p_value, level):
         if chosen.sum() == count // 2:
             found.append(float(p_value(right[chosen], right[~chosen]) < level))
     return torch.tensor(found).mean()
-
-
-@answers("report.against-itself")
-def by_sets_of_runs(right, p_value, level):
-    every = set(range(right.shape[0]))
-    splits = [(one, every - set(one)) for one in itertools.combinations(every, len(every) // 2)]
-    return np.mean([p_value(right[[*one]], right[[*rest]]) < level for one, rest in splits])
 
 
 # The course's own: where nmt's function has another signature, in that of the exercise
@@ -654,16 +411,6 @@ def own_hidden(delta, A, B, C):
 
 
 @answers("attention.shapes")
-def measured_on_a_layer(b, q, s, d, h):
-    layer = MultiHeadAttention(d, h)
-    x, memory = torch.zeros(b, q, d), torch.zeros(b, s, d)
-    query = layer.queries(x)
-    output, weights = layer(x, memory, return_weights=True)
-    found = weights @ torch.zeros(b, h, s, d // h)
-    return [query.shape, weights.shape, found.shape, output.shape]
-
-
-@answers("attention.shapes")
 def as_lists(b, q, s, d, h):
     cut = [b, h, q, d // h]
     return cut, [b, h, q, s], np.array(cut), torch.tensor([b, q, d])
@@ -677,21 +424,6 @@ def by_the_gradient(layer, x):
         if slope[:, place + 1 :].abs().max() > 1e-7:
             return True
     return False
-
-
-@answers("attention.leak")
-def everything_behind_is_new(layer, x):
-    other = [torch.cat((x[:, :t], torch.randn_like(x[:, t:])), 1) for t in range(1, x.shape[1])]
-    gaps = [(layer(y)[:, :t] - layer(x)[:, :t]).abs().max() for t, y in enumerate(other, 1)]
-    return torch.stack(gaps).max() > 1e-6
-
-
-@answers("attention.rotary")
-def by_complex_numbers(vectors, base):
-    pairs = torch.view_as_complex(vectors.unflatten(1, (-1, 2)).contiguous())
-    theta = base ** (-2 * torch.arange(pairs.shape[1]) / vectors.shape[1])
-    angle = torch.outer(torch.arange(len(vectors)).to(theta), theta)
-    return torch.view_as_real(pairs * torch.exp(1j * angle)).flatten(1)
 
 
 @answers("attention.rotary")
@@ -712,25 +444,6 @@ def ignoring(logits, asked, real):
     return F.cross_entropy(logits.mT, asked.masked_fill(~real, -100))
 
 
-@answers("transformer.padded-loss")
-def word_by_word(logits, asked, real):
-    total = sum(
-        F.cross_entropy(row[kept], answer[kept], reduction="sum")
-        for row, answer, kept in zip(logits, asked, real)
-    )
-    return total / real.sum()
-
-
-@answers("transformer.training-step")
-def cleared_afterwards(model, optimizer, source, target):
-    *_, v = (logits := model(source=source, target=target[:, :-1])).shape
-    loss = F.nll_loss(logits.log_softmax(-1).reshape(-1, v), target[:, 1:].reshape(-1))
-    loss.backward()
-    optimizer.step()
-    optimizer.zero_grad()
-    return loss.detach()
-
-
 @answers("transformer.training-step")
 def the_step_by_hand(model, optimizer, source, target):
     loss = F.cross_entropy(model(source, target[:, :-1]).mT, target[:, 1:])
@@ -743,21 +456,10 @@ def the_step_by_hand(model, optimizer, source, target):
 
 
 @answers("transformer.cache")
-def by_torchs_kernel(query, key, value, cache):
-    keys, values = (torch.cat(pair, 1) for pair in zip(cache, (key, value)))
-    return F.scaled_dot_product_attention(query, keys, values), [keys, values]
-
-
-@answers("transformer.cache")
 def the_last_row_of_all(query, key, value, cache):
     keys, values = torch.hstack((cache[0], key)), torch.hstack((cache[1], value))
     scores = torch.einsum("bqk,bsk->bqs", query, keys) * query.shape[2] ** -0.5
     return torch.einsum("bqs,bsw->bqw", scores.softmax(2), values), (keys, values)
-
-
-@answers("scans.price")
-def counted_by_running(length):
-    return count_cost(hillis_steele, length)
 
 
 @answers("scans.price")
@@ -774,28 +476,6 @@ def state_by_state(a, b, size):
     for decay, paid in zip(a, b):
         states.append(h := decay * h + paid)
     return torch.stack(states)
-
-
-@answers("scans.chunks")
-def from_the_state_itself(a, b, size):
-    rows = torch.zeros_like(b[:0])
-    for start in range(0, len(b), size):
-        for t in range(start, min(start + size, len(b))):
-            new = b[t] + (a[t] * rows[-1] if len(rows) else 0)
-            rows = torch.cat((rows, new[None]))
-    return rows
-
-
-@answers("mamba.shapes")
-def measured_on_a_block(b, length, d, n, r):
-    config = MambaConfig(hidden_size=d, state_size=n, delta_rank=r)
-    block = MambaBlock(config)
-    memory, x = block.start(b), torch.zeros(b, length, d)
-    wide = block.widen(x)
-    chosen = block.ssm.select(wide[..., : 2 * d])
-    delta = block.ssm.to_delta(chosen[..., :r])
-    decay = delta[..., None] * block.ssm.A_log
-    return wide.shape, chosen.shape, delta.shape, decay.shape, memory.state.shape, x.shape
 
 
 @answers("mamba.shapes")
@@ -816,35 +496,17 @@ def shifted_additions(x, weight, bias):
     return bias + sum(seen[:, j : j + length] * weight[j] for j in range(k))
 
 
-@answers("mamba.convolution")
-def by_a_band_matrix(x, weight, bias):
-    length, k = x.shape[1], len(weight)
-    back = torch.arange(length)[:, None] - torch.arange(length)  # how far s lies behind t
-    inside = (back >= 0) & (back < k)
-    band = weight[(k - 1 - back).clamp(0, k - 1)] * inside[..., None]
-    return torch.einsum("tse,bse->bte", band, x) + bias
-
-
 @pytest.mark.parametrize(("name", "function"), ANSWERS)
 def test_a_right_answer_passes_however_it_is_written(name, function):
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64 if name.startswith(FLOAT64) else torch.float32)
-    try:
-        verdict = judge(name, function, seconds=60)
-    finally:
-        torch.set_default_dtype(before)
+    verdict = judged(name, function)
     assert verdict.status == "correct", verdict
 
 
-def test_each_exercise_has_two_of_them():
-    assert all(sum(answer.values[0] == name for answer in ANSWERS) >= 2 for name in exercises())
+def test_each_exercise_has_one():
+    assert {answer.values[0] for answer in ANSWERS} == exercises().keys()
 
 
 def test_repeat_is_no_answer():
     """A guard for this file: something near the truth fails."""
-    assert (
-        judge(
-            "attention.causal-mask", lambda q, k: repeat(torch.arange(k) <= k // 2, "k -> q k", q=q)
-        ).status
-        == "wrong"
-    )
+    near = lambda q, k: repeat(torch.arange(k) <= k // 2, "k -> q k", q=q)  # noqa: E731
+    assert judged("attention.causal-mask", near).status == "wrong"

@@ -5,10 +5,10 @@ table is named, alone and two at a time, and its inputs are several and differen
 import inspect
 import itertools
 from collections import defaultdict
-from contextlib import contextmanager
 
 import pytest
 import torch
+from judged import judged, numbers
 
 from course.checking import recognition
 from course.checking.compare import first_difference
@@ -28,17 +28,6 @@ WAYS = [
 ]
 
 
-@contextmanager
-def of_notebook(name):
-    """Notebooks 04 and 05 compute in float64 by default, and so do the checks in them."""
-    before, precise = torch.get_default_dtype(), ("discretization", "scans")
-    torch.set_default_dtype(torch.float64 if name.startswith(precise) else torch.float32)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
-
-
 @pytest.fixture(scope="module")
 def known():
     """What each exercise's slips give on its inputs is computed once for all tests."""
@@ -52,26 +41,20 @@ def known():
 @pytest.mark.parametrize("name", ALL)
 def test_the_short_answer_passes(name):
     for kind in (torch.float32, torch.float64):
-        before = torch.get_default_dtype()
-        torch.set_default_dtype(kind)
-        try:
+        with numbers(kind):
             verdict = judge(name, ALL[name].answer)
-        finally:
-            torch.set_default_dtype(before)
         assert verdict.status == "correct" and verdict.message == ALL[name].notice, verdict
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_without_slips_nothing_is_wrong(name):
-    with of_notebook(name):
-        verdict = judge(name, ALL[name].with_slips(frozenset()))
+    verdict = judged(name, ALL[name].with_slips(frozenset()))
     assert verdict.status == "correct", verdict
 
 
 @pytest.mark.parametrize(("name", "mistake", "way"), WAYS)
 def test_each_mistake_is_named(name, mistake, way, known):
-    with of_notebook(name):
-        verdict = judge(name, ALL[name].with_slips(way))
+    verdict = judged(name, ALL[name].with_slips(way))
     assert verdict.status in ("wrong", "error") and verdict.mistake == mistake, verdict
     assert "?" in verdict.question and mistake in repr(verdict)
     json_like = str(verdict.details)
@@ -80,11 +63,11 @@ def test_each_mistake_is_named(name, mistake, way, known):
 
 @pytest.mark.parametrize("name", [name for name, each in ALL.items() if each.broken])
 def test_a_bug_to_be_found_is_not_attempted_until_something_changes(name):
-    with of_notebook(name):
-        assert judge(name, ALL[name].with_slips(ALL[name].broken)).status == "not attempted"
-        for slip in ALL[name].broken:  # one of the bugs is mended
-            verdict = judge(name, ALL[name].with_slips(ALL[name].broken - {slip}))
-            assert verdict.status == ("wrong" if len(ALL[name].broken) > 1 else "correct")
+    broken = ALL[name].broken
+    assert judged(name, ALL[name].with_slips(broken)).status == "not attempted"
+    for slip in broken:  # one of the bugs is mended
+        verdict = judged(name, ALL[name].with_slips(broken - {slip}))
+        assert verdict.status == ("wrong" if len(broken) > 1 else "correct")
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -93,8 +76,7 @@ def test_two_mistakes_at_once_are_named_or_none_is_named_wrongly(name, known):
     each, named, pairs = ALL[name], 0, 0
     ways = [(mistake.name, mistake.ways[0]) for mistake in each.mistakes if mistake.ways]
     for (_, first), (_, second) in itertools.islice(itertools.combinations(ways, 2), 3, 60, 19):
-        with of_notebook(name):
-            verdict = judge(name, each.with_slips(first | second))
+        verdict = judged(name, each.with_slips(first | second))
         if verdict.status != "correct":
             pairs += 1
             named += bool(verdict.mistake)

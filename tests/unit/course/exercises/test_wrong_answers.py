@@ -3,8 +3,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from judged import judged
 
-from course.exercises import exercises, judge
+from course.exercises import exercises
 from course.exercises.attention_puzzles import LEAK
 
 WRONG: list = []
@@ -166,14 +167,14 @@ def a_state_of_one_letter(b, length, d, n, r):
 
 @pytest.mark.parametrize(("name", "function", "mistake"), WRONG)
 def test_a_wrong_answer_gets_its_name(name, function, mistake):
-    verdict = judge(name, function)
+    verdict = judged(name, function)
     assert verdict.status in ("wrong", "error") and verdict.mistake == mistake, verdict
     assert "?" in verdict.question
 
 
 def test_logits_that_were_never_flattened_fail_on_the_first_input():
     first = exercises()["transformer.padded-loss"].cases()[0].label
-    assert judge("transformer.padded-loss", never_flattened).details["case"] == first
+    assert judged("transformer.padded-loss", never_flattened).details["case"] == first
 
 
 def test_the_layers_that_a_leak_test_meets_are_counted():
@@ -210,12 +211,7 @@ def a_step_with_a_mean(model, optimizer, source, target):
     ],
 )
 def test_broken_code_that_was_changed_and_does_the_same_is_told_so(name, changed):
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64 if name.startswith("scans") else torch.float32)
-    try:
-        verdict = judge(name, changed)
-        assert (verdict.status, verdict.mistake) == ("wrong", "the bug is still there"), verdict
-        assert "still does what it did" in verdict.message and "?" in verdict.question
-        assert judge(name, exercises()[name].stub).status == "not attempted"
-    finally:
-        torch.set_default_dtype(before)
+    verdict = judged(name, changed)
+    assert (verdict.status, verdict.mistake) == ("wrong", "the bug is still there"), verdict
+    assert "still does what it did" in verdict.message and "?" in verdict.question
+    assert judged(name, exercises()[name].stub).status == "not attempted"

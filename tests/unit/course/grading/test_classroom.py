@@ -44,15 +44,8 @@ def test_a_row_for_each_student_with_points_as_gradebooks_take_them():
     assert points == {MASK: 2.0, ATTEND: 0.5}
     header, *rows = csv.reader(as_csv(a_class(), points).splitlines())
     assert header == ["student_id", "score", "max_score", MASK, ATTEND, "remarks", "submissions"]
-    assert rows[0] == [
-        "anna",
-        "2",
-        "2.5",
-        "correct",
-        "wrong: √k forgotten",
-        "",
-        "a/1.ipynb; a/2.ipynb",
-    ]
+    found = ["2", "2.5", "correct", "wrong: √k forgotten", ""]
+    assert rows[0] == ["anna", *found, "a/1.ipynb; a/2.ipynb"]
     assert [row[1] for row in rows] == ["2", "2", "0", "0"] and "it is a list" in rows[3][5]
     for wrong in ("attention", "attention=-1", "nothing=1"):
         with pytest.raises(ValueError, match=r"NAME=POINTS|no such exercise"):
@@ -73,13 +66,7 @@ def test_the_most_common_mistakes_and_who_wrote_the_same():
 def test_a_page_for_each_student_with_nothing_that_runs(tmp_path):
     everyone = [*students(a_class()), *students([Graded("x", student="=d")])]
     pages = write_pages(tmp_path, everyone, points_of(a_class(), []))
-    assert [page.name for page in pages] == [
-        "anna.html",
-        "ben.html",
-        "c.html",
-        "d.html",
-        "d-2.html",
-    ]
+    assert [page.stem for page in pages] == ["anna", "ben", "c", "d", "d-2"]
     text = pages[1].read_text(encoding="utf-8")
     assert "1 of 2 points" in text and "How large do sums become?" in text
     assert "&lt;b&gt;" in pages[2].read_text() and "<b>" not in pages[2].read_text()
@@ -150,9 +137,8 @@ def test_only_what_changed_is_graded_again_and_copies_are_found(tmp_path, capsys
     assert "3 students, 3 of them all correct" in said and ATTEND not in said
     assert (tmp_path / "pages" / "carl.html").exists()
     first = json.loads((tmp_path / "g.json").read_text())
-    folder_of(
-        tmp_path, ben=notebook(answers(multi_head=SOLVED[HEADS].replace('"b h q k', '"b q h k')))
-    )
+    wrong = SOLVED[HEADS].replace('"b h q k', '"b q h k')
+    folder_of(tmp_path, ben=notebook(answers(multi_head=wrong)))
     assert main([*command, "--changed"]) == 0
     said = capsys.readouterr().out
     assert "2 submissions have not changed" in said and "3 students, 2 of them" in said

@@ -14,17 +14,11 @@ from course.grading.names import names_of
 from course.grading.reading import read_notebook
 from course.grading.values import Malformed, decode, decode_outcome, encode, pack, unpack
 
+NUMBERS = st.integers() | st.floats(allow_nan=False) | st.complex_numbers(allow_nan=False)
 VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False)
-    | st.text()
-    | st.complex_numbers(allow_nan=False),
+    st.none() | st.booleans() | st.text() | NUMBERS,
     lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.tuples(inner, inner)
-        | st.dictionaries(st.text(), inner, max_size=4)
+        st.lists(inner, max_size=4) | st.tuples(inner, inner) | st.dictionaries(st.text(), inner)
     ),
     max_leaves=12,
 )
@@ -40,41 +34,20 @@ def test_plain_values_arrive_as_they_left(value):
 @given(st.binary(max_size=300))
 @settings(max_examples=100)
 def test_any_bytes_are_a_message_or_malformed(content):
-    for message in (
-        content,
-        pack({"value": None})[4:] + content,
-        len(content).to_bytes(4, "big") + content,
-    ):
+    size = len(content).to_bytes(4, "big")
+    for message in (content, pack({"value": None})[4:] + content, size + content):
         try:
             decode_outcome(*unpack(message))
         except Malformed as problem:
             assert "\n" not in str(problem)
 
 
+KEYS = st.sampled_from(
+    "value error args late place printed tensor object dict list set complex".split()
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                [
-                    "value",
-                    "error",
-                    "args",
-                    "late",
-                    "place",
-                    "printed",
-                    "tensor",
-                    "object",
-                    "dict",
-                    "list",
-                    "set",
-                    "complex",
-                ]
-            ),
-            inner,
-        )
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner),
     max_leaves=8,
 )
 
@@ -95,31 +68,15 @@ def test_any_forged_header_is_an_outcome_or_malformed(value, error, place):
         assert outcome.error is None or isinstance(outcome.error, BaseException)
 
 
-@given(
-    st.text(max_size=60)
-    | st.sampled_from(
-        [
-            "@exercise('attention.causal-mask')\ndef f(a, b): ...",
-            "x = [",
-            "%magic",
-            "!ls",
-            "?x",
-            "a\x00b",
-        ]
-    )
-)
+CELLS = [f"@exercise('{MASK}')\ndef f(a, b): ...", "x = [", "%magic", "!ls", "?x", "a\x00b"]
+
+
+@given(st.text(max_size=60) | st.sampled_from(CELLS))
 @settings(max_examples=60)
 def test_any_cell_can_be_read(text):
-    about = read_notebook(
-        json.dumps(
-            {
-                "cells": [
-                    {"cell_type": "code", "source": text},
-                    {"cell_type": "code", "source": [text, "\n", text]},
-                ]
-            }
-        ).encode()
-    )
+    sources = text, [text, "\n", text]
+    cells = [{"cell_type": "code", "source": source} for source in sources]
+    about = read_notebook(json.dumps({"cells": cells}).encode())
     assert about["error"] == "" and isinstance(about["answers"], dict)
 
 
@@ -134,18 +91,17 @@ def test_names_of_a_statement():
     names = names_of(
         "def f(a, b=size):\n    global g\n    g = a\n    return [h(x) for x in b] + np.ones(a)"
     )
-    assert (
-        names.binds == {"f"}
-        and {"size", "h", "np"} <= names.uses
-        and not {"a", "b", "x"} & names.uses
-    )
-    assert names_of("table[0].x = 3").touches == {"table"} and names_of(
-        "table.append(y)"
-    ).touches == {"table"}
-    assert (
-        names_of("import a.b as c, d.e").modules == {"c": "a.b", "d": "d"}
-        and names_of("from m import *").star
-    )
+    assert names.binds == {"f"} and {"size", "h", "np"} <= names.uses
+    assert not {"a", "b", "x"} & names.uses
+    for changes in ("table[0].x = 3", "table.append(y)"):
+        assert names_of(changes).touches == {"table"}
+    assert names_of("import a.b as c, d.e").modules == {"c": "a.b", "d": "d"}
+    assert names_of("from m import *").star
+
+
+def sources(cells, name=MASK):
+    about = read_notebook(notebook(cells).encode())
+    return about, [each["source"].strip() for each in about["answers"][name]["statements"]]
 
 
 def test_reading_follows_names_and_leaves_the_rest():
@@ -157,22 +113,11 @@ def test_reading_follows_names_and_leaves_the_rest():
         "torch.set_default_dtype(torch.float64)",
         "torch.nn.Linear.forward = None\ntorch.Tensor.__repr__ = torch.Tensor.tolist",
     ]
-    about = read_notebook(notebook(cells).encode())
-    sources = [each["source"] for each in about["answers"][MASK]["statements"]]
-    assert sources == [
-        "used = {}",
-        "def helper(): return used",
-        "used['a'] = 1",
-        "\ndef causal(queries, keys):\n    return helper()",
-    ]
-    assert about["dtype"] == "float64" and about["changes"] == [
-        "cell 6 changes torch.nn.Linear.forward"
-    ]
-
-
-def sources(cells, name=MASK):
-    about = read_notebook(notebook(cells).encode())
-    return about, [each["source"].strip() for each in about["answers"][name]["statements"]]
+    about, found = sources(cells)
+    helper = ["used = {}", "def helper(): return used", "used['a'] = 1"]
+    assert found == [*helper, "def causal(queries, keys):\n    return helper()"]
+    assert about["dtype"] == "float64"
+    assert about["changes"] == ["cell 6 changes torch.nn.Linear.forward"]
 
 
 MARKED = f"@exercise('{MASK}')\ndef causal(queries, keys):\n    return score(queries)"

@@ -93,9 +93,8 @@ def test_what_each_wall_stops_and_that_it_is_said(mode, tmp_path):
         tries = json.dumps(TRIES).replace("FOLDER", str(tmp_path))
         tries = tries.replace("PORT", str(server.getsockname()[1])).replace("PID", str(os.getpid()))
         result = result_of(tmp_path / "a.ipynb", f"TRIES = {tries}\n{BODY}", zygote, Limits(60, 20))
-        arrived = bool(
-            select.select([mailbox], [], [], 0)[0]
-        )  # to one's own 127.0.0.1 all may send
+        # to one's own 127.0.0.1 all may send
+        arrived = bool(select.select([mailbox], [], [], 0)[0])
     assert result.status == "error" and "through: " in result.message, result
     through = set(result.message.split("through: ")[-1].split(".")[0].split())
     through = through - {"udp"} | ({"udp"} if arrived else set())
@@ -155,9 +154,7 @@ def stand_in(folder, name, text, monkeypatch):
 
 
 def test_a_bubblewrap_that_may_make_no_namespaces_is_not_used(tmp_path, monkeypatch):
-    stand_in(
-        tmp_path, "bwrap", "echo No permissions to create new namespace >&2; exit 1", monkeypatch
-    )
+    stand_in(tmp_path, "bwrap", "echo No permissions >&2; exit 1", monkeypatch)
     assert bubble.bubblewrap(tmp_path) == []
     stand_in(tmp_path, "bwrap", "exit 0", monkeypatch)
     command = bubble.bubblewrap(tmp_path)
