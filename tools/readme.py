@@ -20,43 +20,31 @@ from nmt.runs import reported
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "assets" / "results" / "runs"
 SPEEDRUN = ROOT / "assets" / "results" / "speedrun.json"
-SHOWN = re.compile(
-    r"((?:transformer|mamba)-(?:small|large))-seed\d+"
-)  # the main runs; ablations stand in the notebooks
+# The main runs; ablations stand in the notebooks.
+SHOWN = re.compile(r"((?:transformer|mamba)-(?:small|large))-seed\d+")
 COURSE = {
     "00_start_here": "Is everything installed? Translate a word of your own; the map of the course",
     "01_data": "Pig Latin, its rule and its alignment; two sets of words; batches of equal lengths",
     "02_attention": "From “which letter do I need next?” to multi-head causal attention",
     "03_transformer": "Build one, train it live, see its mistakes; positions; what a loss means",
-    "04_discretization": (
-        "From a differential equation to a recurrence: Euler, bilinear, zero-order hold, Mamba's"
-        " mixture"
-    ),
+    "04_discretization": "From a differential equation to a recurrence: Euler, bilinear,"
+    " zero-order hold, Mamba's mixture",
     "05_scans": "One recurrence, many ways to compute it; which is fast, which is exact",
-    "06_mamba": (
-        "The selective state-space model, its block, and a model that spells with a memory of fixed"
-        " size"
-    ),
-    "07_interpretability": (
-        "Which head finds which letter? Attention and states against the known truth"
-    ),
-    "08_embeddings_and_memory": (
-        "Vowels in an embedding, places in a table, the past in Mamba's state"
-    ),
+    "06_mamba": "The selective state-space model, its block, and a model that spells with a memory"
+    " of fixed size",
+    "07_interpretability": "Which head finds which letter? Attention and states against the known"
+    " truth",
+    "08_embeddings_and_memory": "Vowels in an embedding, places in a table, the past in Mamba's"
+    " state",
     "09_lab_report": "The claims of one student's report, each held against our runs",
 }
 
 
 def course_map(root: Path = ROOT) -> str:
-    """One row a notebook: a link and the minutes its opening names, or "planned" where it is not
-    there yet.
-    """
+    """One row a notebook: a link and the minutes that its opening names."""
     rows = ["| notebook | what it is about | minutes |", "| --- | --- | ---: |"]
     for name, topic in COURSE.items():
         path = root / "notebooks" / f"{name}.ipynb"
-        if not path.exists():
-            rows.append(f"| `{name}` (planned) | {topic} | |")
-            continue
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         opening = "".join(line for cell in cells[:4] for line in cell["source"])
         minutes = re.search(r"(\d+)\s*minutes", opening)
@@ -74,23 +62,17 @@ def load_records(folder: Path = RECORDS) -> dict[str, list[dict[str, Any]]]:
     for path in folder.glob("*.json"):
         if match := SHOWN.fullmatch(path.stem):
             found[match[1]].append(json.loads(path.read_text(encoding="utf-8")))
-    return {
-        name: sorted(found[name], key=lambda record: record["seed"])
-        for name in sorted(found, reverse=True)
-    }
+    names = sorted(found, reverse=True)
+    return {name: sorted(found[name], key=lambda record: record["seed"]) for name in names}
 
 
 def results_table(records: dict[str, list[dict[str, Any]]]) -> str:
     """One row a run: its size, and the mean over its seeds of what it reached on the validation
     words.
     """
-    if not records:
-        return "No run is recorded yet."
     rows = [
-        (
-            "| run | seeds | parameters | validation words right | validation loss, nats a letter |"
-            " training words right | minutes to train |"
-        ),
+        "| run | seeds | parameters | validation words right | validation loss, nats a letter |"
+        " training words right | minutes to train |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name, runs in records.items():
@@ -116,8 +98,6 @@ def speed_table(path: Path = SPEEDRUN) -> str:
     """One row a goal of the speed run: how many seeds reached it, and their seconds; below it what
     they were measured on.
     """
-    if not path.exists():
-        return "No speed run is recorded yet."
     record = json.loads(path.read_text(encoding="utf-8"))
     goals: dict[float, list[dict[str, Any]]] = defaultdict(list)
     for run in record["runs"].values():
@@ -128,23 +108,14 @@ def speed_table(path: Path = SPEEDRUN) -> str:
     ]
     for goal, runs in sorted(goals.items()):
         seconds = [run["seconds"] for run in runs if run["reached"]]
-        told = ", ".join(
-            f"{run['seconds']:.0f}" if run["reached"] else "not reached" for run in runs
-        )
+        told = [f"{run['seconds']:.0f}" if run["reached"] else "not reached" for run in runs]
         middle = f"{median(seconds):.0f}" if len(seconds) == len(runs) else ""
         epochs = ", ".join(str(run["epochs"]) for run in runs)
-        rows.append(f"| {goal:.0%} | {told} | {middle} | {epochs} | {runs[0]['parameters']:,} |")
+        cells = f"{goal:.0%}", ", ".join(told), middle, epochs, f"{runs[0]['parameters']:,}"
+        rows.append(f"| {' | '.join(cells)} |")
     on = record["machine"]
-    return "\n".join(
-        [
-            *rows,
-            "",
-            (
-                f"On {on['processor']}, {on['cores']} cores, threads: {on['threads']}, torch"
-                f" {on['versions']['torch']}."
-            ),
-        ]
-    )
+    where = f"On {on['processor']}, {on['cores']} cores, threads: {on['threads']}, torch"
+    return "\n".join([*rows, "", f"{where} {on['versions']['torch']}."])
 
 
 def with_block(text: str, name: str, content: str) -> str:
@@ -162,14 +133,9 @@ def with_block(text: str, name: str, content: str) -> str:
 
 def updated(text: str) -> str:
     """README.md as it should be."""
-    blocks = {
-        "course": course_map(),
-        "results": results_table(load_records()),
-        "speed run": speed_table(),
-    }
-    for name, content in blocks.items():
-        text = with_block(text, name, content)
-    return text
+    text = with_block(text, "course", course_map())
+    text = with_block(text, "results", results_table(load_records()))
+    return with_block(text, "speed run", speed_table())
 
 
 def main() -> None:

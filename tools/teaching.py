@@ -32,15 +32,9 @@ def lesson(path: Path) -> tuple[int, list[int], str]:
     """What a notebook says of itself: minutes to read and run it, minutes of each exercise, and
     what it presumes.
     """
-    cells = [
-        cell
-        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]
-        if cell["cell_type"] == "markdown"
-    ]
-    opening, text = (
-        "".join(cells[0]["source"]),
-        "\n\n".join("".join(cell["source"]) for cell in cells),
-    )
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    opening, text = texts[0], "\n\n".join(texts)
     minutes, presumes = READING.search(opening), PRESUMES.search(opening)
     if not minutes or not presumes:
         raise ValueError(
@@ -77,14 +71,11 @@ def memory_table(record: dict[str, Any]) -> str:
     ]
     for name, found in record["notebooks"].items():
         together = found["peak_mib"] + record["server_mib"]
-        rows.append(
-            f"| `{name}` | {found['peak_mib']} | {together} | {found['processor_seconds']} |"
-        )
+        cells = f"`{name}`", found["peak_mib"], together, found["processor_seconds"]
+        rows.append(f"| {' | '.join(map(str, cells))} |")
     packages = ", ".join(f"{name} {number}" for name, number in record["packages"].items())
-    return (
-        "\n".join(rows) + f"\n\nMeasured on {record['machine']}; {packages}. The server alone:"
-        f" {record['server_mib']} MiB."
-    )
+    said = f"Measured on {record['machine']}; {packages}. The server alone: {record['server_mib']}"
+    return "\n".join([*rows, "", f"{said} MiB."])
 
 
 def updated(text: str, root: Path = ROOT) -> str:

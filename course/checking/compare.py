@@ -81,18 +81,15 @@ def first_difference(
     if isinstance(expected, (tuple, list)):
         return _in_sequence(expected, yours, where, parts)
     if isinstance(expected, (int, float, complex)):
-        return _in_numbers(
-            torch.tensor(expected, dtype=torch.float64 if isinstance(expected, float) else None),
-            yours,
-            where,
-        )
+        kind = torch.float64 if isinstance(expected, float) else None
+        return _in_numbers(torch.tensor(expected, dtype=kind), yours, where)
     if expected is None and yours is not None:
         return Difference("value", where, _short(yours), "None")
     if type(expected) is not type(yours):
         return Difference("type", where, kind_of(yours), kind_of(expected))
-    return (
-        None if expected == yours else Difference("value", where, _short(yours), _short(expected))
-    )
+    if expected == yours:
+        return None
+    return Difference("value", where, _short(yours), _short(expected))
 
 
 def _in_sequence(
@@ -133,22 +130,17 @@ def _in_numbers(expected: Tensor, yours: Any, where: str) -> Difference | None:
         return None
     index = tuple(apart.nonzero()[0].tolist())
     value, right = own[index], expected[index]
-    lost = (
-        own.dtype.is_floating_point
-        and bool(own.isnan().any())
-        and not bool(torch.isnan(expected).any())
-    )
+    lost = own.dtype.is_floating_point and bool(own.isnan().any())
     place = f"{where}[{', '.join(map(str, index))}]" if index else where
-    how: Kind = "not a number" if lost else "value"
+    how: Kind = "not a number" if lost and not bool(expected.isnan().any()) else "value"
     count = int(apart.sum())
     return Difference(how, place, _short(value), _short(right), *shapes, count, apart.numel())
 
 
 def close(expected: Tensor, yours: Tensor) -> Tensor:
     """Entry by entry: do two tensors of one shape agree?"""
-    kinds = [
-        each.dtype for each in (expected, yours) if each.is_floating_point() or each.is_complex()
-    ]
+    both = expected.dtype, yours.dtype
+    kinds = [each for each in both if each.is_floating_point or each.is_complex]
     if not kinds:
         return expected == yours
     relative, absolute = max(TOLERANCE.get(kind, COARSE) for kind in kinds)
@@ -166,20 +158,12 @@ def as_tensor(value: Any) -> Tensor | None:
         return value.detach().cpu()
     try:
         if isinstance(value, (list, tuple)) and value:
-            rows = [as_tensor(row) for row in value]
-            return (
-                torch.stack([row for row in rows if row is not None])
-                if all(row is not None for row in rows)
-                else None
-            )
+            rows = [row for row in map(as_tensor, value) if row is not None]
+            return torch.stack(rows) if len(rows) == len(value) else None
         if isinstance(value, (bool, int, float, complex, np.generic, np.ndarray)):
             return torch.as_tensor(np.asarray(value))
-    except (
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ):  # ragged rows, arrays of objects, numbers beyond 64 bits
-        return None
+    except (RuntimeError, TypeError, ValueError):
+        return None  # ragged rows, arrays of objects, numbers beyond 64 bits
     return None
 
 
@@ -187,28 +171,19 @@ def shape_clue(expected: Any, yours: Any) -> str:
     """What a wrong tensor has to do with the right one, if it is something plain: axes exchanged, a
     factor, a shift; else empty.
     """
-    if (
-        isinstance(expected, (tuple, list))
-        and isinstance(yours, (tuple, list))
-        and len(expected) == len(yours)
-    ):
-        clues = (
-            shape_clue(right, own)
-            for right, own in zip(expected, yours)
-            if first_difference(right, own) is not None
-        )
-        return next(clues, "")
+    both_lists = all(isinstance(each, (tuple, list)) for each in (expected, yours))
+    if both_lists and len(expected) == len(yours):
+        for right, part in zip(expected, yours):
+            if first_difference(right, part) is not None:
+                return shape_clue(right, part)
+        return ""
     own = as_tensor(yours)
     if not isinstance(expected, Tensor) or own is None:
         return ""
     if 2 <= expected.ndim <= 4 and sorted(own.shape) == sorted(expected.shape):
-        for order in permutations(range(expected.ndim)):
-            turned = own.permute(order)
-            if (
-                order != tuple(range(expected.ndim))
-                and turned.shape == expected.shape
-                and bool(close(expected, turned).all())
-            ):
+        orders = list(permutations(range(expected.ndim)))[1:]  # the first leaves all as it is
+        for turned in (own.permute(order) for order in orders):
+            if turned.shape == expected.shape and bool(close(expected, turned).all()):
                 return "axes exchanged"
     if own.shape != expected.shape or not expected.numel():
         return ""
@@ -218,9 +193,8 @@ def shape_clue(expected: Any, yours: Any) -> str:
 
 
 def _numeric_clue(expected: Tensor, own: Tensor) -> str:
-    if not (expected.is_floating_point() and own.is_floating_point()) or not bool(
-        own.isfinite().all()
-    ):
+    both_real = expected.is_floating_point() and own.is_floating_point()
+    if not (both_real and bool(own.isfinite().all())):
         return ""
     if not bool(own.any()):
         return "all zero"
@@ -256,10 +230,8 @@ def _short(value: Any) -> str:
 def kind_of(value: Any) -> str:
     """A value in a few words: its type, and how large it is."""
     if isinstance(value, (Tensor, np.ndarray)):
-        return (
-            f"a {'tensor' if isinstance(value, Tensor) else 'numpy array'} of shape"
-            f" {tuple(value.shape)}"
-        )
+        array = "tensor" if isinstance(value, Tensor) else "numpy array"
+        return f"a {array} of shape {tuple(value.shape)}"
     if isinstance(value, (tuple, list)):
         return f"a {type(value).__name__} of {len(value)}"
     name = type(value).__name__

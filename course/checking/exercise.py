@@ -100,7 +100,7 @@ class Exercise:
             trained.
         later: the question where an input is the first to fail, and no mistake is known.
         broken: where a bug is to be found: the slips of the code that stands in the stub.
-        stub: that code itself.
+        stub: that code's text.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Exercise:
         " unequal sizes?"
     )
     broken: frozenset[str] = frozenset()
-    stub: Callable[..., Any] | None = None
+    stub: str = ""
 
     @property
     def notebook(self) -> str:

@@ -154,9 +154,8 @@ def _wrong(exercise: Exercise, tried: Sequence[Tried], first: Tried) -> Verdict:
         status, message = "wrong", _capital(first.difference.sentence())
         mistake, question = _generic(exercise, tried, first)
         details |= first.difference.facts()
-    message += (
-        f"{' ' if status == 'wrong' else chr(10)}The input: {described(exercise, first.case)}"
-    )
+    gap = " " if status == "wrong" else "\n"
+    message += f"{gap}The input: {described(exercise, first.case)}"
     if known.mistakes:
         mistake, question = " and ".join(known.names), known.mistakes[0].question
     elif known.suspect:
@@ -233,9 +232,8 @@ def _gradients(
         for value in arguments
         if isinstance(value, Tensor) and value.is_floating_point()
     ]
-    given = tuple(
-        value.clone() if any(value is leaf for leaf in leaves) else value for value in arguments
-    )  # so that += is allowed
+    ids = set(map(id, leaves))
+    given = tuple(x.clone() if id(x) in ids else x for x in arguments)  # so that += is allowed
     results = exercise.observe(function, given)
     total = torch.zeros((), dtype=torch.float64)
     for value in results if isinstance(results, (tuple, list)) else [results]:
@@ -243,10 +241,7 @@ def _gradients(
             weights = torch.linspace(0.5, 1.5, value.numel(), dtype=torch.float64)
             total = total + (value.double() * weights.view(value.shape)).sum()
     found = torch.autograd.grad(total, leaves, allow_unused=True)
-    return [
-        torch.zeros_like(leaf) if gradient is None else gradient
-        for leaf, gradient in zip(leaves, found)
-    ]
+    return [torch.zeros_like(leaf) if own is None else own for leaf, own in zip(leaves, found)]
 
 
 def described(exercise: Exercise, case: Case) -> str:
@@ -267,9 +262,8 @@ def _shown(value: Any) -> str:
     text = _rounded(value)
     if len(text) <= 120:
         return text
-    return (
-        f"a {type(value).__name__} of {len(value)}" if hasattr(value, "__len__") else kind_of(value)
-    )
+    length = f" of {len(value)}" if hasattr(value, "__len__") else ""
+    return f"a {type(value).__name__}{length}" if length else kind_of(value)
 
 
 def _rounded(value: Any) -> str:

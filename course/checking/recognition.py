@@ -75,11 +75,8 @@ class _Replay:
             self.known[slips, place] = outcome
         mine, theirs = self.known[slips, place], self.tried[place].outcome
         if mine.error is not None or theirs.error is not None:
-            return type(mine.error) is type(theirs.error) and (
-                text_of(mine.error) == text_of(theirs.error)
-                if mine.error is not None and theirs.error is not None
-                else False
-            )
+            told = [each and (type(each), text_of(each)) for each in (mine.error, theirs.error)]
+            return told[0] == told[1]
         return first_difference(mine.value, theirs.value) is None
 
 
@@ -87,13 +84,10 @@ def recognise(exercise: Exercise, tried: Sequence[Tried]) -> Recognised:
     """The known mistakes that explain the answer's wrong results."""
     replay = _Replay(exercise, tried)
     failed = [place for place, each in enumerate(tried) if each.wrong]
-    rich = all(_rich(tried[place].right) for place in failed) or (
-        len(failed) > 2 and not all(isinstance(each.right, bool) for each in tried)
-    )
+    several = len(failed) > 2 and not all(isinstance(each.right, bool) for each in tried)
+    rich = several or all(_rich(tried[place].right) for place in failed)
     ways = [(each, way) for each in exercise.mistakes for way in each.ways]
-    explain = [
-        (each, way) for each, way in ways if all(replay.agrees(way, place) for place in failed)
-    ]
+    explain = [one for one in ways if all(replay.agrees(one[1], place) for place in failed)]
     passed = [place for place in range(len(tried)) if place not in failed]
     for mistake, way in explain:
         if all(replay.agrees(way, place) for place in passed):
@@ -121,22 +115,23 @@ def untouched(exercise: Exercise, tried: Sequence[Tried]) -> bool:
     return bool(places) and all(replay.agrees(exercise.broken, place) for place in places)
 
 
-def rewritten(exercise: Exercise, function: Callable[..., Any]) -> bool:
-    """Is an answer's code other than the broken code of the stub, comments and docstring aside?
-    No, where the code cannot be read.
+def rewritten(exercise: Exercise, answer: Callable[..., Any] | str) -> bool:
+    """Is an answer's code, or its text, other than the broken code of the stub, comments and
+    docstring aside? No, where the code cannot be read.
     """
-    if exercise.stub is None:
+    if not exercise.stub:
         return False
     try:
-        mine, found = (_statements(each) for each in (function, exercise.stub))
+        mine, found = (_statements(each) for each in (answer, exercise.stub))
     except (OSError, TypeError, SyntaxError, ValueError):
         return False
     return bool(mine) and mine != found
 
 
-def _statements(function: Callable[..., Any]) -> list[str]:
+def _statements(function: Callable[..., Any] | str) -> list[str]:
     """What a function does, statement by statement; nothing for what was not made by a `def`."""
-    tree = ast.parse(dedent(inspect.getsource(function))).body[0]
+    text = function if isinstance(function, str) else inspect.getsource(function)
+    tree = ast.parse(dedent(text)).body[0]
     if not isinstance(tree, ast.FunctionDef):
         return []
     return [ast.dump(each) for each in tree.body[ast.get_docstring(tree) is not None :]]

@@ -85,9 +85,8 @@ def time_limit(seconds: float) -> Iterator[None]:
     """Raise `OutOfTime` inside the block once `seconds` have passed; timers and handlers that were
     set before come back. Without a timer signal there is no limit.
     """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(
-        signal, "setitimer"
-    ):
+    here = threading.current_thread() is threading.main_thread()
+    if not (here and hasattr(signal, "setitimer")):
         yield
         return
     armed = True
@@ -106,9 +105,8 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
         if remaining:  # somebody else's timer was running: let it go on
-            signal.setitimer(
-                signal.ITIMER_REAL, max(remaining - (time.monotonic() - began), 1e-3), interval
-            )
+            left = remaining - (time.monotonic() - began)
+            signal.setitimer(signal.ITIMER_REAL, max(left, 1e-3), interval)
 
 
 def text_of(error: BaseException) -> str:
@@ -143,6 +141,5 @@ def _name(filename: str) -> str:
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if shell is not None and (named := shell.compile.format_code_name(filename)):
         return " ".join(named)
-    return (
-        "your cell" if "ipykernel_" in filename or filename.startswith("<") else Path(filename).name
-    )
+    cell = "ipykernel_" in filename or filename.startswith("<")
+    return "your cell" if cell else Path(filename).name

@@ -6,26 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Status = Literal["not attempted", "correct", "wrong", "error", "timeout"]
-_SIGN: Mapping[str, str] = {
-    "not attempted": "○",
-    "correct": "✓",
-    "wrong": "✗",
-    "error": "!",
-    "timeout": "…",
-}
-_WORDS: Mapping[str, str] = {
-    "not attempted": "not attempted yet",
-    "correct": "correct",
-    "wrong": "not right yet",
-    "error": "stopped by an error",
-    "timeout": "stopped, it did not come to an end",
-}
-_EDGE: Mapping[str, str] = {
-    "not attempted": "#595959",
-    "correct": "#009E73",
-    "wrong": "#D55E00",
-    "error": "#D55E00",
-    "timeout": "#E69F00",
+# How a status is shown: a sign, words, and the colour of the card's edge.
+_SHOWN: Mapping[str, tuple[str, str, str]] = {
+    "not attempted": ("○", "not attempted yet", "#595959"),
+    "correct": ("✓", "correct", "#009E73"),
+    "wrong": ("✗", "not right yet", "#D55E00"),
+    "error": ("!", "stopped by an error", "#D55E00"),
+    "timeout": ("…", "stopped, it did not come to an end", "#E69F00"),
 }
 
 
@@ -60,19 +47,16 @@ class Verdict:
     @property
     def headline(self) -> str:
         """One line: what, and how it stands."""
-        return f"{self.exercise}: {_WORDS[self.status]}" + (
-            f" ({self.mistake})" if self.mistake else ""
-        )
+        mistake = f" ({self.mistake})" if self.mistake else ""
+        return f"{self.exercise}: {_SHOWN[self.status][1]}{mistake}"
 
     def as_data(self) -> dict[str, Any]:
         """Everything but the inputs, as plain data that JSON can hold."""
-        return {
-            name: getattr(self, name)
-            for name in ("exercise", "status", "mistake", "message", "question", "printed")
-        } | {"details": dict(self.details)}
+        names = "exercise", "status", "mistake", "message", "question", "printed"
+        return {name: getattr(self, name) for name in names} | {"details": dict(self.details)}
 
     def __repr__(self) -> str:
-        lines = [f"{_SIGN[self.status]} {self.headline}", self.message]
+        lines = [f"{_SHOWN[self.status][0]} {self.headline}", self.message]
         if self.question:
             lines.append(f"Question: {self.question}")
         if self.printed:
@@ -83,20 +67,17 @@ class Verdict:
         """A white card, readable in the light and the dark theme; sign and words say what the
         colour says.
         """
-        parts = [f"<strong>{_SIGN[self.status]} {html.escape(self.headline)}</strong>"]
-        parts += (
-            [f'<div style="white-space:pre-wrap">{html.escape(self.message)}</div>']
-            if self.message
-            else []
-        )
-        parts += (
-            [f"<div><em>Question:</em> {html.escape(self.question)}</div>"] if self.question else []
-        )
+        sign, _, edge = _SHOWN[self.status]
+        parts = [f"<strong>{sign} {html.escape(self.headline)}</strong>"]
+        if self.message:
+            parts += [f'<div style="white-space:pre-wrap">{html.escape(self.message)}</div>']
+        if self.question:
+            parts += [f"<div><em>Question:</em> {html.escape(self.question)}</div>"]
         if self.printed:
             text = f'<pre style="color:#1a1a1a;margin:0">{html.escape(self.printed)}</pre>'
             parts.append(f"<details><summary>What it printed</summary>{text}</details>")
         return (
             '<div role="status" style="padding:6px 12px;border-left:5px solid'
-            f" {_EDGE[self.status]};background:#fff;color:#1a1a1a;"
+            f" {edge};background:#fff;color:#1a1a1a;"
             f'border-radius:4px;line-height:1.45">{"".join(parts)}</div>'
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import select
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from course.grading.values import LARGEST, Malformed
 
@@ -17,20 +19,25 @@ class Late(TimeoutError):
     """Nothing, or only a part of a message, came in time."""
 
 
+@contextmanager
+def _until(deadline: float, end: socket.socket) -> Iterator[None]:
+    """What the block does at this end is done by then, or raises `Late` or `Closed`."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise Late
+    end.settimeout(left)
+    try:
+        yield
+    except TimeoutError:
+        raise Late from None
+    except OSError:
+        raise Closed from None
+
+
 def send(end: socket.socket, message: bytes, deadline: float) -> None:
     """Send all of it. Raises `Closed`, or `Late` where the other end does not read."""
-    view = memoryview(message)
-    end.setblocking(False)
-    while view:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([], [end], [], left)[1]:
-            raise Late
-        try:
-            view = view[end.send(view) :]
-        except BlockingIOError:
-            continue
-        except OSError:
-            raise Closed from None
+    with _until(deadline, end):
+        end.sendall(message)
 
 
 def receive(end: socket.socket, deadline: float) -> bytes:
@@ -45,17 +52,9 @@ def receive(end: socket.socket, deadline: float) -> bytes:
 
 def _exactly(end: socket.socket, count: int, deadline: float) -> bytes:
     got = bytearray()
-    end.setblocking(False)
     while len(got) < count:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([end], [], [], left)[0]:
-            raise Late
-        try:
+        with _until(deadline, end):
             more = end.recv(min(count - len(got), 2**20))
-        except BlockingIOError:
-            continue
-        except OSError:
-            raise Closed from None
         if not more:
             raise Closed
         got += more

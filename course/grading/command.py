@@ -13,8 +13,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-_MEMORY = 1024
-
 
 def add_command(commands: Any) -> None:
     """Hang the command into the parser of `python -m course`."""
@@ -26,71 +24,14 @@ def add_command(commands: Any) -> None:
         "grade", help="grade students' notebooks", description=description
     )
     grading.set_defaults(command=_grade)
-    grading.add_argument(
-        "submissions",
-        nargs="+",
-        type=Path,
-        metavar="PATH",
-        help="a notebook, or a folder with notebooks in it",
-    )
-    grading.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")
-    grading.add_argument("--csv", type=Path, metavar="FILE", help="write a row for each student")
-    grading.add_argument(
-        "--feedback", type=Path, metavar="FOLDER", help="write a page for each student"
-    )
-    grading.add_argument(
-        "--students",
-        type=Path,
-        metavar="FILE",
-        help="a table with the columns file and student (default: each folder is a student)",
-    )
-    grading.add_argument(
-        "--points",
-        action="append",
-        default=[],
-        metavar="NAME=POINTS",
-        help="what an exercise, or each of a chapter, is worth (default 1)",
-    )
-    grading.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="grade this exercise or chapter alone; may be repeated",
-    )
-    grading.add_argument(
-        "--changed",
-        action="store_true",
-        help="keep what the --json file holds of submissions that have not changed",
-    )
-    grading.add_argument(
-        "--jobs",
-        type=_count,
-        default=min(os.cpu_count() or 1, 4),
-        metavar="N",
-        help="submissions at the same time (default: as many as there are processors, up to 4)",
-    )
-    grading.add_argument(
-        "--seconds",
-        type=positive_number,
-        default=120.0,
-        metavar="S",
-        help="for one submission (default 120)",
-    )
-    grading.add_argument(
-        "--answer-seconds",
-        type=positive_number,
-        default=10.0,
-        metavar="S",
-        help="for one answer (default 10)",
-    )
-    grading.add_argument(
-        "--memory",
-        type=positive_number,
-        default=_MEMORY,
-        metavar="MB",
-        help=f"for one answer (default {_MEMORY})",
-    )
+    where = "a notebook, or a folder with notebooks in it"
+    grading.add_argument("submissions", nargs="+", type=Path, metavar="PATH", help=where)
+    for flag, metavar, kind, default, help in _OPTIONS:
+        action = "append" if isinstance(default, list) else "store"
+        options = {"metavar": metavar, "type": kind, "default": default, "action": action}
+        grading.add_argument(f"--{flag}", help=help, **options)
+    same = "keep what the --json file holds of submissions that have not changed"
+    grading.add_argument("--changed", action="store_true", help=same)
 
 
 def _count(text: str) -> int:
@@ -109,6 +50,22 @@ def positive_number(text: str) -> float:
             f"must be more than 0, and less than a million, not {text}"
         )
     return number
+
+
+_JOBS = min(os.cpu_count() or 1, 4)
+# Flag, what stands for its value, how to read it, the default, help. A list takes several.
+_OPTIONS: tuple[tuple[str, str, Callable[[str], Any], Any, str], ...] = (
+    ("json", "FILE", Path, None, "write everything as JSON"),
+    ("csv", "FILE", Path, None, "write a row for each student"),
+    ("feedback", "FOLDER", Path, None, "write a page for each student"),
+    ("students", "FILE", Path, None, "a table with columns file and student (default: by folder)"),
+    ("points", "NAME=POINTS", str, [], "what an exercise, or each of a chapter, is worth (1)"),
+    ("only", "NAME", str, [], "grade this exercise or chapter alone; may be repeated"),
+    ("jobs", "N", _count, _JOBS, "submissions at a time (default: one a processor, up to 4)"),
+    ("seconds", "S", positive_number, 120.0, "for one submission (default 120)"),
+    ("answer-seconds", "S", positive_number, 10.0, "for one answer (default 10)"),
+    ("memory", "MB", positive_number, 1024, "for one answer (default 1024)"),
+)
 
 
 def _grade(options: argparse.Namespace) -> int:

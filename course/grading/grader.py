@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from course.checking.judging import SECONDS, verdict_of
+from course.checking.recognition import rewritten
 from course.checking.running import Outcome, text_of
 from course.checking.verdict import Verdict
 from course.exercises.catalogue import find
@@ -137,9 +138,8 @@ def _read(path: Path, zygote: Zygote, limits: Limits) -> dict[str, Any]:
     except OSError as error:
         raise Misbehaved("unreadable", f"it can't be opened: {error.strerror}") from None
     with Process(zygote, "read", 30.0, limits.memory) as process:
-        process.tell(
-            max(len(content), 4).to_bytes(4, "big") + content.ljust(4)
-        )  # JSON may end in blanks
+        content = content.ljust(4)  # JSON may end in blanks
+        process.tell(len(content).to_bytes(4, "big") + content)
         about, _ = process.hear("its text")
     if about["error"]:
         raise Misbehaved("unreadable", about["error"])
@@ -166,7 +166,7 @@ def _one(
             " before",
         )
     try:
-        verdict = _judged(exercise, answer, about["dtype"], zygote, seconds, limits.memory)
+        verdict = _judged(exercise, about, zygote, seconds, limits.memory)
     except Misbehaved as problem:
         return Result(exercise, problem.status, problem.message)
     solved = find(exercise)
@@ -178,44 +178,30 @@ def _one(
         if name in solutions and name.rpartition(".")[2] not in told
     ]
     remarks = [f"uses {each}, which is the solution" for each in borrowed]
-    result = Result(
-        exercise, verdict.status, verdict.message, verdict.mistake, verdict.question, remarks
-    )
-    if verdict.status == "correct":
-        result.message = ""
-        if about["changes"]:
-            result.status, result.message = (
-                "tampered",
-                f"the numbers are right, but {about['changes'][0]}: look at it yourself",
-            )
-    return result
+    status, message = verdict.status, verdict.message
+    if status == "correct":
+        message = ""
+    if status == "correct" and about["changes"]:
+        message = f"the numbers are right, but {about['changes'][0]}: look at it yourself"
+        return Result(exercise, "tampered", message, remarks=remarks)
+    return Result(exercise, status, message, verdict.mistake, verdict.question, remarks)
 
 
 def _judged(
-    exercise: str,
-    answer: Mapping[str, Any],
-    dtype: str,
-    zygote: Zygote,
-    seconds: float,
-    memory: int,
+    exercise: str, about: Mapping[str, Any], zygote: Zygote, seconds: float, memory: int
 ) -> Verdict:
     """The verdict, with the answer in a process of its own."""
-    before = torch.get_default_dtype()
-    job = {name: answer[name] for name in ("statements", "function", "flags")} | {
-        "exercise": exercise,
-        "dtype": dtype,
-        "seconds": seconds,
-    }
+    before, asked, answer = torch.get_default_dtype(), find(exercise), about["answers"][exercise]
+    job = {name: answer[name] for name in ("statements", "function", "flags")}
+    job |= {"exercise": exercise, "dtype": about["dtype"], "seconds": seconds}
+    written = "".join(each["source"] for each in answer["statements"] if each["marked"])
     with Process(zygote, "answer", seconds + 2 * GRACE, memory) as process:
         outcome = process.ask(job, seconds, "its cells")
         if outcome.error is not None:
             where = f"{outcome.place.where}: {outcome.place.source}\n" if outcome.place else ""
             if outcome.out_of_time:
-                return Verdict(
-                    exercise,
-                    "timeout",
-                    f"The cells that it needs were still running after {seconds:g} seconds.",
-                )
+                said = f"The cells that it needs were still running after {seconds:g} seconds."
+                return Verdict(exercise, "timeout", said)
             said = text_of(outcome.error).splitlines()[0]
             return Verdict(exercise, "error", f"{where}{type(outcome.error).__name__}: {said}")
 
@@ -224,7 +210,7 @@ def _judged(
             return process.ask(request, left, "the answer")
 
         try:
-            torch.set_default_dtype(getattr(torch, dtype))
-            return verdict_of(find(exercise), attempt, seconds)
+            torch.set_default_dtype(getattr(torch, about["dtype"]))
+            return verdict_of(asked, attempt, seconds, rewritten(asked, written))
         finally:
             torch.set_default_dtype(before)

@@ -32,9 +32,8 @@ def names_of(source: str) -> Names:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                modules[alias.asname or alias.name.partition(".")[0]] = (
-                    alias.name if alias.asname else alias.name.partition(".")[0]
-                )
+                name = alias.asname or alias.name.partition(".")[0]
+                modules[name] = alias.name if alias.asname else name
         elif isinstance(node, ast.ImportFrom):
             star |= any(alias.name == "*" for alias in node.names)
             modules |= {
@@ -59,27 +58,22 @@ def _of_table(table: symtable.SymbolTable, top: bool) -> tuple[set[str], set[str
     return uses, binds
 
 
+def targets_of(node: ast.AST) -> list[ast.expr]:
+    """What a statement assigns to, or deletes."""
+    if isinstance(node, (ast.Assign, ast.Delete)):
+        return list(node.targets)
+    return [node.target] if isinstance(node, (ast.AugAssign, ast.AnnAssign)) else []
+
+
 def _touched(tree: ast.Module) -> set[str]:
-    found = set()
-    for node in tree.body:
-        targets: list[ast.expr] = []
-        if isinstance(node, (ast.Assign, ast.Delete)):
-            targets = list(node.targets)
-        elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
-            targets = [node.target]
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+    found, nodes = set(), list[ast.AST](tree.body)
+    for each in tree.body:
+        if isinstance(each, (ast.For, ast.While, ast.If, ast.With, ast.Try)):
+            nodes += ast.walk(each)
+    for node in nodes:
+        targets = targets_of(node)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             targets = [node.value.func]
-        elif isinstance(node, (ast.For, ast.While, ast.If, ast.With, ast.Try)):
-            found |= _touched(
-                ast.Module(
-                    [
-                        each
-                        for each in ast.walk(node)
-                        if isinstance(each, ast.stmt) and each is not node
-                    ],
-                    [],
-                )
-            )
         for target in targets:
             base = target
             while isinstance(base, (ast.Attribute, ast.Subscript, ast.Call)):

@@ -22,21 +22,19 @@ from typing import Any
 
 from course.checking.exercise import CHAPTERS
 from course.exercises.catalogue import chapter
-from course.grading.sheet import Sheet, Statement, as_utf8, code_cells, sheet_of, written_by
+from course.grading.names import targets_of
+from course.grading.sheet import (
+    NOT_WHOLE,
+    Sheet,
+    Statement,
+    as_utf8,
+    code_cells,
+    sheet_of,
+    written_by,
+)
 
 LONG = 60  # parts of a syntax tree: shorter answers are often the same by chance
-_ROOTS = {
-    "nmt",
-    "course",
-    "torch",
-    "builtins",
-    "einops",
-    "numpy",
-    "sys",
-    "math",
-    "copy",
-    "operator",
-}
+_ROOTS = set("nmt course torch builtins __builtins__ einops numpy sys math copy operator".split())
 _HARMLESS = {"__repr__", "__str__", "_repr_html_", "__format__"}
 
 
@@ -52,13 +50,8 @@ def read_notebook(content: bytes) -> dict[str, Any]:
         content = as_utf8(content)
         cells = code_cells(content)
     except (ValueError, RecursionError, MemoryError) as error:
-        return {
-            "error": (
-                str(error)
-                if type(error) is ValueError
-                else "it is no whole notebook: its JSON can't be read"
-            )
-        }
+        said = str(error) if type(error) is ValueError else NOT_WHOLE
+        return {"error": said}
     sheet = sheet_of(cells, written_by(content))
     answers: dict[str, Any] = {}
     places: dict[str, list[int]] = {}
@@ -71,9 +64,7 @@ def read_notebook(content: bytes) -> dict[str, Any]:
             answers.setdefault(name, {"error": f"cell {cell} {reason}"})
     chapters = {name.partition(".")[0] for name in answers} & CHAPTERS.keys()
     expected = [name for each in CHAPTERS if each in chapters for name in chapter(each)]
-    changes = [
-        remark for statement in sheet.statements for remark in _changes(statement, sheet.modules)
-    ]
+    changes = [remark for each in sheet.statements for remark in _changes(each, sheet.modules)]
     twice = [
         f"{name} is answered in cells {' and '.join(map(str, cells))}; the last one is graded"
         for name, cells in places.items()
@@ -190,41 +181,22 @@ def _changes(statement: Statement, modules: dict[str, str]) -> list[str]:
     the student's.
     """
     found = []
+    known = {"__builtins__": "__builtins__", **modules}
     for node in ast.walk(statement.tree):
-        targets: list[ast.expr] = []
-        if isinstance(node, (ast.Assign, ast.Delete)):
-            targets = list(node.targets)
-        elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
-            targets = [node.target]
-        elif (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in ("setattr", "delattr")
-            and node.args
-        ):
-            inner = ast.Attribute(node.args[0], "…", ast.Store())
-            if len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
-                inner.attr = str(node.args[1].value)
-            targets = [inner]
-        for target in targets:
-            path, base = [], target
+        targets = targets_of(node)
+        match node:
+            case ast.Call(ast.Name("setattr" | "delattr"), [whose, *named]):
+                what = str(named[0].value) if named and isinstance(named[0], ast.Constant) else "…"
+                targets = [ast.Attribute(whose, what, ast.Store())]
+        for base in targets:
+            path: list[str] = []
             while isinstance(base, (ast.Attribute, ast.Subscript)):
-                path.append(base.attr if isinstance(base, ast.Attribute) else "[…]")
+                path.insert(0, base.attr if isinstance(base, ast.Attribute) else "[…]")
                 base = base.value
-            origin = (
-                modules.get(base.id, base.id if base.id == "__builtins__" else "")
-                if isinstance(base, ast.Name)
-                else ""
-            )
-            if (
-                path
-                and origin.partition(".")[0] in _ROOTS | {"__builtins__"}
-                and not f"{origin}.{path[-1]}".startswith("torch.backends")
-                and path[0] not in _HARMLESS
-            ):
-                found.append(
-                    f"cell {statement.cell} changes {'.'.join([origin, *reversed(path)])[:100]}"
-                )
+            origin = known.get(base.id, "") if isinstance(base, ast.Name) else ""
+            theirs = path and origin.partition(".")[0] in _ROOTS and path[-1] not in _HARMLESS
+            if theirs and not f"{origin}.{path[0]}".startswith("torch.backends"):
+                found.append(f"cell {statement.cell} changes {'.'.join([origin, *path])[:100]}")
     return found
 
 
@@ -235,10 +207,7 @@ def _dtype(sheet: Sheet) -> str:
     found = "float32"
     for statement in sheet.statements:
         node = statement.tree
-        if isinstance(node, ast.Expr) and (
-            match := re.fullmatch(
-                r"torch\.set_default_dtype\(torch\.(float32|float64)\)", ast.unparse(node)
-            )
-        ):
-            found = match[1]
+        kind = r"torch\.set_default_dtype\(torch\.(float32|float64)\)"
+        if isinstance(node, ast.Expr) and (said := re.fullmatch(kind, ast.unparse(node))):
+            found = said[1]
     return found

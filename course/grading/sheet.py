@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from course.grading.names import Names, names_of
 
 MOST_CELLS, LONGEST_CELL = 2000, 200_000
+NOT_WHOLE = "it is no whole notebook: its JSON can't be read"
 _READ_THROUGH = ("time", "capture", "prun")
 
 
@@ -33,12 +34,10 @@ class Sheet:
     """All statements of a notebook, and what else was seen."""
 
     statements: list[Statement] = field(default_factory=list)
-    broken: dict[int, tuple[str, str]] = field(
-        default_factory=dict
-    )  # cell → its text, what is wrong
-    modules: dict[str, str] = field(
-        default_factory=dict
-    )  # a name and what an import made it: "torch", "nmt.attention.causal_mask"
+    # Cell → its text, what is wrong
+    broken: dict[int, tuple[str, str]] = field(default_factory=dict)
+    # A name → what an import made it: "torch", "nmt.attention.causal_mask"
+    modules: dict[str, str] = field(default_factory=dict)
 
 
 def as_utf8(content: bytes) -> bytes:
@@ -69,7 +68,7 @@ def code_cells(content: bytes) -> list[str]:
     try:
         data = json.loads(content)
     except (ValueError, RecursionError):
-        raise ValueError("it is no whole notebook: its JSON can't be read") from None
+        raise ValueError(NOT_WHOLE) from None
     cells = data.get("cells") if isinstance(data, dict) else None
     if not isinstance(cells, list):
         raise ValueError(
@@ -80,11 +79,8 @@ def code_cells(content: bytes) -> list[str]:
         raise ValueError(f"it has {len(cells)} cells, more than the {MOST_CELLS} that are read")
     texts = []
     for cell in cells:
-        source = (
-            cell.get("source", "")
-            if isinstance(cell, dict) and cell.get("cell_type") == "code"
-            else ""
-        )
+        code = isinstance(cell, dict) and cell.get("cell_type") == "code"
+        source = cell.get("source", "") if code else ""
         parts = source if isinstance(source, list) else [source]
         texts.append("".join(part for part in parts if isinstance(part, str)))
     return texts
@@ -136,10 +132,8 @@ def _statement(cell: int, python: str, node: ast.stmt, tree: ast.Module) -> Stat
     lines = python.splitlines()
     first = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
     last = node.end_lineno or first
-    alone = (
-        sum(other.lineno <= last and (other.end_lineno or 0) >= first for other in tree.body) == 1
-    )
-    source = "\n".join(lines[first - 1 : last]) if alone else ast.unparse(node)
+    near = [each for each in tree.body if each.lineno <= last and (each.end_lineno or 0) >= first]
+    source = "\n".join(lines[first - 1 : last]) if len(near) == 1 else ast.unparse(node)
     return Statement(cell, first, source, names_of(source), node)
 
 
@@ -175,20 +169,8 @@ def _at_the_top(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDe
 
 
 def _marked(node: ast.expr, modules: dict[str, str]) -> str:
-    if not (
-        isinstance(node, ast.Call)
-        and node.args
-        and isinstance(node.args[0], ast.Constant)
-        and isinstance(node.args[0].value, str)
-    ):
-        return ""
-    function = node.func
-    called = (
-        function.attr
-        if isinstance(function, ast.Attribute)
-        else function.id
-        if isinstance(function, ast.Name)
-        else ""
-    )
-    called = modules.get(called, called).rpartition(".")[2]
-    return node.args[0].value if called == "exercise" else ""
+    """The name in `exercise("name")`, whatever it was imported as."""
+    match node:
+        case ast.Call(ast.Attribute(attr=called) | ast.Name(called), [ast.Constant(str(name)), *_]):
+            return name if modules.get(called, called).rpartition(".")[2] == "exercise" else ""
+    return ""

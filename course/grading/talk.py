@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -20,6 +21,11 @@ from course.grading.fork_server import Zygote
 from course.grading.values import Malformed, decode_outcome, pack, unpack
 
 GRACE = 2.0  # seconds that a process gets to stop by itself
+_SIGNALS = {
+    signal.SIGSEGV.value: "a segmentation fault",
+    signal.SIGKILL.value: "it was killed",
+    signal.SIGXCPU.value: "its processor time was used up",
+}
 
 
 class Misbehaved(Exception):
@@ -28,6 +34,11 @@ class Misbehaved(Exception):
     def __init__(self, status: str, message: str) -> None:
         super().__init__(message)
         self.status, self.message = status, message
+
+
+def _not_ours(what: str, problem: Malformed) -> Misbehaved:
+    said = f"what came out of {what} is not what our side of that process writes: {problem}"
+    return Misbehaved("tampered", said)
 
 
 class Process:
@@ -50,14 +61,10 @@ class Process:
         try:
             return unpack(receive(self._end, self._deadline))
         except Malformed as problem:
-            raise Misbehaved(
-                "tampered",
-                f"what came out of {what} is not what our side of that process writes: {problem}",
-            ) from None
+            raise _not_ours(what, problem) from None
         except Late:
-            raise Misbehaved(
-                "timeout", f"{what} did not come to an end and had to be killed"
-            ) from None
+            said = f"{what} did not come to an end and had to be killed"
+            raise Misbehaved("timeout", said) from None
         except Closed:
             raise Misbehaved("crashed", f"the process died in {what}: {self._ending()}") from None
 
@@ -72,17 +79,12 @@ class Process:
         self.tell(pack({**request, "ticket": ticket}))
         header, tensors = self.hear(what)
         if header.get("ticket") != ticket:
-            raise Misbehaved(
-                "tampered",
-                f"what came out of {what} answers another question than the one that was asked",
-            )
+            said = f"what came out of {what} answers another question than the one that was asked"
+            raise Misbehaved("tampered", said)
         try:
             return decode_outcome(header, tensors)
         except Malformed as problem:
-            raise Misbehaved(
-                "tampered",
-                f"what came out of {what} is not what our side of that process writes: {problem}",
-            ) from None
+            raise _not_ours(what, problem) from None
 
     def _gone(self) -> bool:
         try:
@@ -101,16 +103,8 @@ class Process:
             return str(said["said"])
         if "signal" in said:
             number = int(said["signal"])
-            words = {
-                signal.SIGSEGV: "a segmentation fault",
-                signal.SIGKILL: "it was killed",
-                signal.SIGXCPU: "its processor time was used up",
-            }
-            return (
-                words.get(signal.Signals(number), signal.Signals(number).name)
-                if number in set(signal.Signals)
-                else f"signal {number}"
-            )
+            words = {each.value: each.name for each in signal.Signals} | _SIGNALS
+            return words.get(number, f"signal {number}")
         return f"it left Python with status {said['exit']}" if "exit" in said else "it has gone"
 
     def __enter__(self) -> Process:
@@ -119,12 +113,8 @@ class Process:
     def __exit__(self, *_error: object) -> None:
         self._end.close()
         self._keeper.settimeout(10.0)
-        try:
-            self._keeper.shutdown(
-                socket.SHUT_WR
-            )  # the keeper sees it, ends everything, and closes its side
+        with suppress(OSError):  # the keeper sees it, ends everything, and closes its side
+            self._keeper.shutdown(socket.SHUT_WR)
             while self._keeper.recv(4096):
                 pass
-        except OSError:
-            pass
         self._keeper.close()

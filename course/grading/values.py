@@ -22,6 +22,7 @@ from course.checking.running import Outcome, OutOfTime, Place, text_of
 
 LARGEST = 64 * 2**20  # bytes of one message
 DEEPEST, MOST, LONGEST = 20, 50_000, 20_000  # levels, parts and characters of one result
+_SAID = (str, int, float, type(None))  # what an error may say
 _RAISED: Mapping[str, type[BaseException]] = {
     "EinopsError": einops.EinopsError,
     "_LinAlgError": torch.linalg.LinAlgError,
@@ -39,12 +40,8 @@ def pack(header: Mapping[str, Any], tensors: Mapping[str, Tensor] | None = None)
     """
     words = json.dumps(header).encode()
     numbers = save(dict(tensors)) if tensors else b""
-    return (
-        (len(words) + len(numbers) + 4).to_bytes(4, "big")
-        + len(words).to_bytes(4, "big")
-        + words
-        + numbers
-    )
+    content = len(words).to_bytes(4, "big") + words + numbers
+    return len(content).to_bytes(4, "big") + content
 
 
 def unpack(message: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -79,12 +76,8 @@ def encode(value: Any) -> tuple[Any, dict[str, Tensor]]:
         plain = torch.view_as_real(own.resolve_conj()) if is_complex else own
         left[1] -= plain.numel() * plain.element_size()
         if left[1] < 0:
-            return {
-                "object": [
-                    "Tensor",
-                    f"a tensor of shape {tuple(own.shape)}, too large to be looked at",
-                ]
-            }
+            said = f"a tensor of shape {tuple(own.shape)}, too large to be looked at"
+            return {"object": ["Tensor", said]}
         name = str(len(tensors))
         tensors[name] = plain.contiguous().clone()
         save({name: tensors[name]})  # raises for kinds of number that have no place in a file
@@ -94,16 +87,12 @@ def encode(value: Any) -> tuple[Any, dict[str, Tensor]]:
         left[0] -= 1
         if left[0] < 0 or level > DEEPEST:
             return {"object": [type(own).__name__, "too large to be looked at"]}
-        if own is None or isinstance(own, (bool, float, str)):
-            return (
-                own[:LONGEST]
-                if isinstance(own, str)
-                else None
-                if own is None
-                else bool(own)
-                if isinstance(own, bool)
-                else float(own)
-            )
+        if own is None or isinstance(own, bool):
+            return own
+        if isinstance(own, str):
+            return own[:LONGEST]
+        if isinstance(own, float):
+            return float(own)
         if isinstance(own, int) and own.bit_length() < 2000:
             return int(own)
         if isinstance(own, complex):
@@ -113,9 +102,8 @@ def encode(value: Any) -> tuple[Any, dict[str, Tensor]]:
         if isinstance(own, (np.ndarray, np.generic)) and np.asarray(own).dtype.kind in "biufc":
             return tensor(torch.from_numpy(np.array(own))) | {"array": True}
         if isinstance(own, Mapping):
-            return {
-                "dict": [[form(key, level + 1), form(each, level + 1)] for key, each in own.items()]
-            }
+            pairs = [[form(part, level + 1) for part in pair] for pair in own.items()]
+            return {"dict": pairs}
         for name, kind in (("list", list), ("tuple", tuple), ("set", (set, frozenset))):
             if isinstance(own, kind):
                 return {name: [form(each, level + 1) for each in own]}
@@ -145,21 +133,17 @@ def decode(form: Any, tensors: Mapping[str, Tensor], level: int = 0) -> Any:
         if kind == "complex":
             return complex(*map(float, inner))
         if kind == "dict":
-            return {
-                decode(key, tensors, level + 1): decode(each, tensors, level + 1)
-                for key, each in inner
-            }
+            pairs = [[decode(part, tensors, level + 1) for part in pair] for pair in inner]
+            return dict(pairs)
         if kind in ("list", "tuple", "set"):
             parts = [decode(each, tensors, level + 1) for each in inner]
             return {"list": list, "tuple": tuple, "set": set}[kind](parts)
         if kind == "object":
             return _stand_in(*inner)
+    except Malformed:
+        raise
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise (
-            error
-            if isinstance(error, Malformed)
-            else Malformed(f"a part of it is broken ({type(error).__name__})")
-        ) from None
+        raise Malformed(f"a part of it is broken ({type(error).__name__})") from None
     raise Malformed("a part of it is of no known kind")
 
 
@@ -180,18 +164,11 @@ def encode_outcome(outcome: Outcome) -> tuple[dict[str, Any], dict[str, Tensor]]
             outcome = Outcome(error=error)
     raised = outcome.error
     assert raised is not None
-    said = [
-        each[:LONGEST] if isinstance(each, str) else each
-        for each in raised.args
-        if isinstance(each, (str, int, float, type(None)))
-    ]
-    whole = len(said) == len(raised.args)
-    header |= {
-        "error": type(raised).__name__,
-        "args": said if whole else [text_of(raised)],
-        "late": isinstance(raised, OutOfTime),
-    }
-    return header, {}
+    said = [each[:LONGEST] if isinstance(each, str) else each for each in raised.args]
+    if not all(isinstance(each, _SAID) for each in said):
+        said = [text_of(raised)]
+    late = isinstance(raised, OutOfTime)
+    return header | {"error": type(raised).__name__, "args": said, "late": late}, {}
 
 
 def decode_outcome(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Outcome:
@@ -203,19 +180,18 @@ def decode_outcome(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> 
         if [type(part) for part in place] != [str, int, str]:
             raise Malformed("its place is none")
         place = Place(*place)
+    printed = printed[:2000]
     if "value" in header:
-        return Outcome(decode(header["value"], tensors), printed=printed[:2000])
-    if header.get("late") is True:
-        return Outcome(error=OutOfTime(), place=place, printed=printed[:2000])
-    return Outcome(
-        error=_error(header.get("error"), header.get("args")), place=place, printed=printed[:2000]
-    )
+        return Outcome(decode(header["value"], tensors), printed=printed)
+    late = header.get("late") is True
+    error = OutOfTime() if late else _error(header.get("error"), header.get("args"))
+    return Outcome(error=error, place=place, printed=printed)
 
 
 def _error(name: Any, said: Any) -> BaseException:
     if not isinstance(name, str) or not isinstance(said, list):
         raise Malformed("it holds neither a value nor an error")
-    if not all(isinstance(each, (str, int, float, type(None))) for each in said):
+    if not all(isinstance(each, _SAID) for each in said):
         raise Malformed("its error says no words")
     kind = _RAISED.get(name) or getattr(builtins, name, None)
     if not (isinstance(kind, type) and issubclass(kind, BaseException)):

@@ -39,9 +39,8 @@ def answer(end: socket.socket) -> None:
     torch.set_default_dtype({"float32": torch.float32, "float64": torch.float64}[job["dtype"]])
     torch.manual_seed(0)
     exercise = find(job["exercise"])
-    outcome = run(
-        lambda: _function(job["statements"], job["function"], job["flags"]), job["seconds"]
-    )
+    made = job["statements"], job["function"], job["flags"]
+    outcome = run(lambda: _function(*made), job["seconds"])
     function, ready = outcome.value, Outcome(None, outcome.error, outcome.place, outcome.printed)
     _reply(end, job["ticket"], ready)
     if outcome.error is not None:
@@ -74,14 +73,11 @@ def _function(statements: list[Mapping[str, Any]], name: str, flags: int) -> Cal
     namespace |= {"display": _nothing, "get_ipython": lambda: _Shell()}  # what Jupyter puts there
     found: Any = None
     for statement in statements:
-        file, source = (
-            f"cell {statement['cell']}",
-            "\n" * (statement["line"] - 1) + statement["source"],
-        )
+        file = f"cell {statement['cell']}"
+        source = "\n" * (statement["line"] - 1) + statement["source"]
         _remember(file, source.splitlines(keepends=True))
-        exec(
-            compile(source, file, "exec", flags, dont_inherit=True), namespace
-        )  # this is the one place where student code runs
+        code = compile(source, file, "exec", flags, dont_inherit=True)
+        exec(code, namespace)  # this is the one place where student code runs
         if statement["marked"]:
             found = namespace.get(name)
     if not callable(found):

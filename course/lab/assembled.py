@@ -128,9 +128,8 @@ def without(config: TransformerConfig, switched_off: Collection[str]) -> Assembl
         ValueError: for a name that is not in `SWITCHES`.
     """
     if unknown := set(switched_off) - set(SWITCHES):
-        raise ValueError(
-            f"{min(unknown)!r} cannot be switched off; choose from {', '.join(SWITCHES)}"
-        )
+        known = ", ".join(SWITCHES)
+        raise ValueError(f"{min(unknown)!r} cannot be switched off; choose from {known}")
     if "positions" in switched_off:
         config = replace(config, positions="none")
     if "rotary_cross" in switched_off:

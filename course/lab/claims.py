@@ -4,10 +4,11 @@ rule takes the rows that it needs from an experiment and returns a `Finding`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import permutations
 from statistics import mean, stdev
+from typing import Any
 
 from course.lab.catalogue import EXPERIMENTS
 from course.lab.mistakes import kind_of_mistake
@@ -153,126 +154,58 @@ def all_rules(rows: Rows) -> Finding:
     return Finding(verdict, found)
 
 
-# Number, claim, section of notebook 09, experiment, the rows that must be there (none: all), rule.
-_OTHERS = [rule for rule in RULES if rule != "bilinear"]
-_AT_ONE = [f"{rule}, A = −1" for rule in _OTHERS]
-_RATES = ("learning rate 0.0003", "learning rate 0.003")
-CLAIMS: tuple[tuple[str, str, int, str, Sequence[str], Rule], ...] = (
-    (
-        "3b",
-        "Training the positions helps, by 5.3 points",
-        3,
-        "positions",
-        ("learned-from-sinusoidal", "sinusoidal"),
-        partial(better_by, first="learned-from-sinusoidal", second="sinusoidal", points=0.053),
+def _by(points: float) -> Rule:
+    return partial(better_by, points=points)
+
+
+def _best(rows: Rows, label: str, *rivals: str) -> Finding:
+    return best_of(rows, label, rivals)
+
+
+def _balance(rows: Rows) -> Finding:
+    return both_ends_fall(rows, list(rows))
+
+
+_SINES, _TRAINED = "sinusoidal", "learned-from-sinusoidal"
+_HEADS = ("8 heads", "1 head", "2 heads", "4 heads", "16 heads")
+_BILINEAR = ("bilinear", *(rule for rule in RULES if rule != "bilinear"))
+_BILINEAR_AT_ONE = tuple(f"{rule}, A = −1" for rule in _BILINEAR)
+_RATE = partial(right_rate, small="learning rate 0.0003", good="learning rate 0.003")
+_ENDS = "Mistakes of the base: words with a vowel in front, their last letter repeated"
+_BALANCE = "Heads and their size must balance: few heads are worse, and so are many"
+_OVERFIT = "More layers overfit: training up, validation down"
+_ADDED = "Adding up gradients makes up for batches of one length"
+_STABLE = "Δ must be divided by the root of the width to be stable"
+_TUNED = "A well-tuned Mamba is slightly better than a well-tuned transformer, on large"
+# Section of notebook 09 and experiment → number, claim, rule, the rows that it takes (none: all).
+_BY_SECTION: Mapping[tuple[int, str], Sequence[tuple[Any, ...]]] = {
+    (3, "positions"): (
+        ("3b", "Training the positions helps, by 5.3 points", _by(0.053), _TRAINED, _SINES),
+        ("3c", "Removing the positions costs a third of the words", _by(1 / 3), _SINES, "none"),
     ),
-    (
-        "3c",
-        "Removing the positions costs a third of the words",
-        3,
-        "positions",
-        ("sinusoidal", "none"),
-        partial(better_by, first="sinusoidal", second="none", points=1 / 3),
+    (4, "heads"): (("4a", "8 heads of 8 are best", _best, *_HEADS), ("4b", _BALANCE, _balance)),
+    (8, "layers"): (("4c", _OVERFIT, overfits, "2 + 2 layers", "4 + 4 layers"),),
+    (5, "schedule"): (("5a", "Cosine beats reduce-on-plateau", better, "cosine", "plateau"),),
+    (5, "batching"): (("5b", _ADDED, makes_up),),
+    (6, "discretization"): (
+        ("6a", "Bilinear is the best discretisation, A from −1 … −n", _best, *_BILINEAR),
+        ("6b", "Bilinear is the best discretisation, A from −1", _best, *_BILINEAR_AT_ONE),
+        ("6c", "A at −1 beats S4D-real (A from −1 … −n)", all_rules),
+        ("table", "What was run as “bilinear” beats Mamba's mixed rule", better, WRONG, "mixed"),
     ),
-    (
-        "4a",
-        "8 heads of 8 are best",
-        4,
-        "heads",
-        (),
-        partial(best_of, label="8 heads", rivals=("1 head", "2 heads", "4 heads", "16 heads")),
+    (8, "delta-scale"): (("table", _STABLE, needs_scaling, "Δ as it is", "Δ / √128"),),
+    (8, "learning-rate"): (("table", "A learning rate of 3e-4 is too small, 3e-3 is good", _RATE),),
+    (9, "positions"): (
+        ("table", "Longer words fail more (the transformer with sinusoids)", longer_fail, _SINES),
+        ("table", _ENDS, repeats_the_end, _SINES),
     ),
-    (
-        "4b",
-        "Heads and their size must balance: few heads are worse, and so are many",
-        4,
-        "heads",
-        (),
-        lambda rows: both_ends_fall(rows, list(rows)),
-    ),
-    (
-        "4c",
-        "More layers overfit: training up, validation down",
-        8,
-        "layers",
-        (),
-        partial(overfits, smaller="2 + 2 layers", larger="4 + 4 layers"),
-    ),
-    (
-        "5a",
-        "Cosine beats reduce-on-plateau",
-        5,
-        "schedule",
-        (),
-        partial(better, first="cosine", second="plateau"),
-    ),
-    ("5b", "Adding up gradients makes up for batches of one length", 5, "batching", (), makes_up),
-    (
-        "6a",
-        "Bilinear is the best discretisation, A from −1 … −n",
-        6,
-        "discretization",
-        RULES,
-        partial(best_of, label="bilinear", rivals=_OTHERS),
-    ),
-    (
-        "6b",
-        "Bilinear is the best discretisation, A from −1",
-        6,
-        "discretization",
-        ("bilinear, A = −1", *_AT_ONE),
-        partial(best_of, label="bilinear, A = −1", rivals=_AT_ONE),
-    ),
-    ("6c", "A at −1 beats S4D-real (A from −1 … −n)", 6, "discretization", (), all_rules),
-    (
-        "table",
-        "What was run as “bilinear” beats Mamba's mixed rule",
-        6,
-        "discretization",
-        (WRONG, "mixed"),
-        partial(better, first=WRONG, second="mixed"),
-    ),
-    (
-        "table",
-        "Δ must be divided by the root of the width to be stable",
-        8,
-        "delta-scale",
-        (),
-        partial(needs_scaling, plain="Δ as it is", scaled="Δ / √128"),
-    ),
-    (
-        "table",
-        "A learning rate of 3e-4 is too small, 3e-3 is good",
-        8,
-        "learning-rate",
-        (),
-        partial(right_rate, small=_RATES[0], good=_RATES[1]),
-    ),
-    (
-        "table",
-        "Longer words fail more (the transformer with sinusoids)",
-        9,
-        "positions",
-        ("sinusoidal",),
-        partial(longer_fail, label="sinusoidal"),
-    ),
-    (
-        "table",
-        "Mistakes of the base: words with a vowel in front, their last letter repeated",
-        9,
-        "positions",
-        ("sinusoidal",),
-        partial(repeats_the_end, label="sinusoidal"),
-    ),
-    (
-        "8",
-        "A well-tuned Mamba is slightly better than a well-tuned transformer, on large",
-        11,
-        "best",
-        ("Mamba, large", "transformer, large"),
-        partial(slightly, first="Mamba, large", second="transformer, large"),
-    ),
-)
+    (11, "best"): (("8", _TUNED, slightly, "Mamba, large", "transformer, large"),),
+}
+CLAIMS = [
+    (number, claim, section, experiment, labels, rule)
+    for (section, experiment), claims in _BY_SECTION.items()
+    for number, claim, rule, *labels in claims
+]
 
 
 def claimed_sizes() -> dict[tuple[str, str], float]:
@@ -280,7 +213,7 @@ def claimed_sizes() -> dict[tuple[str, str], float]:
     the difference of their word accuracies, one run each.
     """
     found: dict[tuple[str, str], float] = {}
-    for name in dict.fromkeys(experiment for _, _, _, experiment, _, _ in CLAIMS):
+    for name in dict.fromkeys(experiment for _, experiment in _BY_SECTION):
         rows = {r.label: r.student.val_accuracy for r in EXPERIMENTS[name].rows if r.student}
         found |= {(one, two): rows[one] - rows[two] for one, two in permutations(rows, 2)}
     return found
@@ -291,8 +224,9 @@ def judge_records(records: Records) -> list[Verdict]:
     runs are missing.
     """
     found = []
-    for number, claim, section, experiment, needed, rule in CLAIMS:
+    for number, claim, section, experiment, labels, rule in CLAIMS:
         rows = rows_of(experiment, records)
-        finding = Finding(OPEN) if lacking(rows, needed or list(rows)) else rule(rows)
+        open_yet = lacking(rows, labels or list(rows))
+        finding = Finding(OPEN) if open_yet else rule(rows, *labels)
         found.append(Verdict(number, claim, finding, f"09_lab_report, section {section}"))
     return found

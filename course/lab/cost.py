@@ -19,9 +19,7 @@ def seconds_of(runs: Iterable[Run], records: Records) -> dict[tuple[str, int], f
     """
     same, alike = defaultdict(list), defaultdict(list)
     for (settings, _), record in records.items():
-        if (
-            "cpu_seconds" in record
-        ):  # the clock's time alone says too little: others may have worked
+        if "cpu_seconds" in record:  # the clock's alone says too little: others may have worked
             same[settings].append(record["cpu_seconds"])
             seen = words_seen(record["training"])
             alike[record["model"]["kind"]].append(record["cpu_seconds"] / seen)

@@ -10,7 +10,7 @@ from typing import Any
 
 from course.lab.invented_words import WUG_CLASSES, make_long_wugs, make_wugs
 from course.lab.mistakes import count_kinds, rates
-from course.lab.nearest_words import look_alikes
+from course.lab.nearest_words import edit_distances
 from course.lab.records import compact_json
 from nmt.checkpoints import fingerprint, load_checkpoint, write_whole
 from nmt.data import WordPair, load_pairs, training_words
@@ -69,12 +69,8 @@ def look_beyond(model: Seq2Seq, data: str, words: int = 0) -> dict[str, Any]:
     ]
     wrong = {source for source, _, _ in mistakes}
     test = load_pairs(data, "test")
-    missed = sum(
-        answer != pair.target
-        for pair, answer in zip(
-            test, greedy_decode(model, [pair.source for pair in test]), strict=True
-        )
-    )
+    spelled = greedy_decode(model, [pair.source for pair in test])
+    missed = sum(answer != pair.target for pair, answer in zip(test, spelled, strict=True))
     longest = max(len(pair.source) for pair in training)
     most = model.longest_word
     return {
@@ -119,13 +115,13 @@ def distance_rates(
     """[wrong, asked] by the distance to the nearest training word, in letters; the last group is "4
     or more".
     """
-    held_out = list(held_out)
-    near = look_alikes([pair.source for pair in held_out], [pair.source for pair in training])
-    distance = {found.word: min(found.distance, FARTHEST) for found in near}
-    found = _as_lists(rates(held_out, wrong, lambda pair: distance[pair.source]))
-    return {
-        f"{key} or more" if key == str(FARTHEST) else key: value for key, value in found.items()
-    }
+    known = [pair.source for pair in training]
+
+    def group(pair: WordPair) -> str:
+        letters = int(edit_distances(pair.source, known).min())
+        return f"{FARTHEST} or more" if letters >= FARTHEST else str(letters)
+
+    return _as_lists(rates(held_out, wrong, group))
 
 
 def _as_lists(counted: dict[Any, Any]) -> dict[str, list[int]]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import TypeVar
 
 from nmt.data import WordPair
@@ -78,10 +79,8 @@ def _jump(right: str, answer: str) -> int:
     missing = len(right) - len(answer)
     if not missing or -missing > len(right):  # nothing can be copied more than twice by one jump
         return 0
-    for here in range(
-        len(answer) + 1
-    ):  # the first `here` letters, then those from `here + missing` on
-        there = here + missing
+    for here in range(len(answer) + 1):
+        there = here + missing  # the first `here` letters, then those from `there` on
         if 0 <= there <= len(right) and answer == right[:here] + right[there:]:
             return missing
     return 0
@@ -92,10 +91,7 @@ def _other_onsets(source: str) -> set[str]:
     nothing is moved, else "ay".
     """
     parts = re.split(r"([a-z]+)", source)  # runs of letters stand at the odd places
-    cuts = 1
-    for run in parts[1::2]:
-        cuts *= len(run)
-    if cuts > _MOST_CUTS:
+    if prod(map(len, parts[1::2])) > _MOST_CUTS:
         return set()
     choices = []
     for place, part in enumerate(parts):
@@ -143,10 +139,8 @@ def rates(
             f"{min(strangers)!r} is not among the words that were asked; count mistakes on the"
             " words they were made on"
         )
-    return {
-        key: Rate(*counts[key])
-        for key in sorted(counts, key=lambda key: (isinstance(key, str), key))
-    }
+    order = sorted(counts, key=lambda key: (isinstance(key, str), key))
+    return {key: Rate(*counts[key]) for key in order}
 
 
 def in_bands(counts: Mapping[str, Sequence[int]], width: int) -> dict[str, list[int]]:

@@ -10,6 +10,8 @@ from typing import Any
 from course.lab.scan_trials import RECORD
 from course.lab.verdicts import FAILS, HOLDS, IN_PART, Finding, Verdict
 
+HOW, LOOPS = ("plain", "compiled"), ("sequential", "fast")
+TREES = ("hillis_steele", "blelloch", "heinsen")
 MUCH = 2.0  # times as quick: "much faster"
 REPORTED = {2: 2e-5, 128: 1e-3}  # length → the student's largest difference between the scans
 
@@ -20,19 +22,13 @@ def judge_scans(path: Path = RECORD) -> list[Verdict]:
     """
     record = json.loads(path.read_text(encoding="utf-8"))
     errors = record["errors"]["student"]
-    return [
-        Verdict(number, claim, finding, f"05_scans, section {section}")
-        for number, claim, finding, section in (
-            ("9", "The parallel scan, compiled, is much faster", quicker(record["compiled"]), 8),
-            (
-                "table",
-                "The two scans differ by 2e-5 at length 2, and by 1e-3 at length 128",
-                as_large(errors),
-                9,
-            ),
-            ("table", "They differ because log 0 is set to −12", by_the_clamp(errors), 9),
-        )
-    ]
+    large = "The two scans differ by 2e-5 at length 2, and by 1e-3 at length 128"
+    claims = (
+        ("9", "The parallel scan, compiled, is much faster", quicker(record["compiled"]), 8),
+        ("table", large, as_large(errors), 9),
+        ("table", "They differ because log 0 is set to −12", by_the_clamp(errors), 9),
+    )
+    return [Verdict(*claim, f"05_scans, section {section}") for *claim, section in claims]
 
 
 def as_large(rows: Sequence[Mapping[str, Any]]) -> Finding:
@@ -78,17 +74,9 @@ def quicker(rows: Sequence[Mapping[str, Any]]) -> Finding:
     wins = {}
     for length in sorted({row["length"] for row in rows}):
         here = {row["method"]: row for row in rows if row["length"] == length}
-        loops = [
-            here[name][how]["both"]["median"]
-            for name in ("sequential", "fast")
-            if name in here
-            for how in ("plain", "compiled")
-        ]
-        trees = [
-            here[name]["compiled"]["both"]["median"]
-            for name in ("hillis_steele", "blelloch", "heinsen")
-            if name in here
-        ]
+        seconds = {how: {n: row[how]["both"]["median"] for n, row in here.items()} for how in HOW}
+        loops = [own[name] for own in seconds.values() for name in LOOPS if name in own]
+        trees = [seconds["compiled"][name] for name in TREES if name in here]
         if loops and trees:
             wins[length] = min(loops) / min(trees)
     if not wins:

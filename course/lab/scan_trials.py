@@ -53,11 +53,9 @@ def mamba_inputs(
     """
     make = torch.Generator().manual_seed(seed)
     lowest, highest = (math.log(end) for end in step_range)
-    delta = (
-        torch.empty(batch, length, channels, 1, dtype=torch.float64)
-        .uniform_(lowest, highest, generator=make)
-        .exp()
-    )
+    shape = batch, length, channels, 1
+    logs = torch.empty(shape, dtype=torch.float64).uniform_(lowest, highest, generator=make)
+    delta = logs.exp()
     a = torch.exp(-delta * torch.arange(1, states + 1))
     b = torch.randn(a.shape, generator=make, dtype=torch.float64) * delta
     b = b * (torch.rand(b.shape, generator=make) >= zeros)
@@ -104,18 +102,12 @@ def measure_errors(
         return h.detach(), a.detach() * grad_a, grad_b
 
     received = run(METHODS[method] if isinstance(method, str) else method, dtype)
-    return Errors(
-        *(
-            _worst(ours, true)
-            for ours, true in zip(received, run(sequential, torch.float64), strict=True)
-        )
-    )
+    return Errors(*map(_worst, received, run(sequential, torch.float64)))
 
 
 def _worst(ours: Float[Tensor, "b l *rest"], true: Float[Tensor, "b l *rest"]) -> float:
-    largest = (
-        true.abs().amax(dim=1).clamp(min=torch.finfo(torch.float64).tiny)
-    )  # per sequence and channel
+    tiny = torch.finfo(torch.float64).tiny
+    largest = true.abs().amax(dim=1).clamp(min=tiny)  # per sequence and channel
     return float(((ours - true).abs().amax(dim=1) / largest).max())
 
 
@@ -140,15 +132,11 @@ def time_scans(
     def both(function: Scan) -> None:
         torch.autograd.grad(function(a, b, None), (a, b), weights)
 
-    actions = {
-        f"{label} {run.__name__}": partial(run, function)
-        for label, function in scans.items()
-        for run in (forward, both)
-    }
+    parts = {"forward": forward, "both": both}
+    places = [(label, part) for label in scans for part in parts]
+    actions = {f"{label} {part}": partial(parts[part], scans[label]) for label, part in places}
     timings = take_turns(actions, rounds, clock)
-    return {
-        label: {part: timings[f"{label} {part}"] for part in ("forward", "both")} for label in scans
-    }
+    return {label: {part: timings[f"{label} {part}"] for part in parts} for label in scans}
 
 
 def student_inputs(
@@ -169,11 +157,9 @@ def largest_difference(
 ) -> float:
     """max |h − h_loop|, the plain loop in float32 too: the comparison of the assignment."""
     function = METHODS[method] if isinstance(method, str) else method
-    a, b = inputs
     with torch.no_grad():
-        return float(
-            (function(a.to(dtype), b.to(dtype), None) - scan(a, b, method="sequential")).abs().max()
-        )
+        h = function(*(tensor.to(dtype) for tensor in inputs), None)
+        return float((h - scan(*inputs, method="sequential")).abs().max())
 
 
 def stored_trials() -> dict[str, Any]:

@@ -53,8 +53,7 @@ def speed_run(
         ValueError: if there is no recipe for the goal.
         KeyboardInterrupt: if the training was interrupted.
     """
-    check_goals([goal])
-    recipe = RECIPES[goal]
+    recipe = _recipe(goal)
     config = read_config(TrainingConfig, {**recipe.training, "seed": seed})
     began = time.perf_counter()
     torch.manual_seed(seed)
@@ -86,12 +85,11 @@ def speed_run(
     }
 
 
-def check_goals(goals: Iterable[float]) -> None:
-    """Refuse goals without a recipe, with a `ValueError`."""
-    for goal in goals:
-        if goal not in RECIPES:
-            known = ", ".join(f"{one:g}" for one in RECIPES)
-            raise ValueError(f"no recipe for {goal:g}; there are recipes for {known}")
+def _recipe(goal: float) -> Preset:
+    if goal not in RECIPES:
+        known = ", ".join(f"{one:g}" for one in RECIPES)
+        raise ValueError(f"no recipe for {goal:g}; there are recipes for {known}")
+    return RECIPES[goal]
 
 
 def speed_runs(
@@ -111,16 +109,15 @@ def speed_runs(
         ValueError: before the first run, if there is no recipe for a goal.
         KeyboardInterrupt: if a run was interrupted.
     """
-    goals, here, part = list(goals), machine(), out.with_suffix(".part.json")
-    check_goals(goals)
+    recipes, here, part = {g: _recipe(g) for g in goals}, machine(), out.with_suffix(".part.json")
     if out.is_dir():
         raise IsADirectoryError(f"{out}: a folder, but the record is a file")
     kept = json.loads(part.read_text(encoding="utf-8")) if part.exists() else {}
     runs = kept["runs"] if kept.get("machine") == here else {}
     _keep(part, here, runs)  # a folder that can't be written is said before the first run
-    wanted = {f"{goal:g}, seed {seed}": (goal, seed) for goal in goals for seed in seeds}
+    wanted = {f"{goal:g}, seed {seed}": (goal, seed) for goal in recipes for seed in seeds}
     for name, (goal, seed) in wanted.items():
-        settings = {"model": RECIPES[goal].model, "training": RECIPES[goal].training}
+        settings = {"model": recipes[goal].model, "training": recipes[goal].training}
         if settings.items() <= runs.get(name, {}).items():
             continue
         runs[name] = speed_run(goal, seed)

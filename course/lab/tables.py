@@ -107,13 +107,7 @@ def _compared(found: Sequence[Outcome], base: str) -> list[Outcome]:
     return result
 
 
-# What a table shows of each row: the column, what is averaged, digits behind the point.
-_COLUMNS = (
-    ("val_accuracy", "val_accuracy", 4),
-    ("val_loss", "val_loss", 4),
-    ("train_accuracy", "train_accuracy", 4),
-    ("train_loss", "train_loss", 4),
-)
+_FIGURES = ("val_accuracy", "val_loss", "train_accuracy", "train_loss")
 
 
 def table(found: Sequence[Outcome]) -> list[dict[str, str]]:
@@ -129,15 +123,12 @@ def table(found: Sequence[Outcome]) -> list[dict[str, str]]:
     """
     rows = []
     for outcome in found:
-        cells = {
-            "row": outcome.row.label,
-            "runs": outcome.state,
-            "seeds": str(len(outcome.records)),
-        }
-        for name, key, digits in _COLUMNS:
-            values = outcome.values(key)
-            cells[name] = _number(mean(values), digits) if values else ""
-            cells[f"{name}_sd"] = _number(stdev(values), digits) if len(values) > 1 else ""
+        seeds = str(len(outcome.records))
+        cells = {"row": outcome.row.label, "runs": outcome.state, "seeds": seeds}
+        for name in _FIGURES:
+            values = outcome.values(name)
+            cells[name] = _number(mean(values), 4) if values else ""
+            cells[f"{name}_sd"] = _number(stdev(values), 4) if len(values) > 1 else ""
         accuracies = outcome.values("val_accuracy")
         cells["val_accuracy_min"] = _number(min(accuracies), 4) if accuracies else ""
         cells["val_accuracy_max"] = _number(max(accuracies), 4) if accuracies else ""
@@ -157,8 +148,8 @@ def table(found: Sequence[Outcome]) -> list[dict[str, str]]:
             cells[key] = "" if value is None else _number(value, 4)
         cells["p"] = _p(outcome.against.p) if outcome.against else ""
         reported = asdict(outcome.row.student) if outcome.row.student else {}
-        for key in ("val_accuracy", "val_loss", "train_accuracy", "train_loss"):
-            cells[f"student_{key}"] = _number(reported[key], 3) if reported else ""
+        for name in _FIGURES:
+            cells[f"student_{name}"] = _number(reported[name], 3) if reported else ""
         rows.append(cells)
     return rows
 

@@ -31,7 +31,7 @@ LEVEL = 0.05
 NO_WINNER = "no clear winner"
 BY_SIGN = {1: HOLDS, 0: NOT_SHOWN, -1: FAILS}
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]  # a row's label → its records
-Rule = Callable[[Rows], "Finding"]
+Rule = Callable[..., "Finding"]  # takes the rows, and the labels of those that it looks at
 
 
 @dataclass(frozen=True)

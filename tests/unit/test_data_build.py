@@ -27,6 +27,10 @@ build = load_builder()
 pytestmark = pytest.mark.usefixtures("without_type_checks")
 
 
+def sources(name: str) -> list[str]:
+    return [pair.source for pair in load_pairs(name)]
+
+
 def sha256(lines: list[str]) -> str:
     return hashlib.sha256("".join(f"{line}\n" for line in sorted(lines)).encode()).hexdigest()
 
@@ -35,50 +39,34 @@ def test_stored_files_are_what_the_builder_writes() -> None:
     files = build.make_files(set(load_words("austen")), set(load_words("norvig")))
     assert set(files) == {"austen.txt", "small.tsv", "large.tsv", "README.md"}
     for name, text in files.items():
-        assert (DATA_FOLDER / name).read_bytes() == text.encode(), (
-            f"{name} differs from what `make data` writes"
-        )
+        assert (DATA_FOLDER / name).read_bytes() == text.encode(), f"{name}: run make data"
 
 
 @pytest.mark.parametrize(
     ("lines", "count", "checksum"),
     [
-        (
-            lambda: load_words("austen"),
-            6_387,
-            "b8669c4c33adf2d6b6ecf1617f2c9c08e0415aba9fa199a46875e628801e8eae",
-        ),
-        (
-            lambda: [p.source for p in load_pairs("small")],
-            3_198,
-            "4591bc87d5a662c1462d2da960ff0da5d4e2fb883025aaa5bec1feed1bd30b98",
-        ),
-        (
-            lambda: [p.source for p in load_pairs("large")],
-            22_383,
-            "20fa687c5193e2b8e3243c7f496f3750c39b5e5cfa1d0d9f2d60dd021d9bcf68",
-        ),
+        (lambda: load_words("austen"), 6_387, "b8669c4c33adf2d6b6ecf1617f2c9c08"),
+        (lambda: sources("small"), 3_198, "4591bc87d5a662c1462d2da960ff0da5"),
+        (lambda: sources("large"), 22_383, "20fa687c5193e2b8e3243c7f496f3750"),
         (
             lambda: [f"{p.source} {p.target}" for p in load_pairs("large", as_in_course=True)],
             22_402,
-            "ece740b7f16ff3661a554b920f00cc4ec9a75f0f53a8b5292aa5d64888b0ef58",
+            "ece740b7f16ff3661a554b920f00cc4e",
         ),
     ],
     ids=["austen", "small", "large", "large as in the course"],
 )
 def test_counts_and_checksums(lines, count: int, checksum: str) -> None:
     words = lines()
-    assert len(words) == count and sha256(words) == checksum
+    assert len(words) == count and sha256(words).startswith(checksum)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("I cannot go", {"i", "can", "not", "go"}),
-        (
-            "my sister's hat; they won't, she can't.",
-            {"my", "sister", "hat", "they", "wo", "she", "ca"},
-        ),
+        ("my sister's hat; they won't.", {"my", "sister", "hat", "they", "wo"}),
+        ("she can't.", {"she", "ca"}),
         ("her sister's\nhat", {"her", "hat"}),
         ("Bonomi's.  I", {"bonomi", "i"}),
         ("wait--no", {"wait", "--", "no"}),
@@ -114,9 +102,8 @@ def make_deb(content: bytes) -> bytes:
 
 
 def test_member_of_ar() -> None:
-    with tarfile.open(
-        fileobj=io.BytesIO(build.member_of_ar(make_deb(b"text"), "data.tar"))
-    ) as archive:
+    packed = io.BytesIO(build.member_of_ar(make_deb(b"text"), "data.tar"))
+    with tarfile.open(fileobj=packed) as archive:
         assert archive.extractfile("./file").read() == b"text"
     with pytest.raises(SystemExit, match="no ar archive"):
         build.member_of_ar(b"something else", "data.tar")

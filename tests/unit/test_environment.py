@@ -19,18 +19,11 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"pytorch": "torch"}  # conda-forge's name → pip's, where they differ
-MODULE_NAMES = {
-    "scikit-learn": "sklearn",
-    "pyyaml": "yaml",
-    "pillow": "PIL",
-    "ipython": "IPython",
-}  # the package's name → what one imports
+# The package's name → what one imports, where they differ.
+MODULES = {"scikit-learn": "sklearn", "pyyaml": "yaml", "pillow": "PIL", "ipython": "IPython"}
 OF_CUDA = ("nvidia", "cuda", "triton")
-PATCH_VERSIONS = (
-    "3.11.2",
-    "3.12.3",
-    "3.13.0",
-)  # Debian 12's, Ubuntu 24.04's, and the first of the newest line
+# Debian 12's, Ubuntu 24.04's, and the first of the newest line.
+PATCH_VERSIONS = ("3.11.2", "3.12.3", "3.13.0")
 
 
 def ranges(lines: list[str]) -> dict[str, SpecifierSet]:
@@ -76,10 +69,8 @@ def test_developers_have_every_extra():
 
 def test_every_dependency_is_bounded_on_both_sides():
     for name, specifiers in (USERS | DEVELOPERS).items():
-        assert {s.operator for s in specifiers} == {
-            ">=",
-            "<",
-        }, f"{name}: give it a lower and an upper bound"
+        found = {s.operator for s in specifiers}
+        assert found == {">=", "<"}, f"{name}: give it a lower and an upper bound"
 
 
 @pytest.mark.parametrize(
@@ -89,9 +80,7 @@ def test_pins_lie_in_the_ranges(name, asked):
     pinned = pins(name)
     for package, specifiers in asked.items():
         assert package in pinned, f"{package} has no pin: run make pins"
-        assert pinned[package] in specifiers, (
-            f"{package} {pinned[package]} lies outside {specifiers}"
-        )
+        assert pinned[package] in specifiers, f"{package}: the pin lies outside {specifiers}"
 
 
 def test_developers_have_the_users_pins_and_more():
@@ -120,9 +109,8 @@ def test_what_a_pin_needs_is_pinned_in_a_version_that_fits():
             ):
                 continue
             assert name in pinned, f"{package} needs {name}, which has no pin: run make pins"
-            assert requirement.specifier.contains(pinned[name], prereleases=True), (
-                f"{package} needs {requirement}, pinned is {pinned[name]}"
-            )
+            fits = requirement.specifier.contains(pinned[name], prereleases=True)
+            assert fits, f"{package} needs {requirement}, pinned is {pinned[name]}"
 
 
 def test_pins_can_be_installed_on_every_python_we_promise():
@@ -132,43 +120,37 @@ def test_pins_can_be_installed_on_every_python_we_promise():
         except PackageNotFoundError:
             continue
         for python in PATCH_VERSIONS:
-            assert wanted is None or python in SpecifierSet(wanted), (
-                f"{package} needs Python {wanted}; {python} is promised"
-            )
+            fits = wanted is None or python in SpecifierSet(wanted)
+            assert fits, f"{package} needs Python {wanted}; {python} is promised"
 
 
 def test_the_code_imports_only_what_is_declared():
     """A package that happens to be there, because another needs it, may be gone tomorrow."""
-    users = {MODULE_NAMES.get(name, name) for name in USERS}
-    optional = {"course/lab/cluster.py": set(CLUSTER)}
-    developers = users | {MODULE_NAMES.get(name, name) for name in DEVELOPERS}
-    for folder, allowed in (
-        ("nmt", users),
-        ("course", users),
-        ("data", developers),
-        ("tests", developers),
-        ("tools", developers),
-        ("website", developers),
-    ):
-        local = {
-            path.stem
-            for name in (folder, "website", "tools", "assets")
-            for path in (ROOT / name).rglob("*.py")
-        } | {"nmt", "course", "tests"}
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-                names += (
-                    [node.module]
-                    if isinstance(node, ast.ImportFrom) and node.module and not node.level
-                    else []
-                )
-                for top in (
-                    {name.split(".")[0] for name in names} - local - set(sys.stdlib_module_names)
-                ):
-                    assert top in allowed | optional.get(
-                        path.relative_to(ROOT).as_posix(), set()
-                    ), f"{path.relative_to(ROOT)} imports {top}, which pyproject.toml does not name"
+    users = {MODULES.get(name, name) for name in USERS}
+    developers = users | {MODULES.get(name, name) for name in DEVELOPERS}
+    for folder in ("nmt", "course", "data", "tests", "tools", "website"):
+        allowed = users if folder in ("nmt", "course") else developers
+        places = [path for name in (folder, "website", "tools", "assets") for path in files(name)]
+        local = {path.stem for path in places} | {"nmt", "course", "tests"}
+        for path in files(folder):
+            mine = allowed | (set(CLUSTER) if path.name == "cluster.py" else set())
+            strange = imports(path) - local - set(sys.stdlib_module_names) - mine
+            assert not strange, f"{path} imports {strange}, which pyproject.toml does not name"
+
+
+def files(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """The packages that a file imports, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
 
 
 def test_no_clone_gets_other_line_ends():

@@ -18,18 +18,8 @@ def test_waits(): threading.Event().wait()
 def test_all_steps_run_and_each_trouble_is_named(tmp_path, monkeypatch, capfd):
     path = tmp_path / "test_some.py"
     path.write_text(TESTS)
-    pytest = [
-        "-m",
-        "pytest",
-        "-p",
-        "no:xdist",
-        "-p",
-        "no:nbval",
-        "-c",
-        os.devnull,
-        str(path),
-        "--timeout=1",
-    ]
+    options = "-m pytest -p no:xdist -p no:nbval --timeout=1 -c".split()
+    pytest = [*options, os.devnull, str(path)]
     steps = {
         "lint": Step([["-c", "raise SystemExit(3)"], ["-c", "print('not run')"]], 60),
         "unit": Step([pytest], 60),

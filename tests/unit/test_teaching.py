@@ -25,11 +25,8 @@ NAMED = re.findall(r"\| `([a-z]+\.[a-z-]+)`: (.+?) \|$", TEXT, re.M)
 
 def write(root: Path, name: str, opening: str, *cells: str) -> None:
     (root / "notebooks").mkdir(exist_ok=True)
-    made = [
-        new_markdown_cell(opening),
-        new_code_cell("*Exercise, in code, about 90 minutes"),
-        *map(new_markdown_cell, cells),
-    ]
+    made = [new_markdown_cell(opening), new_code_cell("*Exercise, in code, about 90 minutes")]
+    made += map(new_markdown_cell, cells)
     nbformat.write(new_notebook(cells=made), root / "notebooks" / f"{name}.ipynb")
 
 
@@ -43,23 +40,15 @@ def test_minutes_and_what_is_presumed_come_from_the_notebooks(tmp_path):
         "## B\n\n*Exercise, difficulty ●●○ (2 of 3), about 15 minutes.*",
     ]
     known = "**Before you start:** [01_data](01_data.ipynb), and\nsums."
-    write(
-        tmp_path,
-        "02_attention",
-        f"# A\n\n{known} **Time:** about 60 minutes, and 20 more.",
-        *exercises,
-    )
-    write(
-        tmp_path,
-        "01_data",
-        "# D\n\n**What to know before.** Python.\n\n**Time.** About 25 minutes.",
-    )
+    time = "**Time:** about 60 minutes, and 20 more."
+    write(tmp_path, "02_attention", f"# A\n\n{known} {time}", *exercises)
+    opening = "# D\n\n**What to know before.** Python.\n\n**Time.** About 25 minutes."
+    write(tmp_path, "01_data", opening)
     _, _, first, second, last = teaching.syllabus(tmp_path).splitlines()
     assert first == "| [`01_data`](../notebooks/01_data.ipynb) | 25 | | Python. |"
-    assert (
-        second == "| [`02_attention`](../notebooks/02_attention.ipynb) | 60 | 20 (2) |"
-        " [01_data](../notebooks/01_data.ipynb), and sums. |"
-    )
+    lesson = "[`02_attention`](../notebooks/02_attention.ipynb)"
+    presumed = "[01_data](../notebooks/01_data.ipynb), and sums."
+    assert second == f"| {lesson} | 60 | 20 (2) | {presumed} |"
     assert last == "| **together** | **85** | **20** | |"
 
 
@@ -70,14 +59,12 @@ def test_a_notebook_that_does_not_say_how_long_it_takes_is_named(tmp_path):
 
 
 def test_the_measurement_is_of_these_notebooks_and_plausible():
-    assert set(RECORD["notebooks"]) == {
-        path.stem for path in (ROOT / "notebooks").glob("*.ipynb")
-    }, "run: make memory"
+    names = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert set(RECORD["notebooks"]) == names, "run: make memory"
     peaks = [found["peak_mib"] for found in RECORD["notebooks"].values()]
     assert min(peaks) > 200 and RECORD["server_mib"] > 50, "torch alone needs more"
-    assert (
-        max(peaks) + RECORD["server_mib"] < 1536 and 2 * max(peaks) + RECORD["server_mib"] < 2560
-    ), "the page says that this much suffices"
+    one, two = (number * max(peaks) + RECORD["server_mib"] for number in (1, 2))
+    assert one < 1536 and two < 2560, "the page says that this much suffices"
 
 
 @pytest.mark.parametrize(("exercise", "mistake"), NAMED)

@@ -21,31 +21,16 @@ def test_run_prints_its_estimate_trains_writes_records_and_does_nothing_twice(
 ):
     records = tmp_path / "records"
     records.mkdir()
-    arguments = [
-        "experiments",
-        "run",
-        "tiny",
-        "--seeds",
-        "0",
-        "--jobs",
-        "1",
-        "--out",
-        str(tmp_path / "runs"),
-        "--records",
-        str(records),
-    ]
+    places = ["--out", str(tmp_path / "runs"), "--records", str(records)]
+    arguments = [*"experiments run tiny --seeds 0 --jobs 1".split(), *places]
     assert main([*arguments, "--dry-run"]) == 0
-    assert capsys.readouterr().out.startswith(
-        "3 runs, 0 of them done. The rest: about "
-    ) and not list(records.iterdir())
+    assert capsys.readouterr().out.startswith("3 runs, 0 of them done. The rest: about ")
+    assert not list(records.iterdir())
     train_run(tiny[0], tmp_path / "runs")
     assert main(arguments) == 0
     out = capsys.readouterr().out.splitlines()
-    assert (
-        len(out) == 4
-        and out[1].startswith("1/3 tiny-dropout-0.1, seed 0: ")
-        and len(list(records.iterdir())) == 3
-    )
+    assert len(out) == 4 and out[1].startswith("1/3 tiny-dropout-0.1, seed 0: ")
+    assert len(list(records.iterdir())) == 3
     assert main(arguments) == 0
     assert capsys.readouterr().out == "3 runs, all done.\n"
 
@@ -61,14 +46,8 @@ def test_report_writes_where_it_is_told_to(tmp_path, capsys, monkeypatch):
     two = {name: catalogue.EXPERIMENTS[name] for name in ("positions", "eight-runs")}
     monkeypatch.setattr("course.plots.report_files.EXPERIMENTS", two)
     (tmp_path / "records").mkdir()
-    arguments = [
-        "experiments",
-        "report",
-        "--records",
-        str(tmp_path / "records"),
-        "--out",
-        str(tmp_path),
-    ]
+    places = ["--records", str(tmp_path / "records"), "--out", str(tmp_path)]
+    arguments = ["experiments", "report", *places]
     assert main(arguments) == 0 and "files written" in capsys.readouterr().out
     assert (tmp_path / "tables" / "positions.csv").read_text().count("not run yet") == 5
     assert main(arguments) == 0 and "everything is as the records say" in capsys.readouterr().out
@@ -77,23 +56,10 @@ def test_report_writes_where_it_is_told_to(tmp_path, capsys, monkeypatch):
 def test_beyond_asks_the_checkpoints_it_is_given(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("course.lab.generalization.WUGS", 3)
     monkeypatch.setattr("course.lab.generalization.LONG_WUGS", 3)
-    save_checkpoint(
-        tmp_path / "mine",
-        build_model(tiny_lab.TINY.model),
-        {"name": "tiny", "seed": 5, "training": {"data": "small"}},
-    )
-    assert (
-        main(
-            [
-                "experiments",
-                "beyond",
-                str(tmp_path / "mine.safetensors"),
-                "--out",
-                str(tmp_path / "beyond.json"),
-            ]
-        )
-        == 0
-    )
+    record = {"name": "tiny", "seed": 5, "training": {"data": "small"}}
+    save_checkpoint(tmp_path / "mine", build_model(tiny_lab.MODEL), record)
+    files = [str(tmp_path / "mine.safetensors"), "--out", str(tmp_path / "beyond.json")]
+    assert main(["experiments", "beyond", *files]) == 0
     assert "21 of 21 invented words" in capsys.readouterr().out
     assert json.loads((tmp_path / "beyond.json").read_text())["mine"]["seed"] == 5
 
@@ -101,19 +67,16 @@ def test_beyond_asks_the_checkpoints_it_is_given(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["experiments", "run", "magic"], "no experiment 'magic'"),
-        (["experiments", "run"], "NAME"),
-        (["experiments", "run", "all", "--jobs", "0"], "must be at least 1"),
-        (["experiments", "dance"], "dance"),
-        (
-            ["experiments", "beyond", "no-such-checkpoint"],
-            "no-such-checkpoint.safetensors: no such file",
-        ),
+        ("run magic", "no experiment 'magic'"),
+        ("run", "NAME"),
+        ("run all --jobs 0", "must be at least 1"),
+        ("dance", "dance"),
+        ("beyond no-such-checkpoint", "no-such-checkpoint.safetensors: no such file"),
     ],
 )
 def test_mistakes_in_what_was_asked_are_one_line(capsys, arguments, message):
     try:
-        status = main(arguments)
+        status = main(["experiments", *arguments.split()])
     except SystemExit as stop:
         status = stop.code
     errors = capsys.readouterr().err

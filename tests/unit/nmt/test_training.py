@@ -236,6 +236,9 @@ def test_a_diverging_run_says_what_to_do(pairs):
         ("label_smoothing", 1.0),
         ("schedule", "sawtooth"),
         ("data", "huge"),
+        ("words", -1),
+        ("batching", "sorted"),
+        ("passes", 0),
     ],
 )
 def test_impossible_settings_are_named(key, value):

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from judged import judged
 from torch import Tensor
 
 from course.checking.compare import as_tensor, first_difference, shape_clue
@@ -36,8 +37,13 @@ def compiled(body: str, arguments: str = "queries, keys"):
     return scope["answer"]
 
 
+def masked(body: str, **options):
+    """The verdict on such an answer to the exercise of the mask."""
+    return judge(MASK, compiled(body), **options)
+
+
 def test_a_stub_is_not_attempted():
-    verdict = judge(MASK, compiled('"""Doc."""\nraise NotImplementedError'))
+    verdict = masked('"""Doc."""\nraise NotImplementedError')
     assert verdict.status == "not attempted"
     assert repr(verdict).strip() == "○ attention.causal-mask: not attempted yet"
     assert "role=" in verdict._repr_html_() and "not attempted yet" in verdict._repr_html_()
@@ -45,16 +51,13 @@ def test_a_stub_is_not_attempted():
 
 @pytest.mark.parametrize("body", ["...", "return ...", "return 5", "x = 1", "return queries"])
 def test_an_attempt_is_no_stub(body):
-    assert judge(MASK, compiled(body)).status == "wrong"
+    assert masked(body).status == "wrong"
 
 
 def test_half_written_is_an_error_and_no_stub():
-    body = (
-        "if keys > queries:\n    raise NotImplementedError\nreturn torch.ones(2, 2).tril().bool()"
-    )
-    verdict = judge(MASK, compiled(body))
-    assert verdict.status in ("wrong", "error")
-    assert judge(MASK, compiled('raise NotImplementedError("aten::x on CPU")')).status == "error"
+    half = "if keys > queries:\n    raise NotImplementedError\n"
+    assert masked(half + "return torch.ones(2, 2).tril().bool()").status in ("wrong", "error")
+    assert masked('raise NotImplementedError("aten::x on CPU")').status == "error"
 
 
 def test_marked_and_checked_as_in_a_notebook():
@@ -76,15 +79,13 @@ def test_names_are_checked():
 
 
 def test_nothing_returned():
-    verdict = judge(MASK, compiled("mask = torch.ones(queries, keys)"))
-    assert (verdict.status, verdict.mistake) == (
-        "wrong",
-        "nothing returned",
-    ) and "return" in verdict.question
+    verdict = masked("mask = torch.ones(queries, keys)")
+    assert (verdict.status, verdict.mistake) == ("wrong", "nothing returned")
+    assert "return" in verdict.question
 
 
 def test_a_wrong_shape_is_said_with_both_shapes():
-    verdict = judge(MASK, compiled("return torch.ones(queries + 1, keys, dtype=torch.bool)"))
+    verdict = masked("return torch.ones(queries + 1, keys, dtype=torch.bool)")
     assert verdict.mistake == "wrong shape"
     assert verdict.details["yours_shape"] == [3, 2] and verdict.details["expected_shape"] == [2, 2]
     assert "(3, 2)" in verdict.message and "(2, 2)" in verdict.message
@@ -128,17 +129,11 @@ def test_structure_names_what_no_mutant_does(spoil, clue):
 
 
 def test_an_error_shows_the_line_of_the_answer_and_not_ours():
-    verdict = judge(
-        MASK,
-        compiled(
-            "size = queries * keys\nmask = torch.ones(queries, keys) @ torch.ones(queries + 1,"
-            " 3)\nreturn mask"
-        ),
-    )
+    product = "torch.ones(queries, keys) @ torch.ones(queries + 1, 3)"
+    verdict = masked(f"size = queries * keys\nmask = {product}\nreturn mask")
     assert verdict.status == "error" and verdict.details["error"] == "RuntimeError"
     assert verdict.details["line"] == 3
-    assert "line 3" in verdict.message
-    assert "mat1 and mat2" in verdict.message
+    assert "line 3" in verdict.message and "mat1 and mat2" in verdict.message
     assert "judging" not in repr(verdict) and "Traceback" not in repr(verdict)
 
 
@@ -147,27 +142,22 @@ def test_wrong_arguments_of_the_stub_are_an_error_of_the_answer():
     assert verdict.status == "error" and "takes 1 positional argument" in verdict.message
 
 
+RECURSES = "return answer(queries, keys)"
+
+
 @pytest.mark.parametrize(
     "body",
-    [
-        "raise SystemExit(3)",
-        "raise GeneratorExit",
-        "return answer(queries, keys)",
-        "yield queries",
-        "1 / 0",
-    ],
+    ["raise SystemExit(3)", "raise GeneratorExit", "yield queries", "1 / 0", RECURSES],
 )
 def test_whatever_it_does_the_check_survives(body):
-    answer = compiled(body)
-    answer.__globals__["answer"] = answer
-    verdict = judge(MASK, answer)
+    verdict = masked(body)
     assert verdict.status in ("error", "wrong") and verdict.message
     json.dumps(verdict.as_data())
 
 
 def test_an_interrupt_by_the_reader_goes_through():
     with pytest.raises(KeyboardInterrupt):
-        judge(MASK, compiled("raise KeyboardInterrupt"))
+        masked("raise KeyboardInterrupt")
 
 
 LOOPS = [
@@ -181,7 +171,7 @@ LOOPS = [
 def test_an_endless_loop_is_stopped_and_its_line_named(body):
     handler, began = signal.getsignal(signal.SIGALRM), time.monotonic()
     others, _ = signal.getitimer(signal.ITIMER_REAL)  # such as that of the test run
-    verdict = judge(MASK, compiled(body), seconds=0.3)
+    verdict = masked(body, seconds=0.3)
     assert verdict.status == "timeout"
     assert verdict.details["where"].endswith(f"line {verdict.details['line']}")
     assert time.monotonic() - began < 5
@@ -194,18 +184,16 @@ def test_an_endless_loop_is_stopped_and_its_line_named(body):
 def test_in_another_thread_it_runs_without_a_limit():
     found = []
     body = "time.sleep(0.3)\nreturn torch.ones(queries, keys).tril(keys - queries).bool()"
-    thread = threading.Thread(target=lambda: found.append(judge(MASK, compiled(body), seconds=0.1)))
+    thread = threading.Thread(target=lambda: found.append(masked(body, seconds=0.1)))
     thread.start()
     thread.join(30)
     assert [verdict.status for verdict in found] == ["correct"]
 
 
 def test_a_loop_that_catches_one_interrupt_gets_another():
-    body = (
-        "caught = 0\nwhile caught < 2:\n    try:\n        while True: pass\n    except"
-        " BaseException: caught += 1\nwhile True: pass"
-    )
-    assert judge(MASK, compiled(body), seconds=0.2).status == "timeout"
+    body = "caught = 0\nwhile caught < 2:\n    try:\n        while True: pass\n"
+    body += "    except BaseException: caught += 1\nwhile True: pass"
+    assert masked(body, seconds=0.2).status == "timeout"
 
 
 def test_a_timer_of_somebody_else_goes_on():
@@ -224,7 +212,7 @@ def test_a_timer_of_somebody_else_goes_on():
 
 
 def test_prints_are_kept_short_and_shown_apart(capsys):
-    verdict = judge(MASK, compiled('print("spam " * 1_000_000)\nreturn torch.ones(1)'))
+    verdict = masked('print("spam " * 1_000_000)\nreturn torch.ones(1)')
     assert capsys.readouterr().out == ""
     assert verdict.printed.startswith("spam spam")
     assert len(verdict.printed) < 1100
@@ -306,53 +294,33 @@ def test_checks_leave_torchs_random_numbers_alone():
 
 
 def test_a_verdict_is_plain_data_and_escaped():
-    verdict = judge(MASK, compiled('raise ValueError("<script>alert(1)</script>")'))
+    verdict = masked('raise ValueError("<script>alert(1)</script>")')
     assert json.loads(json.dumps(verdict.as_data()))["status"] == "error"
     assert "<script>" not in verdict._repr_html_()
 
 
-@given(
-    st.lists(
-        st.lists(st.floats(-1e3, 1e3, width=32), min_size=2, max_size=2), min_size=1, max_size=4
-    )
-)
+PAIR = st.tuples(*[st.floats(-1e3, 1e3, width=32)] * 2)
+
+
+@given(st.lists(PAIR, min_size=1, max_size=4))
 def test_the_same_numbers_agree_in_every_welcome_form(rows):
     right = torch.tensor(rows)
-    for form in (
-        right,
-        right.double(),
-        right.numpy(),
-        right.double().numpy(),
-        rows,
-        [tuple(row) for row in rows],
-        list(right),
-    ):
+    double = right.double()
+    lists = list(map(list, rows))
+    for form in (right, double, right.numpy(), double.numpy(), rows, lists, list(right)):
         assert first_difference(right, form) is None
     assert first_difference(right, right + 1) is not None
     assert first_difference(right, right.T.reshape(-1)) is not None
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        "text",
-        {1},
-        [1, [2]],
-        [],
-        object(),
-        [None],
-        np.array(["x"]),
-        [torch.ones(2), torch.ones(3)],
-        10**400,
-    ],
-)
+ODD = [None, "text", {1}, [1, [2]], [], object(), [None], np.array(["x"]), 10**400]
+
+
+@pytest.mark.parametrize("value", [*ODD, [torch.ones(2), torch.ones(3)]])
 def test_anything_may_come_back(value):
     assert first_difference(torch.ones(3), value) is not None
-    assert (
-        first_difference((torch.ones(3), torch.ones(2)), value, parts=("output", "weights"))
-        is not None
-    )
+    both = torch.ones(3), torch.ones(2)
+    assert first_difference(both, value, parts=("output", "weights")) is not None
     assert as_tensor(value) is None or value == []
     assert shape_clue(torch.ones(3), value) == ""
 
@@ -384,32 +352,27 @@ KEPT = [
 @pytest.mark.parametrize("line", KEPT)
 def test_the_session_is_left_as_it_was(line):
     def settings():
-        return (
-            torch.get_default_dtype(),
-            torch.is_grad_enabled(),
-            torch.get_default_device(),
-            os.getcwd(),
-            sys.getrecursionlimit(),
-            np.random.get_state()[1].tolist(),
-        )
+        of_torch = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_default_device()
+        drawn = np.random.get_state()[1].tolist()
+        return of_torch, os.getcwd(), sys.getrecursionlimit(), drawn
 
     before = settings()
-    judge(MASK, compiled(f"{line}\nreturn 1"))
+    masked(f"{line}\nreturn 1")
     assert settings() == before
 
 
 @pytest.mark.parametrize("ask", ["input()", "__import__('getpass').getpass()"])
 def test_nobody_is_asked(ask):
-    assert "a check asks nobody" in judge(MASK, compiled(f"return {ask}")).message
+    assert "a check asks nobody" in masked(f"return {ask}").message
 
 
 def test_an_error_without_words_breaks_nothing():
     scope_body = "class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute"
-    assert "can't be made" in judge(MASK, compiled(scope_body)).message
-    verdict = judge(MASK, compiled('raise ValueError("\\udcff" + "x" * 5_000_000)'))
+    assert "can't be made" in masked(scope_body).message
+    verdict = masked('raise ValueError("\\udcff" + "x" * 5_000_000)')
     assert len(verdict.message) < 1500 and verdict.message.encode()
     warns = "import sys\nprint('y' * 10**7, file=sys.stderr)\nreturn 1"
-    assert len(judge(MASK, compiled(warns)).printed) < 1100
+    assert len(masked(warns).printed) < 1100
 
 
 def wrongly_accepted():
@@ -461,11 +424,7 @@ def wrongly_accepted():
         ("scans.heinsen", loop, "a loop over the steps"),
         ("mamba.block", lambda x, parts: parts(x, parts.start(len(x)))[0], ""),
         ("transformer.encoder-layer", lambda x, parts: parts(x), ""),
-        (
-            "scans.hillis-steele",
-            lambda steps, join: look_back(steps, my_join),
-            "a join of your own",
-        ),
+        ("scans.hillis-steele", lambda steps, _: look_back(steps, my_join), "a join of your own"),
         ("data.buckets", lambda pairs, size: {1: pairs}, "another kind of result"),
         ("discretization.bilinear-symbolic", lambda A, B, d, a: A * B, "another kind of result"),
         (MASK, lambda q, k: torch.ones(q, k).tril(q - k).bool(), "shifted to the wrong side"),
@@ -474,12 +433,6 @@ def wrongly_accepted():
 
 @pytest.mark.parametrize(("name", "answer", "mistake"), wrongly_accepted())
 def test_what_once_was_accepted_or_misnamed(name, answer, mistake):
-    before = torch.get_default_dtype()
-    precise = name.startswith(("discretization", "scans"))
-    torch.set_default_dtype(torch.float64 if precise else torch.float32)
-    try:
-        verdict = judge(name, answer)
-    finally:
-        torch.set_default_dtype(before)
+    verdict = judged(name, answer)
     assert verdict.status in ("wrong", "error") and verdict.mistake == mistake, verdict
     assert verdict.question and "dict is expected" not in verdict.message

@@ -12,6 +12,8 @@ import pytest
 from test_grader import ATTEND, HEADS, MASK, ROOT, SOLVED, STUBS, answers, mask_with, notebook
 
 from course.__main__ import main
+from course.exercises import exercises
+from course.grading import Zygote, grade
 from course.grading.classroom import (
     common_mistakes,
     identical_answers,
@@ -25,6 +27,7 @@ from course.grading.feedback import write_pages
 from course.grading.grader import Graded, Result
 from course.grading.report import as_csv, class_lines
 
+CHUNKS = "scans.chunks"
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="grading needs fork")
 
 
@@ -169,3 +172,20 @@ def test_ctrl_c_leaves_the_class_that_was_graded(tmp_path):
     said, _ = running.communicate(timeout=60)
     assert running.returncode == 130 and "Stopped: 1 of 2 submissions" in said
     assert len(list(csv.reader(table.read_text().splitlines()))) == 2
+
+
+def test_a_bug_that_was_rewritten_and_not_mended_is_not_called_untouched(tmp_path):
+    """Notebook 05's chunks with a bug: as they are given, and with a line that says the same."""
+    given = exercises()[CHUNKS].stub
+    changed = given.replace("state = h\n", "state = states[-1]\n")
+    assert changed != given
+    with Zygote() as zygote:
+        for text, status in ((given, "not attempted"), (changed, "wrong")):
+            cells = [
+                "import torch\nfrom torch import Tensor\nfrom course.exercises import exercise"
+            ]
+            cells += ["torch.set_default_dtype(torch.float64)", f'@exercise("{CHUNKS}")\n{text}']
+            (tmp_path / "05_scans.ipynb").write_text(notebook(cells))
+            (result,) = grade(tmp_path / "05_scans.ipynb", zygote, only=[CHUNKS]).results
+            assert result.status == status, result
+    assert result.mistake == "the bug is still there"

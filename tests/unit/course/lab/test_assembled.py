@@ -66,10 +66,9 @@ def test_nothing_switched_off_is_the_whole():
 @pytest.mark.parametrize("name", SWITCHES)
 def test_each_switch_changes_the_function_and_not_the_weights(name):
     whole, rest = seeded(lambda: Transformer(CONFIG)), seeded(lambda: without(CONFIG, [name]))
-    for (key, one), (other_key, other) in zip(
-        whole.state_dict().items(), rest.state_dict().items(), strict=True
-    ):
-        assert key == other_key and torch.equal(one, other)
+    ours, theirs = whole.state_dict(), rest.state_dict()
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(own, theirs[key]) for key, own in ours.items())
     assert not torch.allclose(rest(SOURCE, TARGET), whole(SOURCE, TARGET), atol=1e-4)
 
 
@@ -105,9 +104,7 @@ def test_without_the_root_scores_are_plain_dot_products():
 
 def test_without_positions_an_anagram_is_the_same_word():
     model = seeded(lambda: without(CONFIG, ["positions"]))
-    team, meat = (
-        torch.tensor([[*VOCABULARY.encode(word), VOCABULARY.eos]]) for word in ("team", "meat")
-    )
+    team, meat = (Batch.of([WordPair.of(word)]).source for word in ("team", "meat"))
     torch.testing.assert_close(model(team, TARGET), model(meat, TARGET))
 
 
@@ -122,9 +119,8 @@ def test_it_trains_and_asks_it_alone_only_where_the_mask_is_off(monkeypatch):
     pairs += [p for p in chosen if p.split == "val"][:4]
     training = TrainingConfig(epochs=2, batch_size=8, device="cpu")
     seen = []
-    whole = train_without(
-        CONFIG, training, pairs=pairs, on_epoch=lambda rows: seen.append(len(rows))
-    )
+    noted = {"pairs": pairs, "on_epoch": lambda rows: seen.append(len(rows))}
+    whole = train_without(CONFIG, training, **noted)
     assert seen == [1, 2] and all(row["alone"] == row["val_accuracy"] for row in whole)
 
     held_out = [pair.target for pair in pairs if pair.split == "val"]

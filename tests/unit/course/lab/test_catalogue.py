@@ -6,7 +6,7 @@ from course.interpretability.stored_embeddings import load_tables
 from course.lab.catalogue import CATALOGUE, EXPERIMENTS, choose, read_catalogue
 from course.lab.cost import in_words, seconds_of, words_seen
 from course.lab.grid import FIRST_SEEDS, Experiment, Row, runs_of, slug
-from course.lab.records import find_records, settings_key
+from course.lab.records import find_records, record_key
 from nmt.batches import LengthBuckets
 from nmt.checkpoints import SHIPPED, build_model, load_checkpoint
 from nmt.data import load_pairs, training_words
@@ -34,10 +34,8 @@ def test_every_table_of_the_student_has_its_counterpart():
     mamba = {0.654, 0.638, 0.833, 0.818, 0.808, 0.873, 0.839, 0.844, 0.867, 0.870, 0.983}
     assert set(reported) == transformer | mamba
     labels = {row.label for row in EXPERIMENTS["a-and-delta"].rows}
-    assert (
-        len(labels) == 12
-        and {"A learned from −1, Δ a position code", "A fixed at −1, Δ a position code"} <= labels
-    )
+    codes = {f"A {how} −1, Δ a position code" for how in ("learned from", "fixed at")}
+    assert len(labels) == 12 and codes <= labels
     assert {e.number for e in EXPERIMENTS.values()} == {2, 3, 4, 5, 6, 7, 8, 10, 11}
 
 
@@ -50,12 +48,8 @@ def test_seeds():
 def test_a_base_that_experiments_share_is_trained_once():
     for base in (EXPERIMENTS["positions"].base, EXPERIMENTS["kernel"].base):
         run = Experiment("base", "?", base, (Row("base"),)).runs(Row("base"))[0]
-        users = {
-            e.name
-            for e in EXPERIMENTS.values()
-            for row in e.rows
-            if run.settings in {r.settings for r in e.runs(row)}
-        }
+        rows = [(e.name, e.runs(row)) for e in EXPERIMENTS.values() for row in e.rows]
+        users = {name for name, runs in rows if run.settings in {r.settings for r in runs}}
         assert len(users) >= 5
         assert sum(other.key == run.key for other in ALL) == 1
 
@@ -84,10 +78,8 @@ def test_sizes_of_data_get_about_as_many_batches_and_a_smaller_choice_is_part_of
         batches[row.label] = config.epochs * config.passes * len(buckets)
     assert max(batches.values()) < 1.35 * min(batches.values()), batches
     sizes = [training_words(words, number) for number in (0, 9_000, 300, 100)]
-    assert (
-        all(set(smaller) < set(larger) for larger, smaller in zip(sizes, sizes[1:]))
-        and len(sizes[-1]) == 100
-    )
+    assert all(set(smaller) < set(larger) for larger, smaller in zip(sizes, sizes[1:]))
+    assert len(sizes[-1]) == 100
     chosen = set(sizes[1])
     assert sizes[0] == words and sizes[1] == [pair for pair in words if pair in chosen]
     with pytest.raises(
@@ -128,37 +120,22 @@ def test_the_estimate_is_right_within_a_factor_of_three_for_settings_that_were_n
 
 
 def test_times_in_words():
-    assert [in_words(s) for s in (0.2, 61, 3600, 3720, 7500)] == [
-        "1 second",
-        "1 minute",
-        "1 hour",
-        "1 hour 2 minutes",
-        "2 hours 5 minutes",
-    ]
+    told = "1 second, 1 minute, 1 hour, 1 hour 2 minutes, 2 hours 5 minutes"
+    assert ", ".join(in_words(s) for s in (0.2, 61, 3600, 3720, 7500)) == told
 
 
 def test_what_other_notebooks_rest_on_is_in_the_catalogue():
     known = find_records()
     assert all(run.key in known for run in runs_of([CATALOGUE["mamba-ablation"]]))
-    tables = {
-        (name, table.record["seed"]): settings_key(table.record["model"], table.record["training"])
-        for name, tables in load_tables().items()
-        for table in tables
-    }
+    records = [(name, table.record) for name, own in load_tables().items() for table in own]
+    tables = {(f"embeddings-{name}", one["seed"]): record_key(one)[0] for name, one in records}
     runs = runs_of([CATALOGUE["embeddings"]])
-    assert tables == {
-        (run.name.removeprefix("embeddings-"), run.seed): run.settings for run in runs
-    }
-    ships = {
-        name: run
-        for one in CATALOGUE.values()
-        for row in one.rows
-        for name, run in zip(row.ships, one.runs(row), strict=False)
-    }
+    assert tables == {(run.name, run.seed): run.settings for run in runs}
+    rows = [(one, row) for one in CATALOGUE.values() for row in one.rows]
+    ships = {name: run for one, row in rows for name, run in zip(row.ships, one.runs(row))}
     assert ships.keys() == {path.stem for path in SHIPPED.glob("*.safetensors")}
     for name, run in ships.items():
-        record = load_checkpoint(name).record
-        assert (settings_key(record["model"], record["training"]), record["seed"]) == run.key, name
+        assert record_key(load_checkpoint(name).record) == run.key, name
 
 
 @pytest.mark.parametrize(
@@ -173,12 +150,10 @@ def test_a_slip_in_the_catalogue_is_named(row, message):
 
 def test_choose_and_slug():
     assert [e.name for e in choose(["kernel", "positions"])] == ["positions", "kernel"]
-    assert "best" not in {e.name for e in choose(["all"])} and {
-        e.name for e in choose(["all", "best"])
-    } == set(EXPERIMENTS) == {e.name for e in CATALOGUE.values() if not (e.aside or e.long)}
+    assert "best" not in {e.name for e in choose(["all"])}
+    report = {e.name for e in CATALOGUE.values() if not (e.aside or e.long)}
+    assert {e.name for e in choose(["all", "best"])} == set(EXPERIMENTS) == report
     with pytest.raises(ValueError, match="no experiment 'magic'; there are all, long, positions"):
         choose(["magic"])
-    assert (
-        slug("A learned from −1 … −n, Δ constant")
-        == "a-learned-from-minus-1-minus-n-delta-constant"
-    )
+    name = "a-learned-from-minus-1-minus-n-delta-constant"
+    assert slug("A learned from −1 … −n, Δ constant") == name

@@ -1,3 +1,4 @@
+import functools
 import gc
 import socket
 import subprocess
@@ -26,38 +27,20 @@ def cluster(tmp_path):
     def add(*arguments, environment):
         command = [sys.executable, "-m", *arguments]
         log = (tmp_path / f"output-{len(processes)}").open("wb")
-        processes.append(
-            subprocess.Popen(
-                command,
-                cwd=tmp_path,
-                env=environment,
-                stdout=log,
-                stderr=log,
-            )
-        )
+        streams = {"stdout": log, "stderr": log}
+        processes.append(subprocess.Popen(command, cwd=tmp_path, env=environment, **streams))
         return processes[-1]
 
     def worker(kill=""):
-        return add(
-            "distributed.cli.dask_worker",
-            address,
-            "--nthreads",
-            "1",
-            "--no-nanny",
-            "--no-dashboard",
-            environment=tiny_lab.environment(tmp_path, kill),
-        )
+        options = "--nthreads 1 --no-nanny --no-dashboard".split()
+        environment = tiny_lab.environment(tmp_path, kill)
+        return add("distributed.cli.dask_worker", address, *options, environment=environment)
 
-    add(
-        "distributed.cli.dask_scheduler",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        address.rpartition(":")[2],
-        "--no-dashboard",
-        "--no-show",
-        environment=tiny_lab.environment(tmp_path) | {"TINY_LOG": ""},
+    options = (
+        f"--host 127.0.0.1 --port {address.rpartition(':')[2]} --no-dashboard --no-show".split()
     )
+    environment = tiny_lab.environment(tmp_path) | {"TINY_LOG": ""}
+    add("distributed.cli.dask_scheduler", *options, environment=environment)
     yield address, worker
     for process in processes:
         process.kill()
@@ -83,24 +66,17 @@ def test_a_killed_worker_loses_nothing_and_nothing_runs_twice(tmp_path, cluster,
     workers = [worker(kill="process 2") for _ in range(2)]
     (tmp_path / "records").mkdir()
     done = []
-    sweep(
-        tiny_lab.RUNS,
-        scheduler=address,
-        records=tmp_path / "records",
-        on_record=lambda run, record: done.append(run.folder),
-    )
-    assert sum(process.poll() is not None for process in workers) == 1, (
-        "exactly one worker was to be killed midway"
-    )
+    where = {"scheduler": address, "records": tmp_path / "records"}
+    sweep(tiny_lab.RUNS, **where, on_record=lambda run, record: done.append(run.folder))
+    assert sum(process.poll() is not None for process in workers) == 1, "one was to be killed"
     assert sorted(done) == sorted(run.folder for run in tiny_lab.RUNS)
     assert tiny_lab.saved(tmp_path) == tiny_lab.EVERY_EPOCH_ONCE
     found = find_records(tmp_path / "records")
     assert found.keys() == {run.key for run in tiny_lab.RUNS}
     here = train_run(tiny_lab.RUNS[0], tmp_path / "here")
-    assert tiny_lab.timeless(found[tiny_lab.RUNS[0].key])["rows"][0] == pytest.approx(
-        tiny_lab.timeless(here)["rows"][0], abs=1e-6
-    )
-    sweep(tiny_lab.RUNS, scheduler=address, records=tmp_path / "records")
+    there, here = (tiny_lab.timeless(one)["rows"][0] for one in (found[tiny_lab.RUNS[0].key], here))
+    assert there == pytest.approx(here, abs=1e-6)
+    sweep(tiny_lab.RUNS, **where)
     assert tiny_lab.saved(tmp_path) == tiny_lab.EVERY_EPOCH_ONCE
 
 
@@ -122,7 +98,15 @@ def test_the_only_worker_dies_and_another_one_comes(tmp_path, cluster, monkeypat
     assert said.is_set() and len(find_records(tmp_path / "records")) == 1
 
 
-def one_line_error(capsys, *arguments):
+@pytest.fixture
+def one_line_error(capsys, monkeypatch, tmp_path):
+    """What a run at an address says that ends with one line, and leaves nothing open."""
+    monkeypatch.setattr("course.lab.cluster.PATIENCE", 1)
+    return functools.partial(_one_line_error, capsys, tmp_path)
+
+
+def _one_line_error(capsys, records, address):
+    arguments = ["--scheduler", address, "--records", str(records)]
     assert main(["experiments", "run", "kernel", *arguments]) == 2
     errors = capsys.readouterr().err
     assert errors.count("\n") == 1 and "Traceback" not in errors
@@ -137,47 +121,32 @@ def open_clients():
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tcp://no-such-host.invalid:8786"])
-def test_a_silent_address_is_one_line_and_leaves_nothing_open(
-    capsys, monkeypatch, tmp_path, address
-):
-    monkeypatch.setattr("course.lab.cluster.PATIENCE", 1)
+def test_a_silent_address_is_one_line_and_leaves_nothing_open(one_line_error, address):
     for _ in range(2):  # a user corrects an address, and runs the cell again
-        errors = one_line_error(capsys, "--scheduler", address, "--records", str(tmp_path))
-        assert f"{address}: no Dask scheduler answers" in errors
+        assert f"{address}: no Dask scheduler answers" in one_line_error(address)
 
 
 @pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-OpenSSH_9.6"])
-def test_someone_else_behind_the_address_is_one_line(capsys, monkeypatch, tmp_path, greeting):
+def test_someone_else_behind_the_address_is_one_line(one_line_error, greeting):
     """One who accepts and never says a word, and one who says something else."""
-    monkeypatch.setattr("course.lab.cluster.PATIENCE", 1)
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"tcp://127.0.0.1:{other.getsockname()[1]}"
         if greeting:
             threading.Thread(target=lambda: other.accept()[0].sendall(greeting)).start()
-        assert "no Dask scheduler answers" in one_line_error(
-            capsys, "--scheduler", address, "--records", str(tmp_path)
-        )
+        assert "no Dask scheduler answers" in one_line_error(address)
 
 
 @pytest.mark.parametrize("address", ["carrier-pigeon://8786", "tcp://", "tcp://127.0.0.1:port"])
-def test_no_address_at_all_is_one_line(capsys, monkeypatch, tmp_path, address):
-    monkeypatch.setattr("course.lab.cluster.PATIENCE", 1)
-    assert "no address of a scheduler" in one_line_error(
-        capsys, "--scheduler", address, "--records", str(tmp_path)
-    )
+def test_no_address_at_all_is_one_line(one_line_error, address):
+    assert "no address of a scheduler" in one_line_error(address)
 
 
-def test_without_the_extra_one_line_says_how_to_get_it(capsys, monkeypatch, tmp_path):
+def test_without_the_extra_one_line_says_how_to_get_it(one_line_error, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    assert "pip install 'nmt[cluster]'" in one_line_error(
-        capsys, "--scheduler", "tcp://127.0.0.1:1", "--records", str(tmp_path)
-    )
+    assert "pip install 'nmt[cluster]'" in one_line_error("tcp://127.0.0.1:1")
 
 
-def test_a_scheduler_without_workers_is_one_line(capsys, monkeypatch, tmp_path, cluster):
+def test_a_scheduler_without_workers_is_one_line(one_line_error, cluster):
     address, _ = cluster
     wait_for(address)
-    monkeypatch.setattr("course.lab.cluster.PATIENCE", 1)
-    assert "has no worker" in one_line_error(
-        capsys, "--scheduler", address, "--records", str(tmp_path)
-    )
+    assert "has no worker" in one_line_error(address)

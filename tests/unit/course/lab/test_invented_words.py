@@ -19,11 +19,8 @@ def test_invented_words_are_of_their_class_new_and_always_the_same(kind):
 @pytest.mark.parametrize("letters", [6, 19, 35])
 def test_long_invented_words_have_the_length_asked_for(letters):
     found = make_long_wugs(letters, 20)
-    assert (
-        {len(word) for word in found} == {letters}
-        and len(set(found)) == 20
-        and not KNOWN & set(found)
-    )
+    assert {len(word) for word in found} == {letters}
+    assert len(set(found)) == 20 and not KNOWN & set(found)
     assert {rule_class(word) for word in found} <= {"consonant", "cluster"}
 
 

@@ -44,18 +44,14 @@ def test_named_mistakes(source, answer, kind):
 def test_one_change_gets_its_name_or_that_of_a_kind_that_comes_before(source, data):
     right = to_pig_latin(source)
     place = data.draw(st.integers(0, len(right) - 1))
-    dropped, doubled = (
-        right[:place] + right[place + 1 :],
-        right[:place] + right[place] + right[place:],
-    )
+    dropped = right[:place] + right[place + 1 :]
+    doubled = right[: place + 1] + right[place:]
     assert kind_of_mistake(source, dropped) in ("dropped letter", "lost ending", "wrong onset")
     assert kind_of_mistake(source, doubled) in ("doubled letter", "wrong onset")
     start = data.draw(st.integers(0, place))
     assume(place + 1 - start > 1)
-    assert kind_of_mistake(source, right[: place + 1] + right[start:]) in (
-        "copied twice",
-        "wrong onset",
-    )
+    again = right[: place + 1] + right[start:]
+    assert kind_of_mistake(source, again) in ("copied twice", "wrong onset")
 
 
 @given(words, st.text("abcdefghijklmnopqrstuvwxyz-", max_size=40))
@@ -73,30 +69,20 @@ def test_rates_count_wrong_words_group_by_group():
     pairs = load_pairs("small", "val")
     wrong = {pair.source for pair in pairs[::10]}
     by_length = rates(pairs, wrong, lambda pair: len(pair.source))
-    assert list(by_length) == sorted(by_length) and sum(
-        rate.words for rate in by_length.values()
-    ) == len(pairs)
-    assert sum(rate.wrong for rate in by_length.values()) == len(wrong) and Rate(1, 4).share == 0.25
-    assert set(rates(pairs, (), lambda pair: pair.rule_class)) == {
-        pair.rule_class for pair in pairs
-    }
+    assert list(by_length) == sorted(by_length) and Rate(1, 4).share == 0.25
+    assert sum(rate.words for rate in by_length.values()) == len(pairs)
+    assert sum(rate.wrong for rate in by_length.values()) == len(wrong)
+    classes = {pair.rule_class for pair in pairs}
+    assert set(rates(pairs, (), lambda pair: pair.rule_class)) == classes
     with pytest.raises(ValueError, match="'zzz' is not among"):
         rates(pairs, {"zzz"}, lambda pair: 0)
 
 
 def test_kinds_are_counted_in_their_order():
-    counts = count_kinds(
-        [
-            ("school", "oolschay", "choolsay"),
-            ("across", "acrossway", "acrosssway"),
-            ("across", "acrossway", ""),
-        ]
-    )
-    assert (
-        tuple(counts) == KINDS
-        and sum(counts.values()) == 3
-        and counts["lost ending"] == counts["doubled letter"] == 1
-    )
+    across = [("across", "acrossway", answer) for answer in ("acrosssway", "")]
+    counts = count_kinds([("school", "oolschay", "choolsay"), *across])
+    assert tuple(counts) == KINDS and sum(counts.values()) == 3
+    assert counts["lost ending"] == counts["doubled letter"] == 1
 
 
 def test_bands_of_lengths():

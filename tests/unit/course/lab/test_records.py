@@ -26,14 +26,8 @@ MODEL = {"kind": "transformer", "dropout": 0.2}
 
 def record(mistakes=3, epochs=2, **changes):
     words = [pair for pair in load_pairs("small", "val")][:mistakes]
-    row = {
-        "epoch": 1,
-        "train_loss": 0.123456,
-        "val_loss": 1.891859,
-        "train_accuracy": 0.5,
-        "val_accuracy": 0.25,
-        "seconds": 5.727202,
-    }
+    row = {"epoch": 1, "train_loss": 0.123456, "val_loss": 1.891859, "seconds": 5.727202}
+    row |= {"train_accuracy": 0.5, "val_accuracy": 0.25}
     return {
         "name": "tiny",
         "model": MODEL,
@@ -52,17 +46,10 @@ def test_a_record_comes_back_from_its_file(tmp_path):
     path = write_record(original, tmp_path)
     assert path.name == "tiny-seed0.json" and path.stat().st_size < 6_000
     back = read_record(path)
-    assert (
-        back["mistakes"] == original["mistakes"]
-        and back["best"] == original["best"]
-        and len(back["epochs"]) == 60
-    )
-    assert back["epochs"][4] == {
-        **original["epochs"][4],
-        "train_loss": 0.12346,
-        "val_loss": 1.8919,
-        "seconds": 5.7272,
-    }
+    assert back["mistakes"] == original["mistakes"] and back["best"] == original["best"]
+    rounded = {"train_loss": 0.12346, "val_loss": 1.8919, "seconds": 5.7272}
+    assert len(back["epochs"]) == 60
+    assert back["epochs"][4] == original["epochs"][4] | rounded
     assert load_records("tiny", tmp_path) == [back]
 
 
@@ -78,28 +65,20 @@ def test_many_mistakes_are_thinned_out_evenly_and_no_wrong_word_is_lost(tmp_path
     path = write_record(original, tmp_path)
     assert path.stat().st_size < 9_000
     back = read_record(path)
-    assert (
-        len(back["mistakes"]) == MOST_ANSWERS
-        and wrong_words(back) == wrong_words(original)
-        and len(wrong_words(back)) == 250
-    )
+    assert wrong_words(back) == wrong_words(original) and len(wrong_words(back)) == 250
+    assert len(back["mistakes"]) == MOST_ANSWERS
     places = [original["mistakes"].index(mistake) for mistake in back["mistakes"]]
     assert {later - earlier for earlier, later in zip(places, places[1:])} == {2, 3}
     assert pack_record(record(mistakes=MOST_ANSWERS))["also_wrong"] == ""
 
 
 def test_settings_left_out_count_as_defaults_and_seed_and_device_do_not_count():
-    assert settings_key(MODEL, {}) == settings_key(
-        build_model(MODEL).config_data(), asdict(TrainingConfig(seed=7, device="cpu"))
-    )
-    others = [
-        settings_key({**MODEL, "num_heads": 8}, {}),
-        settings_key(MODEL, {"words": 100}),
-        settings_key(MODEL, {"passes": 2}),
-        settings_key(MODEL, {"batching": "random"}),
-        settings_key({"kind": "mamba"}, {}),
-    ]
-    assert len({settings_key(MODEL, {}), *others}) == 6
+    whole = build_model(MODEL).config_data(), asdict(TrainingConfig(seed=7, device="cpu"))
+    assert settings_key(MODEL, {}) == settings_key(*whole)
+    others = [{"words": 100}, {"passes": 2}, {"batching": "random"}]
+    keys = {settings_key(MODEL, training) for training in ({}, *others)}
+    keys |= {settings_key(model, {}) for model in ({**MODEL, "num_heads": 8}, {"kind": "mamba"})}
+    assert len(keys) == 6
     with pytest.raises(ValueError, match="unknown kind"):
         settings_key({"kind": "oracle"}, {})
     with pytest.raises(ValueError, match="unknown key 'colour'"):
@@ -107,13 +86,9 @@ def test_settings_left_out_count_as_defaults_and_seed_and_device_do_not_count():
 
 
 def test_records_are_found_by_their_settings_whatever_their_names(tmp_path):
-    for name, changes in (
-        ("b", {}),
-        ("a", {}),
-        ("c", {"seed": 1}),
-        ("d", {"training": {"future_setting": 1}}),
-    ):
-        write_record(record(**{**changes, "name": name}), tmp_path)
+    others = {"c": {"seed": 1}, "d": {"training": {"future_setting": 1}}}
+    for name in "bacd":
+        write_record(record(**others.get(name, {}), name=name), tmp_path)
     found = find_records(tmp_path)
     assert {key[1] for key in found} == {0, 1} and len(found) == 2
     assert found[record_key(record())]["name"] == "a"
@@ -129,15 +104,12 @@ def test_a_damaged_record_is_named(tmp_path):
 def test_every_record_of_the_repository_is_known_and_whole():
     paths = sorted(RECORDS.glob("*.json"))
     found = find_records()
-    assert len(found) == len(paths), (
-        "two records of the same settings and seed, or one that this version does not know"
-    )
+    assert len(found) == len(paths), "two of the same settings and seed, or one that is not known"
     sizes = {name: len(load_pairs(name, "val")) for name in ("small", "large")}
     for one in found.values():
         words = sizes[one["training"]["data"]]
-        assert reported(one)["val_accuracy"] == pytest.approx(
-            1 - len(wrong_words(one)) / words, abs=1e-6
-        ), one["name"]
+        share = 1 - len(wrong_words(one)) / words
+        assert reported(one)["val_accuracy"] == pytest.approx(share, abs=1e-6), one["name"]
 
 
 def test_records_come_in_the_order_of_their_seeds_and_of_one_name(tmp_path):

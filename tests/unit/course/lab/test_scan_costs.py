@@ -22,9 +22,7 @@ TRUE = {**dict.fromkeys(LOOP, Prices(1e-5, 2e-9)), **dict.fromkeys(TREES, Prices
 def rows(wrong: float = 1.0) -> list[dict]:
     return [
         {
-            "method": method,
-            "length": length,
-            "numbers": width,
+            **{"method": method, "length": length, "numbers": width},
             "both": {"median": wrong * predict(price, method, length, width)},
         }
         for method, price in TRUE.items()

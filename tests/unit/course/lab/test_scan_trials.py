@@ -83,6 +83,4 @@ def test_the_stored_record_is_whole():
     assert {"sequential", "blelloch", "heinsen"} <= {row["method"] for row in record["compiled"]}
     fresh = measure_errors("heinsen", mamba_inputs(64))
     stored = next(row for row in record["errors"]["by_length"] if row["length"] == 64)["heinsen"]
-    assert fresh.value == pytest.approx(
-        stored["value"], rel=0.2
-    )  # what is stored is what the code measures
+    assert fresh.value == pytest.approx(stored["value"], rel=0.2), "stored is what is measured"

@@ -20,13 +20,8 @@ from nmt.training import TrainingConfig
 
 
 def record(seed, wrong, words=100, data="small"):
-    return {
-        "name": "tiny",
-        "seed": seed,
-        "words": words,
-        "training": asdict(TrainingConfig(data=data)),
-        "mistakes": [[w, w, "x"] for w in wrong],
-    }
+    about = {"seed": seed, "words": words, "training": asdict(TrainingConfig(data=data))}
+    return {**about, "mistakes": [[w, w, "x"] for w in wrong]}
 
 
 def row(*wrong):

@@ -48,37 +48,26 @@ def row(*wrong, train=0.9, shift=7, data="small", **more):
     """One record a seed, with so many wrong words each; another seed is wrong on partly other
     words.
     """
-    return [
-        {
-            "seed": seed,
-            "training": {"data": data},
-            "words": len(WORDS),
-            "best": {
-                "val_accuracy": 1 - count / len(WORDS),
-                "train_accuracy": train + 0.001 * seed,
-            },
-            "mistakes": [
-                [word, "", ""] for word in (WORDS[seed * shift :] + WORDS[: seed * shift])[:count]
-            ],
-            **more,
-        }
-        for seed, count in enumerate(wrong)
-    ]
+    rows = []
+    for seed, count in enumerate(wrong):
+        missed = (WORDS[seed * shift :] + WORDS[: seed * shift])[:count]
+        accuracy, trained = 1 - count / len(WORDS), train + 0.001 * seed
+        best = {"val_accuracy": accuracy, "train_accuracy": trained}
+        about = {"seed": seed, "training": {"data": data}, "words": len(WORDS), "best": best}
+        rows.append({**about, "mistakes": [[word, "", ""] for word in missed], **more})
+    return rows
 
 
 GOOD, FAIR, BAD = row(10, 12, 11), row(40, 42, 41), row(100, 102, 101)
 TWIN = row(11, 10, 12)  # as good as GOOD
+ROWS = {"good": GOOD, "fair": FAIR, "bad": BAD, "twin": TWIN}
 
 
 def test_a_difference_counts_only_beyond_the_luck_of_seeds_and_words():
-    rows = {"good": GOOD, "bad": BAD, "twin": TWIN, "wild": row(10, 300, 11), "few": GOOD[:1]}
+    rows = {**ROWS, "wild": row(10, 300, 11), "few": GOOD[:1]}
     found = difference(rows, "good", "bad")
-    assert (
-        found.sign == 1
-        and found.p < 0.01
-        and found.seeds == 3
-        and found.value == pytest.approx(90 / len(WORDS))
-    )
+    assert found.sign == 1 and found.p < 0.01 and found.seeds == 3
+    assert found.value == pytest.approx(90 / len(WORDS))
     assert difference(rows, "bad", "good").sign == -1 and difference(rows, "good", "twin").sign == 0
     wild = difference(rows, "good", "wild")
     assert wild.value > 0.2 and wild.low < 0 and wild.sign == 0, "the seeds do not agree"
@@ -88,30 +77,32 @@ def test_a_difference_counts_only_beyond_the_luck_of_seeds_and_words():
 
 
 def test_better():
-    rows = {"good": GOOD, "fair": FAIR, "bad": BAD, "twin": TWIN}
-    assert better(rows, "good", "bad").verdict == HOLDS
-    assert better(rows, "bad", "good").verdict == FAILS
-    found = better(rows, "good", "twin")
-    assert found.verdict == NOT_SHOWN and found.differences == (difference(rows, "good", "twin"),)
+    assert better(ROWS, "good", "bad").verdict == HOLDS
+    assert better(ROWS, "bad", "good").verdict == FAILS
+    found = better(ROWS, "good", "twin")
+    assert found.verdict == NOT_SHOWN and found.differences == (difference(ROWS, "good", "twin"),)
 
 
-def test_better_by_so_many_points():
-    rows = {"good": GOOD, "fair": FAIR, "bad": BAD, "twin": TWIN}
-    points = 30 / len(WORDS)
-    assert better_by(rows, "good", "fair", points).verdict == HOLDS
-    assert better_by(rows, "good", "bad", points).verdict == IN_PART
-    assert better_by(rows, "good", "fair", 3 * points).verdict == IN_PART
-    assert better_by(rows, "fair", "good", points).verdict == FAILS
-    assert better_by(rows, "good", "twin", points).verdict == NOT_SHOWN
+@pytest.mark.parametrize(
+    ("first", "second", "times", "verdict"),
+    [
+        ("good", "fair", 1, HOLDS),
+        ("good", "bad", 1, IN_PART),
+        ("good", "fair", 3, IN_PART),
+        ("fair", "good", 1, FAILS),
+        ("good", "twin", 1, NOT_SHOWN),
+    ],
+)
+def test_better_by_so_many_points(first, second, times, verdict):
+    assert better_by(ROWS, first, second, 30 * times / len(WORDS)).verdict == verdict
 
 
 def test_best_of():
-    rows = {"good": GOOD, "fair": FAIR, "bad": BAD, "twin": TWIN}
-    assert best_of(rows, "good", ["fair", "bad"]).verdict == HOLDS
-    assert best_of(rows, "good", ["fair", "twin"]).verdict == IN_PART
-    assert best_of(rows, "fair", ["good", "bad"]).verdict == FAILS
-    assert best_of(rows, "good", ["twin"]).verdict == NOT_SHOWN
-    one, several = (best_of(rows, "good", rivals) for rivals in (["fair"], ["fair", "bad"]))
+    assert best_of(ROWS, "good", ["fair", "bad"]).verdict == HOLDS
+    assert best_of(ROWS, "good", ["fair", "twin"]).verdict == IN_PART
+    assert best_of(ROWS, "fair", ["good", "bad"]).verdict == FAILS
+    assert best_of(ROWS, "good", ["twin"]).verdict == NOT_SHOWN
+    one, several = (best_of(ROWS, "good", rivals) for rivals in (["fair"], ["fair", "bad"]))
     assert several.differences[0].p >= one.differences[0].p, "adjusted for the number of rivals"
 
 
@@ -133,13 +124,8 @@ def test_overfits():
 
 def test_gradients_of_several_batches():
     def rows(one, five):
-        pairs = {
-            ("random lengths, padded", 1): GOOD,
-            ("random lengths, padded", 5): GOOD,
-            ("one length", 1): one,
-            ("one length", 5): five,
-        }
-        return {f"{kind}, {number} added up": own for (kind, number), own in pairs.items()}
+        padded = {f"random lengths, padded, {number} added up": GOOD for number in (1, 5)}
+        return {**padded, "one length, 1 added up": one, "one length, 5 added up": five}
 
     assert makes_up(rows(FAIR, TWIN)).verdict == HOLDS
     assert makes_up(rows(BAD, FAIR)).verdict == IN_PART
@@ -190,11 +176,8 @@ def test_slightly_better():
 
 def test_winner_and_crossings():
     rows = {"good": GOOD, "fair": FAIR, "twin": TWIN, "few": GOOD[:1]}
-    assert (
-        winner(rows, ["good", "fair"]) == "good"
-        and winner(rows, ["good", "twin", "fair"]) == NO_WINNER
-        and winner(rows) is None
-    )
+    assert winner(rows, ["good", "fair"]) == "good" and winner(rows) is None
+    assert winner(rows, ["good", "twin", "fair"]) == NO_WINNER
     assert crossings({1: 0.0, 100: 1.0}, {1: 1.0, 100: 0.0}) == [pytest.approx(10)]
     assert crossings({1: 0.0, 10: 0.5, 100: 1.0}, {1: 1.0, 10: 0.5, 100: 0.0}) == [10]
     assert crossings({1: 0.2, 100: 1.0}, {1: 0.1, 100: 0.9}) == []
@@ -205,15 +188,11 @@ def test_where_curves_cross_is_computed_from_the_records():
     assert crossings_of(found_rows(experiment, {})) is None
 
     def made_up(better):
+        about = {"training": {"data": "large"}, "words": 10}
+        runs = [(row, one) for row in experiment.rows for one in experiment.runs(row)]
         return {
-            one.key: {
-                "seed": one.seed,
-                "training": {"data": "large"},
-                "words": 10,
-                "best": {"val_accuracy": better(row.line, row.x)},
-            }
-            for row in experiment.rows
-            for one in experiment.runs(row)
+            one.key: {**about, "seed": one.seed, "best": {"val_accuracy": better(row.line, row.x)}}
+            for row, one in runs
         }
 
     crossed = made_up(lambda line, x: 0.9 if (line == "Mamba") == (x < 2_000) else 0.1)
@@ -246,9 +225,7 @@ def test_quicker():
 
 def test_differences_of_the_scans():
     def rows(*pairs):
-        return [
-            {"length": length, "heinsen": whole, "clamp": clamp} for length, whole, clamp in pairs
-        ]
+        return [dict(zip(("length", "heinsen", "clamp"), each)) for each in pairs]
 
     assert as_large(rows((2, 3e-5, 0), (128, 8e-4, 0))).verdict == HOLDS
     assert as_large(rows((2, 3e-5, 0), (128, 1e-5, 0))).verdict == IN_PART

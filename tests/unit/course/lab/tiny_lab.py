@@ -12,27 +12,15 @@ from nmt.runs import Preset
 
 ROOT = Path(__file__).resolve().parents[4]
 EPOCHS = 3
-TINY = Preset(
-    {
-        "kind": "transformer",
-        "hidden_size": 8,
-        "num_heads": 1,
-        "encoder_layers": 1,
-        "decoder_layers": 1,
-        "mlp_size": 8,
-    },
-    {"epochs": EPOCHS, "batch_size": 512, "words": 200},
+SIZES = {"hidden_size": 8, "num_heads": 1, "encoder_layers": 1, "decoder_layers": 1, "mlp_size": 8}
+MODEL = {"kind": "transformer", **SIZES}
+TINY = Preset(MODEL, {"epochs": EPOCHS, "batch_size": 512, "words": 200})
+ROWS = (
+    Row("dropout 0.1"),
+    Row("dropout 0.2", {"dropout": 0.2}),
+    Row("padded", {}, {"batching": "random"}),
 )
-EXPERIMENT = Experiment(
-    "tiny",
-    "Does it work?",
-    TINY,
-    (
-        Row("dropout 0.1"),
-        Row("dropout 0.2", {"dropout": 0.2}),
-        Row("padded", {}, {"batching": "random"}),
-    ),
-)
+EXPERIMENT = Experiment("tiny", "Does it work?", TINY, ROWS)
 RUNS = runs_of([EXPERIMENT])[:3]
 
 # Python runs this when it starts. After every saved epoch one line goes to the log; the first
@@ -81,10 +69,8 @@ def environment(folder: Path, kill: str = "") -> dict[str, str]:
 
 def saved(folder: Path) -> list[tuple[str, int]]:
     """Every epoch that was saved, by whomever: run and number."""
-    return sorted(
-        (line.split()[0], int(line.split()[1]))
-        for line in (folder / "log").read_text().splitlines()
-    )
+    lines = (folder / "log").read_text().splitlines()
+    return sorted((name, int(epoch)) for name, epoch in map(str.split, lines))
 
 
 EVERY_EPOCH_ONCE = sorted((run.folder, epoch) for run in RUNS for epoch in range(1, EPOCHS + 1))
@@ -96,12 +82,7 @@ def timeless(record: dict) -> dict:
         {key: value for key, value in row.items() if "seconds" not in key}
         for row in (record["last"], *record["epochs"])
     ]
-    return {
-        "rows": rows,
-        "mistakes": record["mistakes"],
-        "name": record["name"],
-        "seed": record["seed"],
-    }
+    return {"rows": rows} | {name: record[name] for name in ("mistakes", "name", "seed")}
 
 
 def main() -> None:
@@ -110,13 +91,8 @@ def main() -> None:
 
     folder = Path(sys.argv[1])
     done: list[str] = []
-    sweep(
-        RUNS,
-        jobs=2,
-        folder=folder / "runs",
-        records=folder / "records",
-        on_record=lambda run, record: done.append(run.folder),
-    )
+    where = {"folder": folder / "runs", "records": folder / "records"}
+    sweep(RUNS, jobs=2, **where, on_record=lambda run, record: done.append(run.folder))
     print(json.dumps(done))
 
 
