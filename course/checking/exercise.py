@@ -24,6 +24,8 @@ CHAPTERS = {
     "report": "09_lab_report",
 }
 
+Slips = frozenset[str]  # by their names
+
 
 @dataclass(frozen=True)
 class Case:
@@ -49,7 +51,7 @@ class Mistake:
 
     name: str
     question: str
-    ways: tuple[frozenset[str], ...] = ()
+    ways: tuple[Slips, ...] = ()
     shows: Callable[[tuple[Any, ...], Any, Any], bool] | None = None
 
 
@@ -119,7 +121,7 @@ class Exercise:
         "The smaller inputs are right. What is new in this one: a mask, a batch, another length,"
         " unequal sizes?"
     )
-    broken: frozenset[str] = frozenset()
+    broken: Slips = frozenset()
     stub: str = ""
 
     @property
@@ -132,7 +134,7 @@ class Exercise:
         """The difficulty as three dots."""
         return "●" * self.difficulty + "○" * (3 - self.difficulty)
 
-    def with_slips(self, slips: frozenset[str]) -> Callable[..., Any]:
+    def with_slips(self, slips: Slips) -> Callable[..., Any]:
         """The answer as somebody writes it who makes these slips."""
         return partial(self.slipped, slips)
 
@@ -179,7 +181,7 @@ def seeded(make: Callable[[], Any], seed: int = 0) -> Any:
         return make()
 
 
-def pick(slips: frozenset[str], right: Any, **wrong: Any) -> Any:
+def pick(slips: Slips, right: Any, **wrong: Any) -> Any:
     """`right`, or what stands under the first slip that is made."""
     return next((value for name, value in wrong.items() if name in slips), right)
 

@@ -122,13 +122,13 @@ def rewritten(exercise: Exercise, answer: Callable[..., Any] | str) -> bool:
     if not exercise.stub:
         return False
     try:
-        mine, found = (_statements(each) for each in (answer, exercise.stub))
+        mine, found = (statements(each) for each in (answer, exercise.stub))
     except (OSError, TypeError, SyntaxError, ValueError):
         return False
     return bool(mine) and mine != found
 
 
-def _statements(function: Callable[..., Any] | str) -> list[str]:
+def statements(function: Callable[..., Any] | str) -> list[str]:
     """What a function does, statement by statement; nothing for what was not made by a `def`."""
     text = function if isinstance(function, str) else inspect.getsource(function)
     tree = ast.parse(dedent(text)).body[0]

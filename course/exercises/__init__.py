@@ -18,6 +18,5 @@ from course.checking.exercise import Case, Exercise
 from course.checking.verdict import Verdict
 from course.exercises.catalogue import exercises, find
 from course.exercises.guesses import guess, reveal
-from course.exercises.mine import mine_or_course
 from course.exercises.solutions import show_solution
-from course.exercises.stub import check, exercise, judge
+from course.exercises.stub import check, exercise, judge, mine_or_course

@@ -9,12 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course.checking.compare import kind_of
-from course.checking.exercise import Case, Draw, Exercise, Unfit, pick, seeded, table
+from course.checking.exercise import Case, Draw, Exercise, Slips, Unfit, pick, seeded, table
 from nmt.data import VOCABULARY
 from nmt.interventions import replace_patterns, switch_off
 from nmt.transformer import Transformer, TransformerConfig
-
-Slips = frozenset[str]
 
 
 def with_and_without(

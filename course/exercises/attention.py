@@ -7,13 +7,12 @@ import torch
 from einops import einsum, rearrange
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, pick, table
+from course.checking.exercise import Case, Draw, Exercise, Slips, pick, table
 from course.exercises.attention_puzzles import LEAK, SHAPES
 from course.exercises.rotary import ROTARY
 from course.exercises.sinusoids import POSITIONS
 from nmt.attention import MultiHeadAttention, causal_mask, scaled_dot_product_attention
 
-Slips = frozenset[str]
 Two = tuple[Tensor, Tensor]
 
 

@@ -8,10 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, Unfit, pick, table
+from course.checking.exercise import Case, Draw, Exercise, Slips, Unfit, pick, table
 from nmt.attention import MultiHeadAttention, causal_mask
 
-Slips = frozenset[str]
 Layer = Callable[[Tensor], Tensor]
 Shape = tuple[int, ...]
 

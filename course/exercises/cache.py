@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, pick, table
+from course.checking.exercise import Case, Draw, Exercise, Slips, pick, table
 from nmt.attention import MultiHeadAttention
 
-Slips = frozenset[str]
 Cache = tuple[Tensor, Tensor]
 
 

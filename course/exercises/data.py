@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from course.checking.compare import kind_of
-from course.checking.exercise import Case, Exercise, Unfit, pick, table
+from course.checking.exercise import Case, Exercise, Slips, Unfit, pick, table
 from nmt.batches import LengthBuckets
 from nmt.pig_latin import align, to_pig_latin
 
-Slips = frozenset[str]
 Spelled = tuple[str, list[int | None]]
 Pairs = list[tuple[str, str]]
 

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from course.checking.compare import kind_of
-from course.checking.exercise import Case, Draw, Exercise, Mistake, Unfit, pick, table
+from course.checking.exercise import Case, Draw, Exercise, Mistake, Slips, Unfit, pick, table
 from course.exercises.zero_order_hold import ZOH
 from nmt.discretization import discretize_system
 
-Slips = frozenset[str]
 Two = tuple[Tensor, Tensor]
 
 

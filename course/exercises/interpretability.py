@@ -5,12 +5,10 @@ ablates a head is in `ablation`.
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, pick, table
+from course.checking.exercise import Case, Draw, Exercise, Slips, pick, table
 from course.exercises.ablation import ABLATION
 from course.interpretability.heads import previous_letter_score
 from nmt.hidden_attention import hidden_attention
-
-Slips = frozenset[str]
 
 
 def looks_before(pattern: Tensor) -> Tensor:

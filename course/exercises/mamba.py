@@ -8,14 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, in_parts, pick, seeded, table
+from course.checking.exercise import Case, Draw, Exercise, Slips, in_parts, pick, seeded, table
 from course.exercises.mamba_mask import MASK
 from course.exercises.mamba_puzzles import CONVOLUTION, SHAPES
 from course.exercises.mamba_scan import SCAN, STEP
 from nmt.mamba import MambaBlock, MambaConfig
 from nmt.selective_ssm import SelectiveSSM
 
-Slips = frozenset[str]
 Three = tuple[Tensor, Tensor, Tensor]
 
 

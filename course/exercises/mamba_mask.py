@@ -5,10 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, pick, table
+from course.checking.exercise import Case, Draw, Exercise, Slips, pick, table
 from nmt.hidden_attention import hidden_attention
-
-Slips = frozenset[str]
 
 
 def decay_mask(delta: Tensor) -> Tensor:

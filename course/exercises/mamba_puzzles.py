@@ -6,11 +6,10 @@ from einops import einsum
 from torch import Tensor
 
 from course.checking.constraints import without_a_loop
-from course.checking.exercise import Case, Draw, Exercise, Mistake, pick, table
+from course.checking.exercise import Case, Draw, Exercise, Mistake, Slips, pick, table
 from course.exercises.attention_puzzles import in_whole_numbers
 from nmt.mamba import CausalConvolution, MambaBlock
 
-Slips = frozenset[str]
 Shape = tuple[int, ...]
 
 

@@ -6,11 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, pick, table
+from course.checking.exercise import Case, Draw, Exercise, Slips, pick, table
 from nmt.discretization import phi1
 from nmt.selective_scan import selective_scan, selective_scan_with_state
 
-Slips = frozenset[str]
 Two = tuple[Tensor, Tensor]
 
 

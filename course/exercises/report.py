@@ -7,10 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, pick, table
+from course.checking.exercise import Case, Draw, Exercise, Slips, pick, table
 from course.lab.significance import against_itself
 
-Slips = frozenset[str]
 Test = Callable[[Tensor, Tensor], float]
 
 

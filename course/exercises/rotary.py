@@ -3,10 +3,8 @@
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, pick, table
+from course.checking.exercise import Case, Draw, Exercise, Slips, pick, table
 from nmt.positions import RotaryPositions
-
-Slips = frozenset[str]
 
 
 def turn(vectors: Tensor, base: float) -> Tensor:

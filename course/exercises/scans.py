@@ -10,11 +10,10 @@ from torch import Tensor
 
 from course.checking.compare import kind_of
 from course.checking.constraints import without_a_loop
-from course.checking.exercise import Case, Draw, Exercise, Mistake, Unfit, pick, table
+from course.checking.exercise import Case, Draw, Exercise, Mistake, Slips, Unfit, pick, table
 from course.exercises.scan_puzzles import CHUNKS, PRICE
 from nmt.parallel_scan import affine, heinsen, hillis_steele
 
-Slips = frozenset[str]
 Step = tuple[Any, Any]
 Join = Callable[[Step, Step], Step]
 

@@ -3,10 +3,8 @@
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Exercise, pick, table
+from course.checking.exercise import Case, Exercise, Slips, pick, table
 from nmt.positions import sinusoidal_table
-
-Slips = frozenset[str]
 
 
 def position_table(length: int, hidden_size: int, base: float) -> Tensor:

@@ -9,11 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course.checking.exercise import Case, Draw, Exercise, pick, seeded, table
+from course.checking.exercise import Case, Draw, Exercise, Slips, pick, seeded, table
 from nmt.training import token_loss, train_epoch
 from nmt.transformer import Transformer, TransformerConfig
-
-Slips = frozenset[str]
 
 
 def padded_loss(logits: Tensor, asked: Tensor, real: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, pick, seeded, table
+from course.checking.exercise import Case, Draw, Exercise, Slips, pick, seeded, table
 from course.exercises.cache import CACHE
 from course.exercises.training_steps import LOSS, STEP
 from course.exercises.transformer_layers import DECODER, ENCODER
@@ -11,7 +11,6 @@ from nmt.data import VOCABULARY
 from nmt.decoding import greedy_decode
 from nmt.transformer import Transformer, TransformerConfig
 
-Slips = frozenset[str]
 # (seed, letters of the source, most tokens)
 SEEDS = ((50, 4, 8), (51, 5, 9), (47, 5, 4), (24, 2, 5), (29, 3, 6))
 

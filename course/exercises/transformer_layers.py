@@ -5,11 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, in_parts, seeded, table
+from course.checking.exercise import Case, Draw, Exercise, Slips, in_parts, seeded, table
 from nmt.attention import causal_mask
 from nmt.transformer import DecoderLayer, EncoderLayer, TransformerConfig
-
-Slips = frozenset[str]
 
 
 def _layer(kind: type[Any], seed: int, positions: str, size: int, heads: int) -> Any:

@@ -8,10 +8,8 @@ import torch
 from torch import Tensor
 
 from course.checking.compare import as_tensor, close
-from course.checking.exercise import Case, Exercise, Mistake, table
+from course.checking.exercise import Case, Exercise, Mistake, Slips, table
 from nmt.discretization import phi1
-
-Slips = frozenset[str]
 
 
 def stable_phi1(z: Tensor) -> Tensor:

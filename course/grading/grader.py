@@ -79,11 +79,7 @@ class Graded:
 
 
 def grade(
-    path: Path,
-    zygote: Zygote,
-    limits: Limits | None = None,
-    name: str = "",
-    only: Collection[str] = (),
+    path: Path, zygote: Zygote, limits: Limits | None = None, only: Collection[str] = ()
 ) -> Graded:
     """Grade one notebook. Whatever is in it, this returns.
 
@@ -91,11 +87,10 @@ def grade(
         path: the submission.
         zygote: from which its processes come.
         limits: time and memory.
-        name: what to call it, by default its path.
         only: exercises to grade; without any, all.
     """
     began, limits = time.monotonic(), limits or Limits()
-    graded = Graded(name or str(path))
+    graded = Graded(str(path))
     try:
         about = _read(path, zygote, limits)
         graded.remarks = [

@@ -22,21 +22,16 @@ _ENDINGS = "b ck d ft g k l ld lt m mp n nd ng nt p r rd rk rm rn rt s sh st t t
 _MIDDLES = "b d f g l ll m mb mp n nd nt p r rb rd s ss st t tt v".split()
 
 
-def make_wugs(kind: str, number: int, seed: int = 0) -> list[str]:
-    """`number` different invented words of one class of the rule, always the same ones for a seed;
-    none stands in our word lists.
-
-    Args:
-        kind: one of `WUG_CLASSES`.
-        number: how many.
-        seed: of the choice.
+def make_wugs(kind: str, number: int) -> list[str]:
+    """`number` different invented words of one of `WUG_CLASSES`, always the same ones; none stands
+    in our word lists.
 
     Raises:
         ValueError: for an unknown class.
     """
     if kind not in WUG_CLASSES:
         raise ValueError(f"no class {kind!r} of invented words; there are {', '.join(WUG_CLASSES)}")
-    chance = random.Random(f"wugs, {kind}, {seed}")
+    chance = random.Random(f"wugs, {kind}, 0")
     found: dict[str, None] = {}
     while len(found) < number:
         word = _invent(kind, chance)
@@ -45,7 +40,7 @@ def make_wugs(kind: str, number: int, seed: int = 0) -> list[str]:
     return list(found)
 
 
-def make_long_wugs(letters: int, number: int, seed: int = 0) -> list[str]:
+def make_long_wugs(letters: int, number: int) -> list[str]:
     """`number` different invented words of exactly so many letters, of one run, that begin with a
     consonant or a cluster.
 
@@ -54,7 +49,7 @@ def make_long_wugs(letters: int, number: int, seed: int = 0) -> list[str]:
     """
     if letters < 6:
         raise ValueError(f"long invented words have 6 letters or more, not {letters}")
-    chance = random.Random(f"long wugs, {letters}, {seed}")
+    chance = random.Random(f"long wugs, {letters}, 0")
     found: dict[str, None] = {}
     while len(found) < number:
         word = chance.choice(_CONSONANTS + _CLUSTERS)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from course.lab.scan_trials import RECORD
+from course.lab.scan_trials import stored_trials
 from course.lab.verdicts import FAILS, HOLDS, IN_PART, Finding, Verdict
 
 HOW, LOOPS = ("plain", "compiled"), ("sequential", "fast")
@@ -16,19 +14,19 @@ MUCH = 2.0  # times as quick: "much faster"
 REPORTED = {2: 2e-5, 128: 1e-3}  # length → the student's largest difference between the scans
 
 
-def judge_scans(path: Path = RECORD) -> list[Verdict]:
+def judge_scans() -> list[Verdict]:
     """Claim 9 and what the report says of the scans' difference, from the measured times and
     errors.
     """
-    record = json.loads(path.read_text(encoding="utf-8"))
+    record = stored_trials()
     errors = record["errors"]["student"]
     large = "The two scans differ by 2e-5 at length 2, and by 1e-3 at length 128"
-    claims = (
+    claims: tuple[tuple[str, str, Finding, int], ...] = (
         ("9", "The parallel scan, compiled, is much faster", quicker(record["compiled"]), 8),
         ("table", large, as_large(errors), 9),
         ("table", "They differ because log 0 is set to −12", by_the_clamp(errors), 9),
     )
-    return [Verdict(*claim, f"05_scans, section {section}") for *claim, section in claims]
+    return [Verdict(*claim[:3], f"05_scans, section {claim[3]}") for claim in claims]
 
 
 def as_large(rows: Sequence[Mapping[str, Any]]) -> Finding:

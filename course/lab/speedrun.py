@@ -31,9 +31,7 @@ _FAST = Preset(
 RECIPES = {0.97: _FAST.but(training={"epochs": 16}), 0.99: _FAST.but(training={"epochs": 30})}
 
 
-def speed_run(
-    goal: float, seed: int = 0, on_epoch: Callable[[TrainingState], None] | None = None
-) -> dict[str, Any]:
+def speed_run(goal: float, seed: int = 0) -> dict[str, Any]:
     """Train by the recipe of `goal` until that share of small's validation words is right, and stop
     the clock.
 
@@ -43,7 +41,6 @@ def speed_run(
     Args:
         goal: a key of `RECIPES`.
         seed: of weights, order and dropout.
-        on_epoch: called after each epoch.
 
     Returns:
         Plain data: goal, seed, reached, seconds (of the clock), epochs, the last word accuracy,
@@ -62,8 +59,6 @@ def speed_run(
 
     def check(state: TrainingState) -> None:
         nonlocal reached
-        if on_epoch:
-            on_epoch(state)
         reached = state.progress.epochs[-1]["val_accuracy"] >= goal
         if reached:
             raise KeyboardInterrupt  # ends the training quietly

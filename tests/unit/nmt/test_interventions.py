@@ -19,7 +19,7 @@ from nmt.mamba import Mamba, MambaConfig
 from nmt.trace import trace
 from nmt.transformer import Transformer, TransformerConfig
 
-CROSS = "decoder.1.cross_attention"
+CROSS, ENCODER = "decoder.1.cross_attention", "encoder.0.self_attention"
 
 
 @pytest.fixture
@@ -38,48 +38,30 @@ def test_hooks_are_back_after_an_error_and_outer_ones_are_kept(
     transformer: Transformer, mamba: Mamba
 ) -> None:
     own = transformer.attention_layers()[CROSS].pattern_hook = lambda weights: weights
-    with (
-        pytest.raises(RuntimeError),
-        replace_patterns(
-            transformer, {CROSS: switch_off(0), "encoder.0.self_attention": switch_off(1)}
-        ),
+    for change in (
+        replace_patterns(transformer, {CROSS: switch_off(0), ENCODER: switch_off(1)}),
+        replace_choices(mamba, {"blocks.0.ssm": lambda choice: choice}),
+        replace_vectors(mamba, {"blocks.1": lambda vectors: vectors}),
     ):
-        assert transformer.attention_layers()[CROSS].pattern_hook is not own
-        raise RuntimeError
+        with pytest.raises(RuntimeError), change:
+            raise RuntimeError
     assert transformer.attention_layers()[CROSS].pattern_hook is own
-    assert transformer.attention_layers()["encoder.0.self_attention"].pattern_hook is None
-    with (
-        pytest.raises(RuntimeError),
-        replace_choices(
-            mamba, {"blocks.0.ssm": lambda choice: replace(choice, delta=0 * choice.delta)}
-        ),
-    ):
-        raise RuntimeError
+    assert transformer.attention_layers()[ENCODER].pattern_hook is None
     assert all(layer.trace_hook is None for layer in mamba.ssm_layers().values())
-    with pytest.raises(RuntimeError), replace_vectors(mamba, {"blocks.1": lambda vectors: vectors}):
-        assert mamba.blocks[1]._forward_hooks
-        raise RuntimeError
     assert not mamba.blocks[1]._forward_hooks
 
 
 def test_an_unknown_name_changes_nothing(transformer: Transformer, mamba: Mamba) -> None:
-    functions = {CROSS: switch_off(0), "decoder.7.cross_attention": switch_off(0)}
-    with (
-        pytest.raises(ValueError, match=r"decoder\.7.*choose from encoder\.0"),
-        replace_patterns(transformer, functions),
+    heads = {CROSS: switch_off(0), "decoder.7.cross_attention": switch_off(0)}
+    choices, vectors = {"blocks.9": lambda choice: choice}, {"nothing": lambda vectors: vectors}
+    for message, change in (
+        (r"decoder\.7.*choose from encoder\.0", replace_patterns(transformer, heads)),
+        ("blocks.9", replace_choices(mamba, choices)),
+        ("nothing", replace_vectors(mamba, vectors)),
     ):
-        pass
+        with pytest.raises(ValueError, match=message), change:
+            pass
     assert transformer.attention_layers()[CROSS].pattern_hook is None
-    with (
-        pytest.raises(ValueError, match="blocks.9"),
-        replace_choices(mamba, {"blocks.9": lambda choice: choice}),
-    ):
-        pass
-    with (
-        pytest.raises(ValueError, match="nothing"),
-        replace_vectors(mamba, {"nothing": lambda vectors: vectors}),
-    ):
-        pass
 
 
 def test_a_head_switched_off_adds_nothing(transformer: Transformer) -> None:
@@ -94,18 +76,15 @@ def test_a_head_switched_off_adds_nothing(transformer: Transformer) -> None:
 
 def test_changed_weights_are_what_the_trace_records(transformer: Transformer) -> None:
     before = trace(transformer, "street", written="eets")
-    with replace_patterns(
-        transformer,
-        {CROSS: spread_evenly(1), "decoder.0.self_attention": spread_evenly(causal=True)},
-    ):
+    even = {CROSS: spread_evenly(1), "decoder.0.self_attention": spread_evenly(causal=True)}
+    with replace_patterns(transformer, even):
         with replace_patterns(transformer, {CROSS: switch_off(0)}):
             after = trace(transformer, "street", written="eets")
         outer = trace(transformer, "street", written="eets")
     torch.testing.assert_close(after.cross[1, 1], torch.full((5, 7), 1 / 7))
     assert not after.cross[1, 0].any() and outer.cross[1, 0].any()
-    torch.testing.assert_close(
-        after.decoder[0, 0], torch.ones(5, 5).tril() / torch.arange(1, 6)[:, None]
-    )
+    so_far = torch.ones(5, 5).tril() / torch.arange(1, 6)[:, None]
+    torch.testing.assert_close(after.decoder[0, 0], so_far)
     torch.testing.assert_close(after.encoder, before.encoder)
     assert not torch.allclose(after.logits, before.logits)
 
@@ -150,9 +129,8 @@ def test_vectors_of_one_word_make_another_word_into_it(
 
 
 def test_choices_of_mamba_can_be_changed(mamba: Mamba) -> None:
-    with replace_choices(
-        mamba, {"blocks.0.ssm": lambda choice: replace(choice, delta=0 * choice.delta)}
-    ):
+    still = {"blocks.0.ssm": lambda choice: replace(choice, delta=0 * choice.delta)}
+    with replace_choices(mamba, still):
         frozen = trace(mamba, "street", written="eets")
     assert not frozen.ssm["blocks.0.ssm"].delta.any() and frozen.ssm["blocks.1.ssm"].delta.all()
     # nothing is written into a state whose clock stands still

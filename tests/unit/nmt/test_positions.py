@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nmt.positions import (
-    SCHEMES,
     PositionEmbedding,
     RotaryPositions,
     sinusoidal_table,
@@ -52,19 +51,6 @@ def test_rotation_by_hand() -> None:
     turned = rotary(torch.tensor([1.0, 0, 0, 1]).expand(1, 1, 3, 4))[0, 0]
     expected = [[math.cos(p), math.sin(p), -math.sin(p / 10), math.cos(p / 10)] for p in range(3)]
     torch.testing.assert_close(turned, torch.tensor(expected))
-
-
-@given(st.integers(0, 10), st.integers(1, 6))
-def test_rotation_from_any_start(start: int, length: int) -> None:
-    rotary, vectors = RotaryPositions(6), torch.randn(1, 2, start + length, 6)
-    torch.testing.assert_close(rotary(vectors[:, :, start:], start), rotary(vectors)[:, :, start:])
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_every_scheme_can_start_anywhere(scheme: str) -> None:
-    embedding = PositionEmbedding(scheme, 8, max_length=12)
-    inputs = torch.randn(2, 10, 8)
-    torch.testing.assert_close(embedding(inputs[:, 4:], start=4), embedding(inputs)[:, 4:])
 
 
 TRAINED = {"none": 0, "rotary": 0, "sinusoidal": 0, "learned": 80, "learned-from-sinusoidal": 80}

@@ -88,21 +88,6 @@ def test_one_channel_by_hand() -> None:
     )
 
 
-def test_a_sequence_cut_in_two_goes_on_from_the_state() -> None:
-    inputs = random_inputs(2, 9, 3, 4)
-    whole, last_state = selective_scan_with_state(**inputs)
-
-    def part(places: slice) -> dict[str, Tensor]:
-        long = ("x", "delta", "B", "C")
-        return {n: tensor[:, places] if n in long else tensor for n, tensor in inputs.items()}
-
-    first, second = part(slice(5)), part(slice(5, None))
-    y_first, state = selective_scan_with_state(**first)
-    y_second, state = selective_scan_with_state(**(second | {"initial_state": state}))
-    torch.testing.assert_close(torch.cat([y_first, y_second], dim=1), whole)
-    torch.testing.assert_close(state, last_state)
-
-
 def test_float32_stays_close_to_float64_for_values_and_gradients() -> None:
     results = {}
     for dtype in (torch.float64, torch.float32):

@@ -34,10 +34,8 @@ def test_a_transformers_trace_holds_every_pattern_of_a_plain_pass(transformer: T
     assert found.asked == [*"eetstray", "<EOS>"]
     shapes = [tuple(found.attention(kind).shape) for kind in KINDS]
     assert shapes == [(1, 2, 7, 7), (3, 2, 9, 9), (3, 2, 9, 7)]
-    for kind in KINDS:
-        torch.testing.assert_close(
-            found.attention(kind).sum(-1), torch.ones(found.attention(kind).shape[:-1])
-        )
+    for shape, kind in zip(shapes, KINDS):
+        torch.testing.assert_close(found.attention(kind).sum(-1), torch.ones(shape[:-1]))
     assert not found.decoder.triu(1).any()
     source, target = ([VOCABULARY.encode("street") + [28]], [[27] + VOCABULARY.encode("eetstray")])
     with evaluating(transformer):
@@ -72,13 +70,10 @@ def test_many_words_at_once_are_the_same_as_one_by_one(
     assert [found.written for found in together] == greedy_decode(model, WORDS)
     for word, found in zip(WORDS, together):
         alone = trace(model, word)
-        torch.testing.assert_close(found.logits, alone.logits, atol=1e-5, rtol=1e-4)
-        torch.testing.assert_close(
-            found.attention("cross"), alone.attention("cross"), atol=1e-5, rtol=1e-4
-        )
-    assert [found.written for found in trace(model, WORDS, truth=True)] == [
-        to_pig_latin(word) for word in WORDS
-    ]
+        ours, theirs = ((each.logits, each.attention("cross")) for each in (found, alone))
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+    true = [found.written for found in trace(model, WORDS, truth=True)]
+    assert true == [to_pig_latin(word) for word in WORDS]
     assert trace(model, []) == []
 
 
@@ -108,9 +103,7 @@ def test_groups_of_channels_go_from_short_to_long_memory(mamba: Mamba) -> None:
 def test_grouped_hidden_attention_is_one_triangle_in_three_parts(mamba: Mamba) -> None:
     found = trace(mamba, "school", written="oolsch")
     encoder, decoder, cross = (found.attention(kind, groups=4) for kind in KINDS)
-    assert encoder.shape == (2, 4, 7, 7)
-    assert decoder.shape == (2, 4, 7, 7)
-    assert cross.shape == (2, 4, 7, 7)
+    assert encoder.shape == decoder.shape == cross.shape == (2, 4, 7, 7)
     ones = torch.ones(2, 4, 7, dtype=torch.float64)
     torch.testing.assert_close(encoder.sum(-1), ones)
     torch.testing.assert_close(cross.sum(-1) + decoder.sum(-1), ones)
@@ -119,21 +112,18 @@ def test_grouped_hidden_attention_is_one_triangle_in_three_parts(mamba: Mamba) -
 
 
 def test_bad_input_is_refused(transformer: Transformer, mamba: Mamba) -> None:
-    with pytest.raises(ValueError, match="é"):
-        trace(mamba, "café", written="")
-    with pytest.raises(ValueError, match="empty"):
-        trace(mamba, "", written="a")
-    with pytest.raises(ValueError, match="not both"):
-        trace(mamba, "ox", written="a", truth=True)
-    with pytest.raises(ValueError, match="2 words need"):
-        trace(mamba, ["ox", "an"], written=["a"])
-    found = trace(mamba, "ox", written="ox")
-    with pytest.raises(ValueError, match="16 channels make 1 to 16 groups, not 17"):
-        found.attention("cross", groups=17)
-    with pytest.raises(ValueError, match="choose one of encoder, decoder, cross"):
-        found.attention("all")
-    with pytest.raises(ValueError, match="heads of its own"):
-        trace(transformer, "ox", written="ox").attention("cross", groups=2)
+    found, heads = (trace(model, "ox", written="ox") for model in (mamba, transformer))
+    for message, wrong in (
+        ("é", lambda: trace(mamba, "café", written="")),
+        ("empty", lambda: trace(mamba, "", written="a")),
+        ("not both", lambda: trace(mamba, "ox", written="a", truth=True)),
+        ("2 words need", lambda: trace(mamba, ["ox", "an"], written=["a"])),
+        ("16 channels make 1 to 16 groups, not 17", lambda: found.attention("cross", groups=17)),
+        ("choose one of encoder, decoder, cross", lambda: found.attention("all")),
+        ("heads of its own", lambda: heads.attention("cross", groups=2)),
+    ):
+        with pytest.raises(ValueError, match=message):
+            wrong()
 
 
 def test_an_answer_that_opens_a_new_word_can_be_traced_too(mamba: Mamba) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from nmt.decoding import greedy_decode
-from nmt.interventions import replace_vectors
+from nmt.interventions import replace_patterns, replace_vectors, switch_off
 from nmt.positions import SCHEMES
 from nmt.transformer import MLP, Transformer, TransformerConfig
 
@@ -73,12 +73,20 @@ def test_several_letters_may_follow_a_cache() -> None:
     assert cache.position == 6
 
 
-def test_an_outside_vector_reaches_a_decoder_layer_in_forward_and_in_steps() -> None:
+def test_whoever_intervenes_reaches_every_layer_in_forward_and_in_steps() -> None:
     model = small_model()
     words = ["street", "ox"]
-    with replace_vectors(model, {"decoder.0": lambda vectors: 3 - vectors}):
-        changed = [greedy_decode(model, words, use_cache=cached) for cached in (True, False)]
-    assert changed[0] == changed[1] != greedy_decode(model, words)
+    layers = dict.fromkeys(model.attention_layers(), switch_off(0))
+    for change in (
+        replace_vectors(model, {"decoder.0": lambda vectors: 3 - vectors}),
+        replace_patterns(model, layers),
+    ):
+        with change:
+            changed = [greedy_decode(model, words, use_cache=cached) for cached in (True, False)]
+        assert changed[0] == changed[1] != greedy_decode(model, words)
+    assert set(layers) == {"encoder.0.self_attention"} | {
+        f"decoder.{i}.{kind}_attention" for i in (0, 1) for kind in ("self", "cross")
+    }
     assert "step" not in vars(model.decoder[0])
 
 
@@ -133,38 +141,6 @@ def test_the_encoder_runs_once_for_a_word() -> None:
     for _ in range(4):
         _, cache = model.step(torch.tensor([3]), cache)
     assert len(calls) == 1
-
-
-def test_hooks_reach_every_layer_in_forward_and_in_steps() -> None:
-    model = small_model()
-    seen: dict[str, list[tuple[int, ...]]] = {}
-    for name, layer in model.attention_layers().items():
-
-        def record(weights: torch.Tensor, name: str = name) -> torch.Tensor:
-            seen.setdefault(name, []).append(tuple(weights.shape[-2:]))
-            return weights
-
-        layer.pattern_hook = record
-    source, target = random_words(1, 5, 2)
-    hooked = model(source, target)
-    assert set(seen) == {"encoder.0.self_attention"} | {
-        f"decoder.{i}.{kind}_attention" for i in (0, 1) for kind in ("self", "cross")
-    }
-    _, cache = model.step(target[:, 0], model.start(source))
-    last, _ = model.step(target[:, 1], cache)
-    assert seen["decoder.1.self_attention"] == [(2, 2), (1, 1), (1, 2)]
-    assert seen["decoder.1.cross_attention"] == [(2, 5), (1, 5), (1, 5)]
-    torch.testing.assert_close(last, hooked[:, 1], rtol=0, atol=1e-9)
-    for layer in model.attention_layers().values():
-        layer.pattern_hook = None
-    torch.testing.assert_close(model(source, target), hooked, rtol=0, atol=1e-9)
-
-
-def test_dropout_is_off_in_evaluation() -> None:
-    model, words = small_model(dropout=0.5), random_words(1, 4, 4)
-    assert torch.equal(model(*words), model(*words))
-    model.train()
-    assert not torch.equal(model(*words), model(*words))
 
 
 # Config and summary

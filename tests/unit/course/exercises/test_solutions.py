@@ -9,9 +9,8 @@ from course.exercises.guesses import Revealed
 def test_a_solution_asks_first_and_says_the_same_each_time():
     hidden = show_solution("attention.causal-mask")
     assert repr(hidden) == repr(show_solution("attention.causal-mask"))
-    assert (
-        "sure=True" in repr(hidden) and "arange" not in repr(hidden) and hidden.output.value == ""
-    )
+    assert "sure=True" in repr(hidden) and "arange" not in repr(hidden)
+    assert hidden.output.value == ""
     assert hidden._repr_mimebundle_()["text/plain"] == repr(hidden)
     hidden.button.click()
     assert "arange" in hidden.output.value and 'role="status"' in hidden.output.value
@@ -19,11 +18,9 @@ def test_a_solution_asks_first_and_says_the_same_each_time():
 
 def test_with_sure_it_is_shown_at_once():
     shown = show_solution("attention.causal-mask", sure=True)
-    assert (
-        repr(shown).startswith("def causal(queries: int, keys: int)")
-        and repr(shown).endswith("# The course's own: nmt.attention.causal_mask.")
-        and "```python\ndef causal(" in shown._repr_markdown_()
-    )
+    assert repr(shown).startswith("def causal(queries: int, keys: int)")
+    assert repr(shown).endswith("# The course's own: nmt.attention.causal_mask.")
+    assert "```python\ndef causal(" in shown._repr_markdown_()
 
 
 def test_an_unknown_solution_is_refused():

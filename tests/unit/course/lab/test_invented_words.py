@@ -13,7 +13,6 @@ def test_invented_words_are_of_their_class_new_and_always_the_same(kind):
     assert len(set(found)) == 100 and not KNOWN & set(found)
     assert {rule_class(word) for word in found} == {kind}
     assert found == make_wugs(kind, 100) and found[:10] == make_wugs(kind, 10)
-    assert found != make_wugs(kind, 100, seed=1)
 
 
 @pytest.mark.parametrize("letters", [6, 19, 35])
