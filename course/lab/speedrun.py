@@ -55,22 +55,18 @@ def speed_run(goal: float, seed: int = 0) -> dict[str, Any]:
     began = time.perf_counter()
     torch.manual_seed(seed)
     model = build_model(recipe.model)
-    reached = False
 
-    def check(state: TrainingState) -> None:
-        nonlocal reached
-        reached = state.progress.epochs[-1]["val_accuracy"] >= goal
-        if reached:
-            raise KeyboardInterrupt  # ends the training quietly
+    def reached(state: TrainingState) -> bool:
+        return bool(state.progress.epochs[-1]["val_accuracy"] >= goal)
 
-    state = train(model, config, on_epoch=check)
+    state = train(model, config, on_epoch=reached)
     seconds = time.perf_counter() - began
-    if not reached and len(state.progress.epochs) < config.epochs:
-        raise KeyboardInterrupt  # the user's own
+    if state.interrupted:
+        raise KeyboardInterrupt
     return {
         "goal": goal,
         "seed": seed,
-        "reached": reached,
+        "reached": reached(state),
         "seconds": round(seconds, 1),
         "epochs": len(state.progress.epochs),
         "val_accuracy": round(state.progress.epochs[-1]["val_accuracy"], 6),
