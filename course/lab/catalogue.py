@@ -15,11 +15,7 @@ LONG = "long"  # names all that is trained to the end
 
 
 def read_catalogue(text: str) -> dict[str, Experiment]:
-    """The experiments of a catalogue, by name, in its order.
-
-    Raises:
-        ValueError: if it is not TOML, or has a key or a base that is not known.
-    """
+    """The experiments of a catalogue, by name, in its order."""
     data = tomllib.loads(text)
     bases = dict(PRESETS)
     for name, own in data.pop("bases").items():
@@ -28,13 +24,9 @@ def read_catalogue(text: str) -> dict[str, Experiment]:
     grids, longer, recipes = (data.pop(key, {}) for key in ("grids", LONG, "recipes"))
     found = {}
     for name, own in data.items():
-        try:
-            rows = tuple(_row(row, bases) for row in own["rows"])
-            found[name] = Experiment(
-                name, **{**own, "base": bases[own["base"]], "rows": rows, "seeds": _seeds(own)}
-            )
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"catalogue, experiment {name}: {error}") from None
+        rows = tuple(_row(row, bases) for row in own["rows"])
+        made = {"base": bases[own["base"]], "rows": rows, "seeds": _seeds(own)}
+        found[name] = Experiment(name, **{**own, **made})
     for size, own in grids.items():
         question = f"Which learning rate, dropout and weight decay suit {size}?"
         base, name = bases[own.pop("base", "long-transformer")], f"grid-{size}"
@@ -43,10 +35,7 @@ def read_catalogue(text: str) -> dict[str, Experiment]:
         rows = tuple(row for grid in cells for row in grid)
         found[name] = Experiment(name, question, base, rows, seeds=(0,), aside=True, long=True)
     for name, own in longer.items():
-        try:
-            found[f"{LONG}-{name}"] = _to_the_end(name, own, found, bases, recipes)
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"catalogue, {LONG} {name}: {error}") from None
+        found[f"{LONG}-{name}"] = _to_the_end(name, own, found, bases, recipes)
     return found
 
 

@@ -27,12 +27,7 @@ def look_alikes(words: Sequence[str], training: Sequence[str]) -> list[LookAlike
     Args:
         words: the words to rate.
         training: the words to compare with, at least one.
-
-    Raises:
-        ValueError: if there is no training word.
     """
-    if not training:
-        raise ValueError("there is no training word to compare with")
     found = []
     for word in words:
         distances = edit_distances(word, training)

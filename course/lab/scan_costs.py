@@ -45,15 +45,10 @@ def fit_prices(rows: Iterable[Row], part: str = "both") -> dict[str, Prices]:
     Args:
         rows: measurements; those of other methods are left out.
         part: "forward" or "both", the seconds that are fitted.
-
-    Raises:
-        ValueError: where a group has fewer than two measurements.
     """
     rows, prices = list(rows), dict[str, Prices]()
     for group in (LOOP, TREES):
         mine = [row for row in rows if row["method"] in group]
-        if len(mine) < 2:
-            raise ValueError(f"two prices need two measurements of {' or '.join(group)}")
         seconds = np.array([row[part]["median"] for row in mine])
         costs = [(*cost_of(row["method"], row["length"]), row["numbers"]) for row in mine]
         terms = np.array([(rounds, joins * width) for joins, rounds, width in costs])

@@ -177,9 +177,8 @@ def crossings_of(found: Sequence[Outcome]) -> list[float] | None:
         if one.row.x is None or len(one.records) < ENOUGH or one.accuracy is None:
             return None
         lines.setdefault(one.row.line, {})[one.row.x] = one.accuracy
-    if len(lines) != 2:
-        raise ValueError(f"{len(lines)} curves; a crossing needs two")
-    return crossings(*lines.values())
+    first, second = lines.values()
+    return crossings(first, second)
 
 
 def better(rows: Rows, first: str, second: str) -> Finding:

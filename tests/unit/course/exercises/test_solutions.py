@@ -55,8 +55,6 @@ def test_the_control_is_named_and_its_text_stays():
 
 
 def test_bad_questions_are_refused():
-    with pytest.raises(ValueError, match="two different options"):
-        guess("test.bad", "?", ["one"])
     with pytest.raises(ValueError, match="was not asked"):
         reveal("test.never", "one")
     guess("test.options", "?", ["one", "two"])

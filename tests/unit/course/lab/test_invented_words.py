@@ -21,10 +21,3 @@ def test_long_invented_words_have_the_length_asked_for(letters):
     assert {len(word) for word in found} == {letters}
     assert len(set(found)) == 20 and not KNOWN & set(found)
     assert {rule_class(word) for word in found} <= {"consonant", "cluster"}
-
-
-def test_unknown_classes_and_short_lengths_are_refused():
-    with pytest.raises(ValueError, match="no class 'noun'"):
-        make_wugs("noun", 1)
-    with pytest.raises(ValueError, match="6 letters or more, not 3"):
-        make_long_wugs(3, 1)

@@ -94,13 +94,6 @@ def test_records_are_found_by_their_settings_whatever_their_names(tmp_path):
     assert found[record_key(record())]["name"] == "a"
 
 
-def test_a_damaged_record_is_named(tmp_path):
-    for content in ("{", "[]", json.dumps({**record(), "curves": {"a": [1], "b": [1, 2]}})):
-        (tmp_path / "tiny-seed0.json").write_text(content)
-        with pytest.raises(ValueError, match=r"tiny-seed0\.json: not the record of a run"):
-            find_records(tmp_path)
-
-
 def test_every_record_of_the_repository_is_known_and_whole():
     paths = sorted(RECORDS.glob("*.json"))
     found = find_records()
@@ -116,5 +109,3 @@ def test_records_come_in_the_order_of_their_seeds_and_of_one_name(tmp_path):
     for name, seed in (("a", 10), ("a", 2), ("a-b", 0)):
         (tmp_path / f"{name}-seed{seed}.json").write_text(json.dumps({"seed": seed}))
     assert [record["seed"] for record in load_records("a", tmp_path)] == [2, 10]
-    with pytest.raises(FileNotFoundError, match=r"c-seed\*\.json: no such record"):
-        load_records("c", tmp_path)

@@ -41,8 +41,3 @@ def test_the_processor_clock_does_not_count_a_sleep() -> None:
 
 def test_a_memory_pass_writes_the_sum() -> None:
     assert memory_pass(5)().tolist() == [2.0] * 5
-
-
-def test_no_rounds_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one round"):
-        take_turns({}, rounds=0)
