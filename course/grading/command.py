@@ -71,36 +71,20 @@ _OPTIONS: tuple[tuple[str, str, Callable[[str], Any], Any, str], ...] = (
 def _grade(options: argparse.Namespace) -> int:
     if not hasattr(os, "fork"):
         raise ValueError("grading needs Linux or macOS; on Windows it runs in WSL")
-    from course.grading import classroom
-    from course.grading.grader import Graded, Limits
-    from course.grading.pool import Job, graded_in_turn
+    from course.grading.classroom import find_submissions, points_of
+    from course.grading.pool import graded_in_turn
     from course.grading.report import class_lines, lines_of
 
-    paths, left = classroom.find_submissions(options.submissions)
+    paths, left = find_submissions(options.submissions)
     for file in (options.json, options.csv):
         if file is not None and (file.is_dir() or file in paths):
             raise ValueError(f"{file}: choose another name for the results")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a name that can't be shown ends nothing
-    only = classroom.selected(options.only)
-    classroom.points_of([], options.points)
-    roster = classroom.read_roster(options.students) if options.students else {}
-    limits = Limits(
-        options.seconds, min(options.answer_seconds, options.seconds), int(options.memory * 2**20)
-    )
+    points_of([], options.points)
     if options.changed and options.json is None:
         raise ValueError("--changed compares with what --json FILE holds: say which file")
-    before = classroom.read_grades(options.json) if options.changed else {}
-    jobs = []
-    done: dict[int, Graded] = {}
-    for place, path in enumerate(paths):
-        digest = classroom.digest(path, limits, sorted(only))
-        student = classroom.student_of(path, options.submissions, roster)
-        old = before.get(str(path))
-        if old is not None and digest and old.digest == digest:
-            done[place] = old
-        else:
-            jobs.append(Job(place, path, student, digest, limits, tuple(sorted(only))))
+    jobs, done = _planned(options, paths)
     isolation, stopped = "nothing is graded yet", False
     results = [done[place] for place in sorted(done)]
     failed = _write(options, results, isolation)  # the places are tried before
@@ -115,22 +99,50 @@ def _grade(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         stopped = True
     if len(paths) > 1:
-        print("\n".join(class_lines(results, classroom.points_of(results, options.points))))
-    if len(paths) > len(jobs):
-        same = len(paths) - len(jobs)
-        have = "submission has" if same == 1 else "submissions have"
-        print(f"{same} {have} not changed: graded before.")
-    own = [each for each in (options.json, options.csv, options.feedback) if each]
-    for file in left:
-        if any(each == file or each in file.parents for each in own):
-            continue
-        print(f"Not graded, since its name does not end in .ipynb: {file}")
+        print("\n".join(class_lines(results, points_of(results, options.points))))
+    _tell(options, left, len(paths) - len(jobs))
     if stopped:
         print(f"Stopped: {len(done)} of {len(paths)} submissions were graded.")
     print(isolation if jobs else "Nothing was run.")
     for each in failed:
         print(f"error: {each}", file=sys.stderr)
     return 130 if stopped else 2 if failed else 0
+
+
+def _planned(
+    options: argparse.Namespace, paths: Sequence[Path]
+) -> tuple[list[Any], dict[int, Any]]:
+    """What is to be graded, and what was graded before and has not changed, by its place."""
+    from course.grading import classroom
+    from course.grading.grader import Limits
+    from course.grading.pool import Job
+
+    only = tuple(sorted(classroom.selected(options.only)))
+    roster = classroom.read_roster(options.students) if options.students else {}
+    answer = min(options.answer_seconds, options.seconds)
+    limits = Limits(options.seconds, answer, int(options.memory * 2**20))
+    before = classroom.read_grades(options.json) if options.changed else {}
+    jobs, done = [], {}
+    for place, path in enumerate(paths):
+        digest = classroom.digest(path, limits, only)
+        old = before.get(str(path))
+        if old is not None and digest and old.digest == digest:
+            done[place] = old
+        else:
+            student = classroom.student_of(path, options.submissions, roster)
+            jobs.append(Job(place, path, student, digest, limits, only))
+    return jobs, done
+
+
+def _tell(options: argparse.Namespace, left: Sequence[Path], same: int) -> None:
+    """What was not graded now, and why."""
+    if same:
+        have = "submission has" if same == 1 else "submissions have"
+        print(f"{same} {have} not changed: graded before.")
+    own = [each for each in (options.json, options.csv, options.feedback) if each]
+    for file in left:
+        if not any(each == file or each in file.parents for each in own):
+            print(f"Not graded, since its name does not end in .ipynb: {file}")
 
 
 def _write(options: argparse.Namespace, graded: Sequence[Any], isolation: str) -> list[str]:

@@ -7,7 +7,6 @@ import nmt.training
 from course.__main__ import main
 from course.lab.speedrun import RECIPES, machine, speed_run
 from nmt.runs import Preset
-from nmt.training import TrainingConfig
 
 TINY = Preset(MODEL, {"data": "small", "epochs": 3, "batch_size": 64, "batching": "random"})
 
@@ -71,9 +70,3 @@ def test_an_interrupt_keeps_finished_runs_and_the_record_that_was_there(
     assert main(command) == 0
     runs = json.loads(out.read_text())["runs"]
     assert runs["0, seed 0"] == kept["0, seed 0"] and list(runs) == ["0, seed 0", "0.97, seed 0"]
-
-
-def test_recipes_are_trained_on_smalls_training_words_alone():
-    assert set(RECIPES) == {0.97, 0.99}
-    configs = [TrainingConfig(**recipe.training) for recipe in RECIPES.values()]
-    assert all(config.data == "small" and config.words == 0 for config in configs)
