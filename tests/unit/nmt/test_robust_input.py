@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 from course.widgets.translator import show_spelling
 from nmt.__main__ import main
 from nmt.checkpoints import build_model, save_checkpoint
-from nmt.data import VOCABULARY
 from nmt.decoding import translate
-from nmt.pig_latin import align, rule_class, to_pig_latin
 
 TINY = {"kind": "transformer", "hidden_size": 8, "num_heads": 1, "encoder_layers": 1}
 ODD = ["", "\x00", "\udcff", "İ", "ſt", "A\u0301", "-" * 200, "a" * 500, "\x1b[2J", "${HOME}"]
@@ -97,16 +95,6 @@ def run(folder, *arguments, stdin=""):
     assert "Traceback" not in errors
     assert status == 0 or (errors.count("\n") == 1 and len(errors) > 10), errors
     return status, out.buffer.getvalue().decode(), errors
-
-
-@given(text)
-@quick
-def test_the_rule_spells_or_says_why_not(word):
-    for function in (to_pig_latin, align, rule_class, VOCABULARY.encode):
-        try:
-            function(word)
-        except ValueError as error:
-            assert str(error) and "\n" not in str(error)
 
 
 @given(text)
