@@ -113,12 +113,10 @@ class ChangedHeads:
         spelling = Spelling(word, written, rule, logits.softmax(dim=-1))
         return Spelled(spelling, {name: weights[0] for name, weights in seen.items()})
 
-    def right(
-        self, changes: Sequence[HeadChange] = (), other: str = "", words: Sequence[str] = ()
-    ) -> Bool[Tensor, " words"]:
-        """Which of `words` (without them: of the model's own) are spelled right."""
+    def right(self, changes: Sequence[HeadChange] = (), other: str = "") -> Bool[Tensor, " words"]:
+        """Which of the model's words are spelled right."""
         with self.changed(changes, other):
-            return ask(self.model, list(words) or self.words).right
+            return ask(self.model, self.words).right
 
     def _mean_writes(self) -> dict[str, Tensor]:
         """What each layer's heads write on average over all tokens, (1, d)."""

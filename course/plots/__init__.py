@@ -37,16 +37,22 @@ from course.plots.discretization import (
     plot_stability_regions,
     plot_write_strength,
 )
-from course.plots.embeddings import LetterMap, plot_letter_maps, plot_widths
+from course.plots.embeddings import (
+    LetterMap,
+    plot_frequencies,
+    plot_learned_positions,
+    plot_letter_maps,
+    plot_widths,
+)
 from course.plots.experiments import plot_calibration
 from course.plots.heads import (
     plot_alignment_scores,
     plot_head_roles,
     plot_matching,
+    plot_probes,
     plot_roles_over_seeds,
     plot_shifts,
 )
-from course.plots.learned_positions import plot_frequencies, plot_learned_positions
 from course.plots.mamba import (
     plot_copying,
     plot_cost_per_letter,
@@ -68,7 +74,7 @@ from course.plots.positions import (
     plot_position_table,
     plot_score_by_distance,
 )
-from course.plots.probes import plot_probes
+from course.plots.run_curves import plot_two_runs
 from course.plots.scan_errors import (
     plot_errors_by_length,
     plot_errors_by_spread,
@@ -80,7 +86,7 @@ from course.plots.scan_times import (
     plot_scan_times,
     plot_two_loops,
 )
-from course.plots.scans import plot_recurrence, plot_rounds, plot_work_and_depth
+from course.plots.scans import plot_recurrence, plot_rounds, plot_two_sweeps, plot_work_and_depth
 from course.plots.style import Picture
 from course.plots.training import (
     plot_comparison,
@@ -90,5 +96,3 @@ from course.plots.training import (
 )
 from course.plots.trajectory import plot_trajectory
 from course.plots.translation import plot_spelling
-from course.plots.two_runs import plot_two_runs
-from course.plots.two_sweeps import plot_two_sweeps

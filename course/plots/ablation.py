@@ -7,8 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course.interpretability.ablation import Loss
-from course.plots.axes import percent_axis
-from course.plots.shaded_table import describe_table, draw_table
+from course.plots.axes import describe_table, draw_table, percent_axis
 from course.plots.style import (
     INK,
     NEUTRAL,

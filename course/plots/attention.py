@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from torch import Tensor
 
-from course.plots.shaded_table import draw_cells, frame_cell
+from course.plots.axes import draw_cells, frame_cell
 from course.plots.sketch import Panel, finish_sketch
 from course.plots.style import (
     FREE,

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from torch import Tensor
 
 from course.plots.attention import LABELS
-from course.plots.shaded_table import draw_cells, frame_cell
+from course.plots.axes import draw_cells, frame_cell
 from course.plots.style import NEUTRAL, Picture, finish, new_figure
 
 GAP = 1.5  # cells between two maps
@@ -69,17 +70,9 @@ def _draw_maps(axis: Axes, pattern: Pattern, layers: Sequence[int], heads: str) 
                 axis.text(middle, -0.8, name, ha="center", va="bottom", fontsize=8)
         middle = row * tall + (len(pattern.queries) - 1) / 2
         beside = -(10 + 4.5 * max(map(len, pattern.queries)))  # points: left of the letters
-        axis.annotate(
-            f"layer {layers[row]}",
-            (0, middle),
-            xycoords=("axes fraction", "data"),
-            xytext=(beside, 0),
-            textcoords="offset points",
-            rotation=90,
-            ha="center",
-            va="center",
-            fontsize=8,
-        )
+        where: Any = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+        look: Any = {"rotation": 90, "ha": "center", "va": "center", "fontsize": 8}
+        axis.annotate(f"layer {layers[row]}", (0, middle), (beside, 0), **where, **look)
     across, down = pattern.weights.shape[1], len(layers)
     axis.set_xlim(-0.5, across * wide - GAP - 0.5)
     axis.set_ylim(down * tall - GAP - 0.5, -0.5)

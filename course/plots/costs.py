@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -36,13 +37,8 @@ def plot_costs(rows: Sequence[Mapping[str, str]], reading: str) -> Picture:
         for place, (name, value) in enumerate(zip(names, values)):
             shown = "not measured" if value is None else form.format(value)
             axis.barh(place, value or 0, color=model_colour(name), height=0.7)
-            axis.annotate(
-                f" {shown}",
-                (value or 0, place),
-                va="center",
-                fontsize=8,
-                color=INK if value is not None else NEUTRAL,
-            )
+            ink = INK if value is not None else NEUTRAL
+            axis.annotate(f" {shown}", (value or 0, place), va="center", fontsize=8, color=ink)
         axis.set_xlim(0, 1.35 * max([value for value in values if value is not None], default=1.0))
         axis.set_xlabel(label)
         axis.xaxis.set_major_locator(MaxNLocator(3))
@@ -97,25 +93,14 @@ def plot_wrong_groups(panels: Mapping[str, Mapping[str, Counts]], reading: str) 
                 for group, (wrong, asked) in found.get(name, {}).items()
                 if asked
             }
+            colour, heights = model_colour(name), list(shares.values())
             if numeric:
-                axis.plot(
-                    [int(group) for group in shares],
-                    list(shares.values()),
-                    _line_style(name),
-                    color=model_colour(name),
-                    ms=4,
-                )
+                axis.plot(list(map(int, shares)), heights, _line_style(name), color=colour, ms=4)
             else:
                 height = 0.8 / len(models)
                 places = [groups.index(group) - 0.4 + (place + 0.5) * height for group in shares]
-                axis.barh(
-                    places,
-                    list(shares.values()),
-                    height=0.9 * height,
-                    color=model_colour(name),
-                    hatch=_hatch(name),
-                    edgecolor="white",
-                )
+                look: Any = {"color": colour, "hatch": _hatch(name), "edgecolor": "white"}
+                axis.barh(places, heights, height=0.9 * height, **look)
                 for at, group in zip(places, shares):
                     ends = wilson_interval(*found[name][group])
                     axis.plot(ends, [at, at], color=INK, lw=0.9)

@@ -89,14 +89,8 @@ def plot_small_steps() -> Picture:
         ):
             errors = ((ours - true) / true).abs()
             worst[f"{label}, {kind}"] = float(errors.max())
-            axis.loglog(
-                sizes,
-                errors.clamp(min=1e-9),
-                color=colour,
-                linestyle=line,
-                linewidth=2,
-                label=f"{label}, {kind}",
-            )
+            look = {"color": colour, "ls": line, "lw": 2, "label": f"{label}, {kind}"}
+            axis.loglog(sizes, errors.clamp(min=1e-9), **look)
     axis.axhline(1.0, color=NEUTRAL, linewidth=0.8)
     axis.text(10, 1.2, "every digit lost", color=NEUTRAL, ha="right", va="bottom")
     axis.set(xlabel="|z| = Δ|A|", ylabel="relative error", ylim=(5e-10, 1e5))
@@ -244,16 +238,9 @@ def plot_rescaling(largest: torch.Tensor, marks: Mapping[str, float]) -> Picture
     """What a constant factor leaves of the difference for steps from 0 to Δmax, in Δmax|A|."""
     figure, axis = new_figure(6.5, 3.4)
     ratio = 1 / phi1(-largest)
-    axis.semilogx(
-        largest, 100 * (ratio - 1), color=MAMBA, linestyle="--", linewidth=2, label="ΔB as it is"
-    )
-    axis.semilogx(
-        largest,
-        100 * (ratio - 1) / (ratio + 1),
-        color=MAMBA,
-        linewidth=2,
-        label="times the best constant",
-    )
+    plain, best = 100 * (ratio - 1), 100 * (ratio - 1) / (ratio + 1)
+    axis.semilogx(largest, plain, color=MAMBA, ls="--", lw=2, label="ΔB as it is")
+    axis.semilogx(largest, best, color=MAMBA, lw=2, label="times the best constant")
     axis.axhline(0, color=TRUTH, linewidth=2, label="times a factor that follows Δ")
     left_over = {}
     for label, product in marks.items():

@@ -110,21 +110,13 @@ def plot_lines(
     colours = _line_colours(lines)
     for place, line in enumerate(lines):
         measured = [row for row in rows if row.line == line and row.values]
-        style = (
-            "-" if colours.index(colours[place]) == place else "--"
-        )  # a second line of one colour is dashed
-        axis.plot(
-            [row.x for row in measured],
-            [mean(row.values) for row in measured],
-            style,
-            color=colours[place],
-            lw=2,
-            label=line or None,
-        )
+        colour = colours[place]
+        style = "-" if colours.index(colour) == place else "--"  # a second line of one colour
+        xs, means = [row.x for row in measured], [mean(row.values) for row in measured]
+        axis.plot(xs, means, style, color=colour, lw=2, label=line or None)
         for row in measured:
-            axis.plot(
-                [row.x] * len(row.values), row.values, "o", color=colours[place], alpha=0.6, ms=5
-            )
+            at = [row.x] * len(row.values)
+            axis.plot(at, row.values, "o", color=colour, alpha=0.6, ms=5)
     for mark in marks:
         axis.axvline(mark, color=NEUTRAL, lw=1, ls=":")
     ticks = sorted({row.x for row in rows if row.x is not None})

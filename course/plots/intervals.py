@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import fill, shorten
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -105,17 +106,11 @@ def plot_forest(
         labels.append(_label(one, place - first))
         axis.axhline(place - 0.5, color="#dddddd", lw=0.6)
     axis.axhline(place, color=NEUTRAL, lw=0.8)
-    _beside(
-        axis,
-        place + 0.02,
-        0.5,
-        " judged without a difference of rows ",
-        ha="center",
-        backgroundcolor="white",
-    )
+    look: Any = {"ha": "center", "backgroundcolor": "white"}
+    _beside(axis, place + 0.02, 0.5, " judged without a difference of rows ", **look)
     for one in others:
         place += 1
-        _beside(axis, place, 0.5, f"in {one.place}", ha="center", backgroundcolor="white")
+        _beside(axis, place, 0.5, f"in {one.place}", **look)
         _verdict(axis, place, one)
         places.append(place)
         labels.append(_label(one, 1))

@@ -133,12 +133,8 @@ def _map(drawing: Drawing, one: Map, left: float, top: float) -> None:
     rows, columns = weights.shape
     drawing.text(left, top - 16, title, size=13, anchor="start")
     room = 70
-    panel = Panel(
-        drawing,
-        (left + room, top, 300, 176),
-        (-0.5, columns - 0.5),
-        (rows - 0.5, -0.5),
-    )
+    box = (left + room, top, 300, 176)
+    panel = Panel(drawing, box, (-0.5, columns - 0.5), (rows - 0.5, -0.5))
     panel.image(weights.tolist(), (0.0, 1.0))
     panel.stroke(
         [(panel.left, panel.top), (panel.right, panel.top), (panel.right, panel.bottom),

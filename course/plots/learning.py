@@ -11,8 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from course.plots.attention import check_map, draw_attention, draw_truth
-from course.plots.axes import log_axis, percent_axis
-from course.plots.shaded_table import draw_cells
+from course.plots.axes import draw_cells, log_axis, percent_axis
 from course.plots.style import (
     FREE,
     MODEL,

@@ -11,7 +11,7 @@ from matplotlib.colors import LogNorm
 from torch import Tensor
 
 from course.interpretability.mamba_memory import Survival, letter_weights, sorted_channels
-from course.plots.shaded_table import draw_cells
+from course.plots.axes import draw_cells
 from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, show, steps_of
 from course.plots.style import INK, MAMBA, NEUTRAL, SOURCE, TARGET, Picture, finish, new_figure
 from course.plots.svg import Drawing

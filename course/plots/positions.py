@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from course.plots.attention import sketch_map
-from course.plots.shaded_table import draw_cells
+from course.plots.axes import draw_cells
 from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, show, steps_of
 from course.plots.style import (
     FREE,

@@ -1,19 +1,31 @@
 """The lab report as a reader meets it: an experiment is one call, with its figure in view and its
-table and verdicts folded away below.
+table and verdicts folded away below; and every claim of the student's report in one list: those
+that runs judge, that the shipped models are asked about, and that the scans' times decide.
 """
 
 import html
 from collections.abc import Mapping, Sequence
 from functools import cache
+from statistics import mean
 from typing import Any, Protocol, runtime_checkable
 
+from course.interpretability.claims import Part, judge, judge_packing
+from course.interpretability.embeddings import vowel_grouping
+from course.interpretability.mamba_memory import measure_memory
+from course.interpretability.misleading import questions, show_another_letter
+from course.interpretability.stored_embeddings import load_tables
 from course.lab.catalogue import EXPERIMENTS
 from course.lab.claims import judge_records
 from course.lab.records import find_records
+from course.lab.scan_claims import judge_scans
 from course.lab.tables import Outcome, Records, outcomes
 from course.lab.verdicts import (
+    FAILS,
+    HOLDS,
+    IN_PART,
     NO_WINNER,
     Difference,
+    Finding,
     Rows,
     Verdict,
     accuracy,
@@ -23,6 +35,14 @@ from course.lab.verdicts import (
 )
 from course.plots.report_files import picture
 from course.plots.tables import experiment_table, verdict_table
+from nmt.checkpoints import load_checkpoint
+from nmt.data import load_pairs
+from nmt.trace import trace
+
+_WORDS = {"confirmed": HOLDS, "refined": IN_PART, "refuted": FAILS}
+_CIRCUIT = "07_interpretability, section 6"
+_TABLES, _MEMORY = "08_embeddings_and_memory, section 1", "08_embeddings_and_memory, section 3"
+_WEAK = 0.25  # a silhouette below it is usually called weak (Kaufman & Rousseeuw 1990, table 2.4)
 
 
 @runtime_checkable
@@ -115,3 +135,68 @@ class Report:
             for label, runs in self.rows[name].items()
         }
         return {label: seeds for label, seeds in found.items() if seeds}
+
+
+def all_verdicts(judged: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts that runs gave, with those of the other notebooks, by the claims' numbers; what
+    only a table of the report says comes last. Takes about ten seconds.
+    """
+    found = [*judged, *_of_the_transformer(), *_of_the_embeddings(), *_of_mamba(), *judge_scans()]
+    return sorted(found, key=lambda one: (one.number == "table", one.number))
+
+
+def _parts(number: str, parts: Sequence[Part], place: str) -> list[Verdict]:
+    return [
+        Verdict(
+            f"{number}{letter}",
+            part.claim[:1].upper() + part.claim[1:],
+            Finding(_WORDS[part.verdict], (), part.numbers),
+            place,
+        )
+        for letter, part in zip("abcde", parts)
+    ]
+
+
+def _of_the_transformer() -> list[Verdict]:
+    """Claims 1 and 3a, on the shipped transformer: what its heads do, and whether it counts."""
+    words = [pair.source for pair in load_pairs("small", "val")]
+    model = load_checkpoint("transformer-small").model
+    found = _parts("1", judge(model, trace(model, words, truth=True)), _CIRCUIT)
+    shown = show_another_letter(model, questions(words))
+    numbers = {"keeps its place": shown["place"], "by the letter": shown["other"]}
+    matter = shown["place"] > shown["other"]
+    verdict = FAILS if not matter else HOLDS if shown["place"] > 2 * shown["other"] else IN_PART
+    finding = Finding(verdict, (), numbers)
+    return [*found, Verdict("3a", "Positions matter more than letters", finding, _CIRCUIT)]
+
+
+def _of_the_embeddings() -> list[Verdict]:
+    """Claim 2, on the tables of several widths. The second part holds only in part where the raw
+    silhouette is larger at width 8, but not in units of what other labels reach by chance.
+    """
+    tables = load_tables()
+    groups = {n: [vowel_grouping(run.after) for run in tables[f"width-{n}"]] for n in (8, 64)}
+    longer = [vowel_grouping(run.after).z for run in tables["width-64-longer"]]
+    raw = {n: [one.silhouette for one in own] for n, own in groups.items()}
+    weak = mean(raw[64]) <= _WEAK
+    chance = all(one.p_value >= 0.05 for one in groups[64])
+    larger = min(raw[8]) > max(raw[64]) and all(one.p_value < 0.05 for one in groups[8])
+    by_units = min(one.z for one in groups[8]) > 1.5 * max(longer)
+    numbers = {f"silhouette, width {n}": mean(own) for n, own in raw.items()}
+    units = {f"in units of chance, width {n}": mean(g.z for g in groups[n]) for n in (8, 64)}
+    units["and with as many steps"] = mean(longer)
+    no_cluster = Finding(HOLDS if weak and chance else IN_PART if weak else FAILS, (), numbers)
+    narrow = Finding(HOLDS if larger and by_units else IN_PART if larger else FAILS, (), units)
+    return [
+        Verdict("2a", "At width 64 vowels and consonants do not cluster", no_cluster, _TABLES),
+        Verdict("2b", "A much smaller width might show clusters", narrow, _TABLES),
+    ]
+
+
+def _of_mamba() -> list[Verdict]:
+    """Claim 7, on the shipped Mamba: is the word packed into its states at the end?"""
+    pairs = load_pairs("small", "val")
+    model = load_checkpoint("mamba-small").model
+    memory = measure_memory(trace(model, [pair.source for pair in pairs], truth=True))
+    some = [pair for place, pair in enumerate(pairs) if place % 3 == 0 or "-" in pair.source]
+    return _parts("7", judge_packing(model, memory, some), _MEMORY)

@@ -74,16 +74,7 @@ def plot_log_space_difference(rows: Sequence[Row]) -> Picture:
     """max |h − h_loop| in float32 against length, and its two causes each by itself."""
     figure, axis = new_figure(7, 3.6)
     for key in ("heinsen", "cancellation", "clamp", "log_pairs"):
-        name, colour, dash, marker = LINES[key]
-        axis.loglog(
-            [row["length"] for row in rows],
-            [row[key] for row in rows],
-            dash,
-            color=colour,
-            marker=marker,
-            markersize=4,
-            label=name,
-        )
+        _line(axis, key, [row["length"] for row in rows], [row[key] for row in rows])
     axis.set(
         xlabel="length L", ylabel="largest difference", title="Log-space scan against plain loop"
     )
@@ -119,17 +110,14 @@ def _two_panels(rows: Sequence[Row], x: str, label: str) -> Any:
 def _draw(axis: Axes, rows: Sequence[Row], x: str, part: str) -> None:
     places = [row[x] for row in rows]
     if part == "value":
-        axis.loglog(
-            places, [row["predicted"] for row in rows], color=NEUTRAL, linewidth=5, alpha=0.3
-        )
-        axis.annotate(
-            "ε|S|",
-            (places[-1], rows[-1]["predicted"]),
-            color=NEUTRAL,
-            xytext=(0, 6),
-            textcoords="offset points",
-            ha="center",
-        )
-    for key, (name, colour, dash, marker) in LINES.items():
-        errors = [row[key][part] for row in rows]
-        axis.loglog(places, errors, dash, color=colour, marker=marker, markersize=4, label=name)
+        predicted = [row["predicted"] for row in rows]
+        axis.loglog(places, predicted, color=NEUTRAL, linewidth=5, alpha=0.3)
+        look: Any = {"color": NEUTRAL, "textcoords": "offset points", "ha": "center"}
+        axis.annotate("ε|S|", (places[-1], predicted[-1]), (0, 6), **look)
+    for key in LINES:
+        _line(axis, key, places, [row[key][part] for row in rows])
+
+
+def _line(axis: Axes, key: str, places: Sequence[float], errors: Sequence[float]) -> None:
+    name, colour, dash, marker = LINES[key]
+    axis.loglog(places, errors, dash, color=colour, marker=marker, markersize=4, label=name)

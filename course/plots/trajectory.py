@@ -80,17 +80,9 @@ def plot_trajectory(
         (delta / fine * np.arange(1, steps * fine + 1)).tolist(), truth.tolist(), TRUTH, width=2
     )
     left.dots(times.tolist(), states.tolist(), RULE_COLOURS[rule], CORNERS[rule])
-    legend(
-        drawing,
-        [
-            ("held input x", NEUTRAL, ""),
-            ("true h", TRUTH, ""),
-            (RULE_NAMES[rule], RULE_COLOURS[rule], "2 4"),
-        ],
-        90,
-        22,
-        across=140,
-    )
+    entries = [("held input x", NEUTRAL, ""), ("true h", TRUTH, "")]
+    entries.append((RULE_NAMES[rule], RULE_COLOURS[rule], "2 4"))
+    legend(drawing, entries, 90, 22, across=140)
     z = complex(a) * delta
     reach = max(5.0, 1.15 * abs(z.real), 1.35 * abs(z.imag))
     right = Panel(drawing, (600, 44, 200, 200), (-reach, 0.6 * reach), (-0.8 * reach, 0.8 * reach))

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from einops import rearrange
 from ipywidgets import BoundedFloatText, Dropdown, Layout
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from course.plots.attention import plot_attention_map
@@ -15,7 +15,7 @@ from course.plots.positions import plot_looking_behind
 from course.plots.style import Picture
 from course.widgets.common import Explorer, explorer, one_word, word_field
 from nmt.attention import attention_weights
-from nmt.pig_latin import align, check_word, to_pig_latin
+from nmt.pig_latin import align, to_pig_latin
 from nmt.positions import RotaryPositions, sinusoidal_table
 
 LONGEST = 20  # letters that a map shows without crowding
@@ -41,12 +41,15 @@ def look_up_weights(
         temperature: above 0; small is sharp, large is even.
         positions: "one-hot", or "sinusoidal" for rows of the sinusoidal table.
     """
-    _check_length(word)
     wanted = [len(word) if place is None else place for place in align(word)]
-    table = _look_up_table(positions, len(word) + 1)
+    length = len(word) + 1
+    table = torch.eye(length)  # vectors of length 1, one for each position
+    if positions == "sinusoidal":
+        table = sinusoidal_table(length, SIZE, base=30.0) / math.sqrt(SIZE / 2)
+    causal = torch.ones(len(wanted), length, dtype=torch.bool).tril()
     # The root undoes that of `attention_weights`.
     query = table[wanted] * math.sqrt(table.shape[1]) / temperature
-    return attention_weights(query, table, _look_up_mask(mask, len(wanted), len(table)))
+    return attention_weights(query, table, causal if mask == "causal" else None)
 
 
 def show_look_up(
@@ -59,23 +62,6 @@ def show_look_up(
     return plot_attention_map(
         weights, list(to_pig_latin(word)), [*word, "<EOS>"], truth=align(word), title=title
     )
-
-
-def _look_up_table(positions: str, length: int) -> Float[Tensor, "l k"]:
-    """Vectors of length 1, one for each position."""
-    if positions == "one-hot":
-        return torch.eye(length)
-    if positions == "sinusoidal":
-        return sinusoidal_table(length, SIZE, base=30.0) / math.sqrt(SIZE / 2)
-    raise ValueError(f"unknown position vectors {positions!r}; choose one-hot or sinusoidal")
-
-
-def _look_up_mask(mask: str, queries: int, keys: int) -> Bool[Tensor, "q s"] | None:
-    if mask == "none":
-        return None
-    if mask == "causal":
-        return torch.ones(queries, keys, dtype=torch.bool).tril()
-    raise ValueError(f"unknown mask {mask!r}; choose none or causal")
 
 
 def explore_attention(word: str = "team") -> Explorer:
@@ -139,8 +125,6 @@ def looking_behind_scores(
         distance: how far behind the wanted letter stands; negative is ahead.
         base: of the angles θ_i = base^(−2i/k): small turns fast.
     """
-    _check_length(word)
-    check_word(word)
     # One random vector for each character.
     own = 0.15 * torch.randn(128, SIZE, generator=torch.Generator().manual_seed(0))
     vectors = own[[ord(letter) for letter in word]] + _added(scheme, len(word), base)
@@ -179,9 +163,7 @@ def _added(scheme: str, length: int, base: float) -> Float[Tensor, "l k"]:
     if scheme == "learned":
         start = torch.randn(length, SIZE, generator=torch.Generator().manual_seed(1))
         return 0.02 * start  # as `PositionEmbedding` starts
-    if scheme == "rotary":
-        return sinusoidal_table(1, SIZE).expand(length, SIZE)
-    raise ValueError(f"unknown scheme {scheme!r}; choose none, sinusoidal, learned or rotary")
+    return sinusoidal_table(1, SIZE).expand(length, SIZE)
 
 
 def explore_looking_behind(word: str = "strengthening") -> Explorer:
@@ -199,10 +181,3 @@ def explore_looking_behind(word: str = "strengthening") -> Explorer:
         "base": Dropdown(options=BASES, value=10.0, description="Base:"),
     }
     return explorer(controls, show_looking_behind)
-
-
-def _check_length(word: str) -> None:
-    if len(word) > LONGEST:
-        raise ValueError(
-            f"{len(word)} letters are more than the map can show; give at most {LONGEST}"
-        )

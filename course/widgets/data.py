@@ -4,8 +4,7 @@ split the word lies.
 
 from ipywidgets import Checkbox
 
-from course.plots.data import LONGEST, plot_alignment
-from course.plots.hashed import plot_split
+from course.plots.data import LONGEST, plot_alignment, plot_split
 from course.plots.style import Picture
 from course.widgets.common import Explorer, explorer, one_word, word_field
 

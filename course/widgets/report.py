@@ -2,7 +2,7 @@
 their mistakes, and the words that only one of them has right.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -14,9 +14,9 @@ from course.lab.records import find_records, wrong_words
 from course.lab.tables import Records, found_rows
 from course.plots.knobs import VIEWS, plot_experiment
 from course.plots.report import Report
+from course.plots.run_curves import plot_two_runs
 from course.plots.style import Picture
 from course.plots.tables import Table
-from course.plots.two_runs import plot_two_runs
 from course.widgets.common import Explorer, explorer
 from nmt.data import load_pairs
 from nmt.pig_latin import to_pig_latin
@@ -45,16 +45,10 @@ def recorded_runs(records: Records) -> dict[str, dict[int, Mapping[str, Any]]]:
 
 def _run(runs: Runs, row: str, seed: int) -> Mapping[str, Any]:
     if seed not in runs[row]:
-        raise ValueError(f"{row}: seed {seed} is not run; there {_are(list(runs[row]))}")
+        raise ValueError(
+            f"{row}: no seed {seed} is run, but {', '.join(map(str, sorted(runs[row])))}"
+        )
     return runs[row][seed]
-
-
-def _are(seeds: Sequence[int]) -> str:
-    return (
-        f"is seed {seeds[0]}"
-        if len(seeds) == 1
-        else f"are the seeds {', '.join(map(str, sorted(seeds)))}"
-    )
 
 
 @cache

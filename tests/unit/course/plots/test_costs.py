@@ -13,9 +13,17 @@ from course.lab.records import find_records
 from course.lab.tables import as_csv, found_rows, outcomes, table
 from course.lab.verdicts import FAILS, HOLDS, OPEN, VERDICTS, Difference, Finding, Verdict
 from course.plots.costs import plot_costs, plot_wrong_groups
-from course.plots.mistakes import MOST, mistake_table, shipped_table
-from course.plots.tables import COLUMNS, MARKS, Table, experiment_table, verdict_table
-from course.plots.two_runs import plot_two_runs
+from course.plots.run_curves import plot_two_runs
+from course.plots.tables import (
+    COLUMNS,
+    MARKS,
+    MOST,
+    Table,
+    experiment_table,
+    mistake_table,
+    shipped_table,
+    verdict_table,
+)
 from nmt.pig_latin import to_pig_latin
 
 RECORDS = find_records()

@@ -5,8 +5,15 @@ from says import says
 
 from course.interpretability.embeddings import angles, vowel_grouping
 from course.interpretability.rotary_frequencies import FrequencyEffect
-from course.plots.embeddings import LetterMap, _apart, plot_letter_maps, plot_widths
-from course.plots.learned_positions import plot_frequencies, plot_learned_positions, step_cosine
+from course.plots.embeddings import (
+    LetterMap,
+    _apart,
+    plot_frequencies,
+    plot_learned_positions,
+    plot_letter_maps,
+    plot_widths,
+    step_cosine,
+)
 from nmt.data import VOCABULARY
 from nmt.positions import sinusoidal_table
 

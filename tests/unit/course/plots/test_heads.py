@@ -8,7 +8,7 @@ from course.interpretability.ablation import Loss
 from course.interpretability.alignment import Score
 from course.interpretability.heads import Matching
 from course.interpretability.probes import Probe
-from course.plots.shaded_table import describe_table, draw_table
+from course.plots.axes import describe_table, draw_table
 from course.plots.style import new_figure
 
 

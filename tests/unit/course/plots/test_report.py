@@ -5,8 +5,7 @@ import re
 import pytest
 
 from course.lab.verdicts import NO_WINNER, VERDICTS
-from course.plots.claims import all_verdicts
-from course.plots.report import Folded, Report
+from course.plots.report import Folded, Report, all_verdicts
 from course.plots.tables import Table
 
 TABLE = Table("Fruit & co.", ("", "pieces"), (("apples", "3"),))

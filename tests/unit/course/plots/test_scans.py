@@ -25,9 +25,9 @@ from course.plots.scans import (
     SCAN_NAMES,
     plot_recurrence,
     plot_rounds,
+    plot_two_sweeps,
     plot_work_and_depth,
 )
-from course.plots.two_sweeps import plot_two_sweeps
 from nmt.scan import METHODS
 
 

@@ -5,7 +5,7 @@ import pytest
 from course.lab.catalogue import EXPERIMENTS
 from course.lab.records import find_records, wrong_words
 from course.plots.report import Report
-from course.plots.two_runs import plot_two_runs
+from course.plots.run_curves import plot_two_runs
 from course.widgets.report import (
     SHOWN,
     START,
@@ -68,8 +68,8 @@ def test_long_lists_are_cut_and_say_how_much():
 @pytest.mark.parametrize(
     ("first", "second", "message"),
     [
-        (("a: one", 0), ("a: two", 1), "a: two: seed 1 is not run; there is seed 0"),
-        (("a: two", 0), ("a: one", 7), "there are the seeds 0, 1"),
+        (("a: one", 0), ("a: two", 1), "a: two: no seed 1 is run, but 0"),
+        (("a: two", 0), ("a: one", 7), "no seed 7 is run, but 0, 1"),
         (
             ("a: one", 0),
             ("b: large", 0),

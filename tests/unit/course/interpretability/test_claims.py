@@ -1,4 +1,4 @@
-"""The experiments on one claim: what they ask is what they say, and the verdict follows from the
+"""The experiments on two claims: what they ask is what they say, and the verdicts follow from the
 numbers.
 """
 
@@ -7,8 +7,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from course.interpretability import misleading
+from course.interpretability import claims, misleading
+from course.interpretability.claims import (
+    ay_looking_away,
+    by_thresholds,
+    judge,
+    judge_packing,
+    onset_score,
+    when_ay_begins,
+)
 from course.interpretability.heads import first_vowel, score_heads
+from course.interpretability.mamba_memory import MemoryStatistics, Survival
 from course.interpretability.misleading import (
     previous_letter_heads,
     questions,
@@ -17,15 +26,9 @@ from course.interpretability.misleading import (
     swap_neighbours,
     turn_attention,
 )
-from course.interpretability.transformer_claim import (
-    ay_looking_away,
-    by_thresholds,
-    judge,
-    onset_score,
-    when_ay_begins,
-)
 from nmt.checkpoints import load_checkpoint
-from nmt.data import load_pairs
+from nmt.data import WordPair, load_pairs
+from nmt.mamba import Mamba, MambaConfig
 from nmt.pig_latin import align, to_pig_latin
 from nmt.trace import Trace, trace
 from nmt.transformer import Transformer, TransformerConfig
@@ -143,3 +146,52 @@ def test_an_untrained_model_confirms_nothing() -> None:
     assert "confirmed" not in {
         part.verdict for part in judge(fresh, trace(fresh, WORDS, truth=True))
     }
+
+
+PAIRS = [WordPair.of(word) for word in ("well-known", "street", "ox")]
+
+
+def statistics(
+    left: list[list[float]], at_eos: list[list[float]], at_dash: list[list[float]]
+) -> MemoryStatistics:
+    elsewhere = torch.full((2, 4), 0.8)
+    survival = {
+        token: Survival(token, 4, 3, torch.tensor(at), elsewhere)
+        for token, at in (("<EOS>", at_eos), ("-", at_dash))
+    }
+    return MemoryStatistics(torch.ones(2, 4, 1), torch.tensor(left), survival)
+
+
+ALL, SOME, NONE = [[0.01] * 4] * 2, [[0.01, 0.01, 0.9, 0.9]] * 2, [[0.9] * 4] * 2
+ONE_LAYER = [[0.9] * 4, [0.01] * 4]
+
+
+@pytest.mark.parametrize(
+    ("left", "at_eos", "at_dash", "emptied", "expected"),
+    [
+        (ALL, ALL, ALL, 0.95, ["confirmed"] * 4),
+        (NONE, NONE, NONE, 0.05, ["refuted"] * 4),
+        (SOME, ONE_LAYER, SOME, 0.5, ["refined"] * 4),
+        (NONE, NONE, ONE_LAYER, 0.0, ["refuted", "refuted", "refined", "refuted"]),
+    ],
+)
+def test_each_verdict_follows_from_its_number(
+    left, at_eos, at_dash, emptied, expected, monkeypatch
+) -> None:
+    monkeypatch.setattr(claims, "measure", lambda model, pairs: (0.0, 1.0))
+    left_over = lambda model, pairs, token="", after=False: emptied if after else 0.3  # noqa: E731
+    monkeypatch.setattr(claims, "accuracy_without_the_past", left_over)
+    parts = judge_packing(
+        Mamba(MambaConfig(hidden_size=4)), statistics(left, at_eos, at_dash), PAIRS
+    )
+    assert [part.verdict for part in parts] == expected
+    assert parts[3].numbers == {"right": 1.0, "right, only what <EOS> wrote is left": emptied}
+    assert parts[2].numbers["right, emptied before the dash"] == 0.3
+
+
+def test_a_model_that_spells_nothing_confirms_nothing() -> None:
+    torch.manual_seed(0)
+    parts = judge_packing(
+        Mamba(MambaConfig(hidden_size=4)).eval(), statistics(NONE, NONE, NONE), PAIRS
+    )
+    assert parts[3].verdict == "refuted" and set(parts[3].numbers.values()) == {0}
