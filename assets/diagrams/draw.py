@@ -7,15 +7,15 @@ import math
 from pathlib import Path
 
 from model_diagrams import draw_mamba_block, draw_transformer
+from pencil import Diagram
 
 from course.plots.style import NEUTRAL, SOURCE, TARGET, TRUTH
-from course.plots.svg import Drawing
 from nmt.pig_latin import align, to_pig_latin
 
 DIAGRAMS = Path(__file__).resolve().parent
 
 
-def draw_alignment(word: str = "brown") -> Drawing:
+def draw_alignment(word: str = "brown") -> Diagram:
     """The task in one picture: each Pig Latin letter with the English letter it is copied from, as
     lines and as a matrix.
     """
@@ -23,7 +23,7 @@ def draw_alignment(word: str = "brown") -> Drawing:
     copies = ", ".join(
         f"{letter} from position {o + 1}" for letter, o in zip(target, origin) if o is not None
     )
-    drawing = Drawing(
+    drawing = Diagram(
         880,
         350,
         f"{word} → {target}: where each letter comes from",
@@ -77,11 +77,11 @@ def draw_alignment(word: str = "brown") -> Drawing:
     return drawing
 
 
-def draw_attention_head() -> Drawing:
+def draw_attention_head() -> Diagram:
     """One attention head as two matrix products: each result stands right of its left factor and
     below its right one.
     """
-    drawing = Drawing(
+    drawing = Diagram(
         970,
         470,
         "One attention head",
@@ -176,7 +176,7 @@ def draw_attention_head() -> Drawing:
 
 
 def _matrix(
-    drawing: Drawing,
+    drawing: Diagram,
     x: float,
     y: float,
     side: float,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pencil import Diagram
+
 from course.plots.style import MAMBA, NEUTRAL, SOURCE, TARGET
-from course.plots.svg import Drawing
 
 
 def _sublayer(
-    drawing: Drawing, stream: float, branch: float, left: float, name: str, note: str, colour: str
+    drawing: Diagram, stream: float, branch: float, left: float, name: str, note: str, colour: str
 ) -> None:
     """A norm and a layer beside the residual stream at x = `stream`: the branch leaves at y =
     `branch` and is added 92 higher.
@@ -21,11 +22,11 @@ def _sublayer(
     drawing.symbol(stream, branch - 92, "+")
 
 
-def draw_transformer() -> Drawing:
+def draw_transformer() -> Diagram:
     """The encoder–decoder transformer of `nmt.transformer`, read from the bottom up, with its
     residual streams.
     """
-    drawing = Drawing(
+    drawing = Diagram(
         900,
         800,
         "The encoder–decoder transformer",
@@ -103,11 +104,11 @@ def draw_transformer() -> Drawing:
     return drawing
 
 
-def draw_mamba_block() -> Drawing:
+def draw_mamba_block() -> Diagram:
     """One Mamba block of `nmt.mamba`, read from the bottom up, and beside it the selective SSM
     opened.
     """
-    drawing = Drawing(
+    drawing = Diagram(
         920,
         700,
         "The Mamba block, and inside it the selective state-space model",
@@ -149,7 +150,7 @@ def draw_mamba_block() -> Drawing:
     return drawing
 
 
-def _draw_selective_ssm(drawing: Drawing) -> None:
+def _draw_selective_ssm(drawing: Diagram) -> None:
     """The right half of `draw_mamba_block`; what the input chooses is drawn in Mamba's colour."""
     rail, state, keep, outside = 510, 650, 722, 866
     drawing.text(

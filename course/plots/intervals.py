@@ -124,7 +124,8 @@ def plot_forest(
     axis.plot([], [], "o", mfc="white", color=MODEL, label="may be luck")
     axis.plot([], [], "o", color=MODEL, label="0 lies outside")
     figure.legend(loc="upper right", ncols=3, fontsize=8)
-    return finish(figure, alt=" ".join(map(_sentence, [*chosen, *others])), reading=reading)
+    words = [f"{v.number}, {v.claim}: {v.verdict}; {numbers_of(v)}." for v in [*chosen, *others]]
+    return finish(figure, alt=" ".join(words), reading=reading)
 
 
 def plot_effects(effects: Mapping[str, Comparison], reading: str) -> Picture:
@@ -172,7 +173,8 @@ def _beside(axis: Axes, place: float, x: float, line: str, size: float = 8, **lo
     axis.text(x, place, line, transform=frame, va="center", fontsize=size, color=INK, **look)  # type: ignore[arg-type]
 
 
-def _sentence(one: Verdict) -> str:
+def numbers_of(one: Verdict) -> str:
+    """A verdict's differences and numbers in words."""
     numbers = [f"{found.first} − {found.second}: {found.told}" for found in one.finding.differences]
     numbers += [f"{name} {value:.3g}" for name, value in one.finding.numbers.items()]
-    return f"{one.number}, {one.claim}: {one.verdict}; {'; '.join(numbers)}."
+    return "; ".join(numbers)

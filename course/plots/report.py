@@ -33,7 +33,7 @@ from course.lab.verdicts import (
     rows_of,
     winner,
 )
-from course.plots.report_files import picture
+from course.plots.report_files import epochs_of, picture
 from course.plots.tables import experiment_table, verdict_table
 from nmt.checkpoints import load_checkpoint
 from nmt.data import load_pairs
@@ -130,11 +130,7 @@ class Report:
 
     def curves(self, name: str) -> dict[str, list[list[Mapping[str, Any]]]]:
         """The epochs of each seed of each row that is run, for figures of curves."""
-        found = {
-            label: [record["epochs"] for record in runs if record["epochs"]]
-            for label, runs in self.rows[name].items()
-        }
-        return {label: seeds for label, seeds in found.items() if seeds}
+        return epochs_of(EXPERIMENTS[name], self.records)
 
 
 def all_verdicts(judged: Sequence[Verdict]) -> list[Verdict]:

@@ -45,13 +45,18 @@ def picture(experiment: Experiment, found: Sequence[Outcome], reading: str = "")
     return plot_rows(rows, experiment.axis, reading)
 
 
-def loss_curves(experiment: Experiment, records: Records, reading: str = "") -> Picture | None:
-    """The losses over the epochs of each row that is run, one panel a row; None if none is."""
-    runs: dict[str, list[list[Mapping[str, Any]]]] = {
+def epochs_of(experiment: Experiment, records: Records) -> dict[str, list[list[Mapping[str, Any]]]]:
+    """The epochs of each seed of each row that is run, for figures of curves."""
+    found = {
         outcome.row.label: [record["epochs"] for record in outcome.records if record["epochs"]]
         for outcome in found_rows(experiment, records)
     }
-    runs = {label: seeds for label, seeds in runs.items() if seeds}
+    return {label: seeds for label, seeds in found.items() if seeds}
+
+
+def loss_curves(experiment: Experiment, records: Records, reading: str = "") -> Picture | None:
+    """The losses over the epochs of each row that is run, one panel a row; None if none is."""
+    runs = epochs_of(experiment, records)
     reading = reading or f"Losses over the epochs. {experiment.question}"
     return plot_loss_curves(runs, reading) if runs else None
 

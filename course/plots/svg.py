@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from course.plots.style import INK, NEUTRAL
-from nmt.files import write_whole
 
 FONT = "'DejaVu Sans', Verdana, 'Segoe UI', Arial, sans-serif"
 Point = tuple[float, float]
@@ -98,69 +96,14 @@ class Drawing:
             path += f" L{into[0]:g},{into[1]:g} Q{corner[0]:g},{corner[1]:g} {out[0]:g},{out[1]:g}"
         end = _towards(points[-1], points[-2], 6) if head else points[-1]
         path += f" L{end[0]:g},{end[1]:g}"
-        self._line(path, colour, width, dash)
-        if head:
-            self._head(points[-2], points[-1], colour)
-
-    def curve(
-        self, start: Point, end: Point, *, colour: str, width: float = 2.2, dash: str = ""
-    ) -> None:
-        """A smooth line that leaves and arrives vertically."""
-        middle = (start[1] + end[1]) / 2
-        path = (
-            f"M{start[0]:g},{start[1]:g} C{start[0]:g},{middle:g} {end[0]:g},{middle:g}"
-            f" {end[0]:g},{end[1]:g}"
-        )
-        self._line(path, colour, width, dash)
-
-    def _line(self, path: str, colour: str, width: float, dash: str = "") -> None:
         look = {"stroke": colour, "stroke_width": width, "stroke_dasharray": dash}
         self.element("path", d=path, fill="none", **look)
-
-    def symbol(self, x: float, y: float, operation: str, *, colour: str = INK) -> None:
-        """An operation, such as + or ×, in a circle."""
-        self.element("circle", cx=x, cy=y, r=11, fill="#ffffff", stroke=colour, stroke_width=1.6)
-        ends = [((-5.5, 0), (5.5, 0)), ((0, -5.5), (0, 5.5))]
-        if operation != "+":
-            ends = [((-4.2, -4.2), (4.2, 4.2)), ((-4.2, 4.2), (4.2, -4.2))]
-        for (x1, y1), (x2, y2) in ends:
-            path = f"M{x + x1:g},{y + y1:g} L{x + x2:g},{y + y2:g}"
-            self.element("path", d=path, stroke=colour, stroke_width=1.8, stroke_linecap="round")
+        if head:
+            self._head(points[-2], points[-1], colour)
 
     def dot(self, x: float, y: float, colour: str = INK) -> None:
         """Where a line branches."""
         self.element("circle", cx=x, cy=y, r=3.2, fill=colour)
-
-    def letters(
-        self,
-        x: float,
-        y: float,
-        tokens: Sequence[str],
-        colour: str,
-        *,
-        size: float = 30,
-        gap: float = 4,
-    ) -> list[float]:
-        """A row of letter tiles centred at (x, y); the middles of the tiles, from left to right."""
-        pitch = size + gap
-        left = x - pitch * (len(tokens) - 1) / 2
-        middles = [left + i * pitch for i in range(len(tokens))]
-        for middle, token in zip(middles, tokens):
-            corner = middle - size / 2, y - size / 2
-            self.box(*corner, size, size, colour=colour, fill=0.14, radius=5)
-            plain = len(token) == 1
-            self.text(middle, y, token, size=size * (0.55 if plain else 0.3), bold=plain)
-        return middles
-
-    def cell(
-        self, x: float, y: float, size: float, colour: str, share: float, label: str = ""
-    ) -> None:
-        """One square of a matrix, the darker the larger `share` in [0, 1]."""
-        look = {"fill": tint(colour, share), "stroke": "#ffffff", "stroke_width": 1.5}
-        self.element("rect", x=x, y=y, width=size, height=size, **look)
-        if label:
-            ink = "#ffffff" if share > 0.6 else INK
-            self.text(x + size / 2, y + size / 2, label, size=size * 0.4, colour=ink)
 
     def to_svg(self) -> str:
         """The whole diagram, with its title and description inside."""
@@ -173,10 +116,6 @@ class Drawing:
             f' width="{self.width - 1}" height="{self.height - 1}" rx="12" fill="#ffffff"'
             ' stroke="#d9d9d9"/>\n' + "\n".join(self.parts) + "\n</svg>\n"
         )
-
-    def save(self, path: Path) -> None:
-        """Write the diagram as an SVG file."""
-        write_whole(path, self.to_svg().encode())
 
     def _head(self, before: Point, tip: Point, colour: str) -> None:
         (x, y), (bx, by) = tip, _towards(tip, before, 9)

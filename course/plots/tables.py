@@ -12,8 +12,8 @@ from course.lab.grid import Experiment
 from course.lab.mistakes import kind_of_mistake
 from course.lab.nearest_words import look_alikes
 from course.lab.tables import NOT_RUN, Outcome, table
-from course.lab.verdicts import Difference, Verdict
-from course.plots.intervals import MARKS
+from course.lab.verdicts import Verdict
+from course.plots.intervals import MARKS, numbers_of
 from nmt.data import load_pairs, training_words
 from nmt.pig_latin import rule_class
 
@@ -195,20 +195,12 @@ def verdict_table(
             one.number,
             one.claim,
             f"{MARKS[one.verdict]} {one.verdict}",
-            "; ".join([*map(_difference, one.finding.differences), *_numbers(one)]),
+            numbers_of(one),
             (one.place, f"{one.place.split(',')[0]}.ipynb"),
         )
         for one in (chosen if numbers else verdicts)
     )
     return Table(caption, ("claim", "what it says", "verdict", "numbers", "where"), rows)
-
-
-def _difference(one: Difference) -> str:
-    return f"{one.first} − {one.second}: {one.told}"
-
-
-def _numbers(one: Verdict) -> list[str]:
-    return [f"{name} {value:.3g}" for name, value in one.finding.numbers.items()]
 
 
 def mistake_table(runs: Mapping[str, Mapping[str, Any]]) -> Table:

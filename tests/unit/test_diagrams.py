@@ -6,8 +6,9 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from draw import DIAGRAMS, DRAWINGS, draw_alignment
+from pencil import Diagram
 
-from course.plots.svg import Drawing, tint
+from course.plots.svg import tint
 from nmt.pig_latin import align
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -69,7 +70,7 @@ def test_tint_mixes_with_white():
 
 
 def test_text_is_escaped():
-    drawing = Drawing(100, 50, "a < b", "c & d")
+    drawing = Diagram(100, 50, "a < b", "c & d")
     drawing.text(50, 25, "<EOS>")
     assert "&lt;EOS&gt;" in drawing.to_svg()
     assert ElementTree.fromstring(drawing.to_svg()) is not None

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny import tiny_mamba, tiny_transformer
 
 from course.interpretability.alignment import (
     agreement,
@@ -16,10 +17,8 @@ from course.interpretability.alignment import (
     shuffled_places,
     true_places,
 )
-from nmt.mamba import Mamba, MambaConfig
 from nmt.pig_latin import LETTERS, RULE_CLASSES, align, rule_class
 from nmt.trace import trace
-from nmt.transformer import Transformer, TransformerConfig
 
 WORDS = ["brown", "is", "street", "apple", "good-humoured", "yes", "quick"]
 
@@ -80,22 +79,15 @@ def test_a_place_outside_the_word_is_a_miss() -> None:
 
 
 def test_cross_patterns_are_the_traces_own() -> None:
-    torch.manual_seed(0)
-    transformer = Transformer(
-        TransformerConfig(hidden_size=16, num_heads=2, encoder_layers=1, decoder_layers=2)
-    )
-    mamba = Mamba(MambaConfig(hidden_size=8, num_layers=2, state_size=4))
+    transformer, mamba = tiny_transformer(decoder_layers=2), tiny_mamba()
     words = ["brown", "is", "crown", "it"]
     for model in (transformer, mamba):
         traces = trace(model, words, truth=True)
         for one, pattern in zip(traces, cross_patterns(traces)):
-            expected = (
-                one.attention("cross") if model is transformer else one.attention("cross", groups=1)
-            )
-            torch.testing.assert_close(pattern, expected)
-    mixed = cross_patterns(
-        [*trace(mamba, ["is"], truth=True), *trace(transformer, ["ox"], truth=True)]
-    )
+            groups = None if model is transformer else 1
+            torch.testing.assert_close(pattern, one.attention("cross", groups))
+    both = [*trace(mamba, ["is"], truth=True), *trace(transformer, ["ox"], truth=True)]
+    mixed = cross_patterns(both)
     assert [len(pattern[0]) for pattern in mixed] == [1, 2]
 
 

@@ -4,6 +4,7 @@ deserve.
 
 import pytest
 import torch
+from tiny import tiny_transformer
 
 from course.interpretability.circuits import (
     attribute_logits,
@@ -15,15 +16,14 @@ from course.interpretability.circuits import (
 from nmt.data import VOCABULARY
 from nmt.interventions import look_at, replace_patterns
 from nmt.pig_latin import align, to_pig_latin
-from nmt.transformer import Transformer, TransformerConfig
+from nmt.transformer import Transformer
 
 WORDS = ["street", "brown", "apple", "quick", "is"]
 CROSS = "decoder.1.cross_attention"
 
 
 def make(**options) -> Transformer:  # type: ignore[no-untyped-def]
-    torch.manual_seed(0)
-    return Transformer(TransformerConfig(hidden_size=32, num_heads=2, **options)).eval()
+    return tiny_transformer(hidden_size=32, encoder_layers=2, decoder_layers=2, **options)
 
 
 def test_a_head_that_looks_at_one_place_writes_its_ov_matrix_times_what_stands_there() -> None:

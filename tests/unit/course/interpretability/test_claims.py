@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tiny import tiny_mamba, tiny_transformer
 
 from course.interpretability import claims, misleading
 from course.interpretability.claims import (
@@ -28,10 +29,9 @@ from course.interpretability.misleading import (
 )
 from nmt.checkpoints import load_checkpoint
 from nmt.data import WordPair, load_pairs
-from nmt.mamba import Mamba, MambaConfig
 from nmt.pig_latin import align, to_pig_latin
 from nmt.trace import Trace, trace
-from nmt.transformer import Transformer, TransformerConfig
+from nmt.transformer import Transformer
 
 WORDS = [pair.source for pair in load_pairs("small", "val")][::4]
 
@@ -139,13 +139,9 @@ def test_thresholds_part_three_verdicts() -> None:
 
 
 def test_an_untrained_model_confirms_nothing() -> None:
-    torch.manual_seed(0)
-    fresh = Transformer(
-        TransformerConfig(hidden_size=16, num_heads=2, encoder_layers=1, decoder_layers=1)
-    ).eval()
-    assert "confirmed" not in {
-        part.verdict for part in judge(fresh, trace(fresh, WORDS, truth=True))
-    }
+    fresh = tiny_transformer()
+    found = judge(fresh, trace(fresh, WORDS, truth=True))
+    assert "confirmed" not in {part.verdict for part in found}
 
 
 PAIRS = [WordPair.of(word) for word in ("well-known", "street", "ox")]
@@ -181,17 +177,12 @@ def test_each_verdict_follows_from_its_number(
     monkeypatch.setattr(claims, "measure", lambda model, pairs: (0.0, 1.0))
     left_over = lambda model, pairs, token="", after=False: emptied if after else 0.3  # noqa: E731
     monkeypatch.setattr(claims, "accuracy_without_the_past", left_over)
-    parts = judge_packing(
-        Mamba(MambaConfig(hidden_size=4)), statistics(left, at_eos, at_dash), PAIRS
-    )
+    parts = judge_packing(tiny_mamba(), statistics(left, at_eos, at_dash), PAIRS)
     assert [part.verdict for part in parts] == expected
     assert parts[3].numbers == {"right": 1.0, "right, only what <EOS> wrote is left": emptied}
     assert parts[2].numbers["right, emptied before the dash"] == 0.3
 
 
 def test_a_model_that_spells_nothing_confirms_nothing() -> None:
-    torch.manual_seed(0)
-    parts = judge_packing(
-        Mamba(MambaConfig(hidden_size=4)).eval(), statistics(NONE, NONE, NONE), PAIRS
-    )
+    parts = judge_packing(tiny_mamba(), statistics(NONE, NONE, NONE), PAIRS)
     assert parts[3].verdict == "refuted" and set(parts[3].numbers.values()) == {0}

@@ -2,18 +2,16 @@
 
 import pytest
 import torch
+from tiny import tiny_transformer
 
 from course.interpretability.head_changes import ChangedHeads, HeadChange, move_looks
 from nmt.checkpoints import load_checkpoint
 from nmt.data import load_pairs
 from nmt.decoding import greedy_decode
 from nmt.interventions import look_at, replace_patterns, spread_evenly, switch_off
-from nmt.transformer import Transformer, TransformerConfig
+from nmt.transformer import Transformer
 
-torch.manual_seed(0)
-UNTRAINED = Transformer(
-    TransformerConfig(hidden_size=16, num_heads=2, encoder_layers=1, decoder_layers=2, mlp_size=16)
-).eval()
+UNTRAINED = tiny_transformer(decoder_layers=2)
 TRAINED = load_checkpoint("transformer-small").model
 WORDS = [pair.source for pair in load_pairs("small", "val")][::8]
 LAYERS = ["encoder.0.self_attention", "decoder.0.self_attention", "decoder.1.cross_attention"]

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny import tiny_transformer
 
 from course.interpretability.heads import (
     ROLES,
@@ -18,7 +19,6 @@ from course.interpretability.heads import (
 )
 from nmt.pig_latin import align, to_pig_latin
 from nmt.trace import TransformerTrace, trace
-from nmt.transformer import Transformer, TransformerConfig
 
 WORDS = ["brown", "street", "apple", "planet", "sky"]
 
@@ -122,10 +122,7 @@ def test_overlap_is_one_for_the_same_and_zero_for_nothing_in_common() -> None:
 
 
 def test_real_traces_can_be_scored() -> None:
-    torch.manual_seed(0)
-    model = Transformer(
-        TransformerConfig(hidden_size=16, num_heads=2, encoder_layers=1, decoder_layers=1)
-    )
+    model = tiny_transformer()
     for kind, roles in ROLES.items():
         scores = score_heads(trace(model, WORDS, truth=True), kind)
         assert set(scores) == set(roles)

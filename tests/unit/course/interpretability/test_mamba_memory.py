@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tiny import tiny_mamba
 
 from course.interpretability.mamba_memory import (
     _read_without_past,
@@ -21,7 +22,7 @@ from nmt.decoding import greedy_decode
 from nmt.discretization import RULES
 from nmt.evaluation import measure
 from nmt.interventions import replace_choices
-from nmt.mamba import Mamba, MambaConfig
+from nmt.mamba import Mamba
 from nmt.selective_ssm import SSMTrace
 from nmt.trace import MambaTrace, trace
 
@@ -30,11 +31,7 @@ RULES_TO_TRY = [rule for rule in RULES if rule != "generalized_bilinear"]
 
 
 def make(a_start: str = "s4d-real", rule: str = "mixed") -> Mamba:
-    torch.manual_seed(0)
-    config = MambaConfig(
-        hidden_size=8, num_layers=2, state_size=3, a_start=a_start, discretization=rule
-    )
-    return Mamba(config).eval()
+    return tiny_mamba(a_start=a_start, discretization=rule)
 
 
 def with_delta(found: MambaTrace, change) -> MambaTrace:  # type: ignore[no-untyped-def]
@@ -207,8 +204,7 @@ def test_behind_the_token_only_what_it_wrote_is_left() -> None:
     """Inside each layer the state after `<EOS>` is B̄ x of `<EOS>`, read with the whole memory; in
     the layers that are not named it is as it was.
     """
-    torch.manual_seed(0)
-    model = Mamba(MambaConfig(hidden_size=4, num_layers=3, state_size=2)).eval()
+    model = tiny_mamba(num_layers=3)
     source = torch.tensor([[*VOCABULARY.encode("street"), VOCABULARY.eos]])
     choices: list[SSMTrace] = []
     names = list(model.ssm_layers())

@@ -2,14 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
+from tiny import tiny_mamba, tiny_transformer
 
 from course.interpretability.probes import LABELS, by_letter_and_place, letter_vectors, run_probes
 from nmt.checkpoints import load_checkpoint
 from nmt.data import VOCABULARY, load_pairs
-from nmt.mamba import Mamba, MambaConfig
 from nmt.trace import trace
-from nmt.transformer import Transformer, TransformerConfig
 
 TRAIN = [pair.source for pair in load_pairs("small", "train") if "-" not in pair.source][::25]
 TEST = [pair.source for pair in load_pairs("small", "val") if "-" not in pair.source][::5]
@@ -24,11 +22,7 @@ def test_labels_say_what_the_rule_says() -> None:
 
 
 def test_vectors_are_those_of_a_trace() -> None:
-    torch.manual_seed(0)
-    transformer = Transformer(
-        TransformerConfig(hidden_size=16, num_heads=2, encoder_layers=2, decoder_layers=1)
-    )
-    mamba = Mamba(MambaConfig(hidden_size=8, num_layers=2, state_size=4))
+    transformer, mamba = tiny_transformer(encoder_layers=2), tiny_mamba()
     for model, names in (
         (transformer, ["encoder.0", "encoder.1"]),
         (mamba, ["blocks.0", "blocks.1"]),
@@ -58,9 +52,7 @@ def test_an_embedding_shows_the_letter_and_nothing_about_its_place() -> None:
 
 
 def test_bad_lists_are_refused() -> None:
-    model = Transformer(
-        TransformerConfig(hidden_size=8, num_heads=2, encoder_layers=1, decoder_layers=1)
-    )
+    model = tiny_transformer()
     with pytest.raises(ValueError, match="'ox' is in both"):
         run_probes(model, ["ox", "is"], ["ox"])
 

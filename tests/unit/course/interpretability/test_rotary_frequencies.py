@@ -1,9 +1,11 @@
 """Rotary frequencies that stand still: the turn is gone inside the block, and back after it."""
 
 import math
+from contextlib import ExitStack
 
 import pytest
 import torch
+from tiny import tiny_transformer
 
 from course.interpretability.rotary_frequencies import (
     frequency_effects,
@@ -13,19 +15,14 @@ from course.interpretability.rotary_frequencies import (
 from nmt.data import load_pairs
 from nmt.decoding import evaluating
 from nmt.positions import RotaryPositions
-from nmt.transformer import Transformer, TransformerConfig
+from nmt.transformer import Transformer
 
 PAIRS = load_pairs("small", "val")[:12]
 
 
 @pytest.fixture
 def model() -> Transformer:
-    torch.manual_seed(0)
-    return Transformer(
-        TransformerConfig(
-            hidden_size=16, num_heads=2, encoder_layers=1, decoder_layers=1, mlp_size=16
-        )
-    ).eval()
+    return tiny_transformer()
 
 
 def logits(model: Transformer) -> torch.Tensor:
@@ -58,13 +55,9 @@ def test_without_any_turn_the_encoder_does_not_see_order(model: Transformer) -> 
     shuffled annotations.
     """
     source = torch.tensor([[0, 1, 2, 3, 28]])
-    with (
-        evaluating(model),
-        standing_still(model, 0),
-        standing_still(model, 1),
-        standing_still(model, 2),
-        standing_still(model, 3),
-    ):
+    with evaluating(model), ExitStack() as stack:
+        for pair in range(4):
+            stack.enter_context(standing_still(model, pair))
         torch.testing.assert_close(model.encode(source.flip(1)), model.encode(source).flip(1))
 
 

@@ -6,16 +6,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny import tiny_transformer
 
 from course.interpretability.spelling import Spelling, spell
 from nmt.data import VOCABULARY
 from nmt.decoding import evaluating, greedy_decode
-from nmt.transformer import Transformer, TransformerConfig
 
-torch.manual_seed(0)
-MODEL = Transformer(
-    TransformerConfig(hidden_size=16, num_heads=2, encoder_layers=1, decoder_layers=1, mlp_size=16)
-)
+MODEL = tiny_transformer()
 NOTHING = torch.zeros(1, 29)
 
 
@@ -25,11 +22,8 @@ def test_spelling_is_greedy_decoding_with_its_probabilities(word):
     spelling = spell(MODEL, word)
     ended = spelling.written[-1] == "<EOS>"
     assert spelling.answer == greedy_decode(MODEL, [word])[0]
-    assert (
-        len(spelling.probabilities)
-        == len(spelling.written)
-        == len(spelling.answer.replace("<SOS>", "?")) + ended
-    )
+    tokens = len(spelling.answer.replace("<SOS>", "?")) + ended
+    assert len(spelling.probabilities) == len(spelling.written) == tokens
     torch.testing.assert_close(spelling.probabilities.sum(dim=1), torch.ones(len(spelling.written)))
     source = torch.tensor([[*VOCABULARY.encode(word), VOCABULARY.eos]])
     with evaluating(MODEL):
@@ -38,9 +32,7 @@ def test_spelling_is_greedy_decoding_with_its_probabilities(word):
 
 
 def test_a_right_word_has_no_mistake():
-    spelling = Spelling(
-        "ox", ("o", "x", "w", "a", "y", "<EOS>"), ("o", "x", "w", "a", "y", "<EOS>"), NOTHING
-    )
+    spelling = Spelling("ox", (*"oxway", "<EOS>"), (*"oxway", "<EOS>"), NOTHING)
     assert (spelling.answer, spelling.truth, spelling.first_mistake) == ("oxway", "oxway", None)
     assert spelling.right_token(5) == "<EOS>"
 

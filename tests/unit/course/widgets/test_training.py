@@ -4,21 +4,15 @@ controls.
 
 import itertools
 
-import torch
+from tiny import tiny_transformer
 
 from course.widgets.training import SHOWN, LiveCurves, explore_positions, show_position_run
 from nmt.data import WordPair, load_pairs
 from nmt.training import TrainingConfig, train
-from nmt.transformer import Transformer, TransformerConfig
 
 
 def tiny_run(epochs, on_epoch):
-    torch.manual_seed(0)
-    model = Transformer(
-        TransformerConfig(
-            hidden_size=8, num_heads=1, encoder_layers=1, decoder_layers=1, mlp_size=8
-        )
-    )
+    model = tiny_transformer()
     chosen = [p for p in load_pairs("small") if len(p.source) == 4]
     pairs = [p for p in chosen if p.split == "train"][:20] + [
         p for p in chosen if p.split == "val"
