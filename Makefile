@@ -52,8 +52,10 @@ notebooks-test: $(READY_DEV) ## run every notebook under nbval, which compares i
 browser: $(READY_DEV) ## find Chromium, or install Debian's where that is possible
 	@$(PY) tests/browser/chromium.py
 
-browser-test: $(READY_DEV) ## every notebook in JupyterLab in Chromium; ARGS="-k 02" takes one
-	@$(PY) tools/run_tests.py browser $(ARGS)
+# Many desktops set BROWSER for all their programs: only what stands in the command counts.
+OTHER := $(if $(filter command,$(origin BROWSER)),$(filter-out chromium,$(BROWSER)))
+browser-test: $(READY_DEV) ## every notebook in JupyterLab in Chromium; ARGS="-k 02" takes one; with BROWSER=firefox or BROWSER=webkit in that browser, and ONLY=02_attention takes one
+	@$(PY) $(if $(OTHER),tests/browser/other_browsers.py $(OTHER) $(ONLY),tools/run_tests.py browser) $(ARGS)
 
 notebooks: $(READY_DEV) ## run notebooks and store their outputs; ONLY=02_attention takes one
 	$(PY) tests/notebooks/refresh.py $(ONLY)

@@ -182,6 +182,9 @@ def train_without(
         A row an epoch, as `train` records it, and in it "alone": the share of validation words
         that the model spells right by itself. With a causal mask that is "val_accuracy"; without
         one the right letters before a place are not all that the model has seen.
+
+    Raises:
+        KeyboardInterrupt: if the training was interrupted; what it had reached is no result.
     """
     held_out = [pair for pair in pairs if pair.split == "val"]
 
@@ -198,4 +201,7 @@ def train_without(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
         model = without(config, switched_off)
-    return train(model, training, pairs=list(pairs), on_epoch=measure).progress.epochs
+    state = train(model, training, pairs=list(pairs), on_epoch=measure)
+    if state.interrupted:
+        raise KeyboardInterrupt("the training was interrupted")
+    return state.progress.epochs

@@ -134,7 +134,6 @@ def show_embedding(
     name: str = "",
 ) -> Picture:
     """The map of one embedding, by PCA or t-SNE, with the numbers that tell how far to trust it."""
-    grouping = vowel_grouping(table)
     if flat == "PCA":
         found = principal_components(table)
         first, second = found.shares
@@ -145,7 +144,7 @@ def show_embedding(
         coordinates, axes = tsne(table, perplexity, seed, start, steps=TSNE_STEPS), ("", "")
         title = f"t-SNE, perplexity {perplexity}, start {start}, seed {seed}"
         caution = "In t-SNE, sizes of groups and distances between them mean nothing."
-    kept = neighbours_kept(table, coordinates)
+    grouping, kept = vowel_grouping(table), neighbours_kept(table, coordinates)
     letter_map = LetterMap(f"{name}: {title}" if name else title, coordinates, axes)
     reading = (
         f"{kept:.0%} of the tokens have on the map the nearest neighbour that they have in all"

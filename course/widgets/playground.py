@@ -96,15 +96,14 @@ class Playground(VBox):
                 on_epoch=lambda rows: self._draw(self.runs | {name: rows}),
             )
             self._finish(name, rows)
+        except KeyboardInterrupt:
+            self._draw(self.runs)
+            self._say(f"{name} was stopped, and is not kept.")
         except Exception as error:  # a page of notes must not fill with a traceback
             self._draw(self.runs)
             self._say(f"{name} was not trained. {type(error).__name__}: {error}")
 
     def _finish(self, name: str, rows: list[dict[str, Any]]) -> None:
-        if len(rows) < self.training.epochs:
-            self._draw(self.runs)
-            self._say(f"{name} was stopped after {len(rows)} epochs, and is not kept.")
-            return
         self.runs[name] = rows
         self._draw(self.runs)
         self._say(f"Done: {name} spells {rows[-1]['alone']:.1%} of the validation words right.")

@@ -23,6 +23,29 @@ WORDS = (  # labels, readings, messages, captions, tables
     f".nmt-operated, {OUTPUT}.jp-RenderedHTMLCommon"
 )
 
+# What is wrong with a page of the static site.
+BROKEN = r"""() => {
+    const complaints = [];
+    const visible = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (visible.nextNode()) {
+        const node = visible.currentNode;
+        const other = '.katex, pre, code, script, style, iframe, .highlight';
+        if (node.parentElement.closest(other)) continue;
+        if (/\$|\\[a-zA-Z]{2,}/.test(node.data))
+            complaints.push('raw formula: ' + node.data.trim().slice(0, 60));
+    }
+    for (const place of document.querySelectorAll('.math'))
+        if (place.querySelectorAll('.katex').length !== 1 || place.querySelector('.katex-error')
+            || place.offsetWidth === 0 && !place.closest('details'))
+            complaints.push('not typeset: ' + place.textContent.slice(0, 60));
+    for (const image of document.images)
+        if (!image.complete || !image.naturalWidth || !image.alt.trim())
+            complaints.push('picture: ' + image.src.slice(-60));
+    if (document.documentElement.lang !== 'en' || !document.title.trim())
+        complaints.push('no title or language');
+    if (document.querySelectorAll('h1').length !== 1) complaints.push('not one main heading');
+    return complaints }"""
+
 
 @dataclass(frozen=True)
 class Expected:
@@ -84,7 +107,7 @@ def explorers_drawn(page: Page, found: Expected) -> list[str]:
     if broken := page.get_by_text("Error displaying widget").count():
         complaints.append(f"{broken} widgets could not be displayed")
     widgets = page.locator(f"{OUTPUT}:has(> .jupyter-widgets), {OUTPUT}.jupyter-widgets")
-    if widgets.count() < found.widgets:
+    if not _wait_for_count(widgets, found.widgets, at_least=True):
         complaints.append(f"{widgets.count()} of {found.widgets} widgets are on the page")
     for number, explorer in enumerate(explorers.all()):
         if not explorer.locator("figure img, figure iframe, figure svg").count():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from checks import OPERATED, controls
 from playwright.sync_api import Locator, Page
@@ -33,6 +34,8 @@ class Operated:
     page: Page
     number: int
     complaints: list[str] = field(default_factory=list)
+    opens: ClassVar[tuple[str, ...]] = ("Alt+ArrowDown",)  # a dropdown's list
+    closes: ClassVar[tuple[str, ...]] = ("Enter",)
 
     @property
     def locator(self) -> Locator:
@@ -98,8 +101,8 @@ class Operated:
         settle(self.page)
 
     def choose(self, control: Locator, index: int) -> bool:
-        """One option of the focused dropdown, from its opened list."""
-        self.press("Alt+ArrowDown", "Home", *["ArrowDown"] * index, "Enter")
+        """One option of the focused dropdown."""
+        self.press(*self.opens, "Home", *["ArrowDown"] * index, *self.closes)
         settle(self.page)
         if control.evaluate("e => e.selectedIndex") == index:
             return True

@@ -76,7 +76,7 @@ def copy_course(folder: Path, notebooks: list[str]) -> None:
         shutil.copytree(ROOT / name, folder / name)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -92,7 +92,7 @@ def jupyterlab(folder: Path) -> Iterator[Server]:
         target = home / "settings" / f"{plugin}.jupyterlab-settings"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(values))
-    server = Server(_free_port(), secrets.token_hex(16), folder)
+    server = Server(free_port(), secrets.token_hex(16), folder)
     environment = os.environ | {
         "JUPYTER_CONFIG_DIR": str(home / "config"),
         "JUPYTER_DATA_DIR": str(home / "data"),

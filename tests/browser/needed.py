@@ -41,7 +41,8 @@ def is_live(cell: nbformat.NotebookNode) -> bool:
 
 def names(source: str) -> tuple[set[str], set[str]]:
     """Which names a cell binds, and which it reads."""
-    bound, read = set(), set()
+    bound: set[str] = set()
+    read: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Name):
             (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)

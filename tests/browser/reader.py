@@ -95,6 +95,12 @@ def open_notebook(
     )
     page.on("pageerror", lambda error: seen.console.append(str(error)))
     page.goto(server.url(name))
+    wait_until_open(page, kernel=kernel)
+    return page, seen
+
+
+def wait_until_open(page: Page, *, kernel: bool = True) -> None:
+    """Wait for the notebook's cells and, with `kernel`, for an idle kernel, and listen to it."""
     page.wait_for_function(
         "() => window.jupyterapp?.shell.currentWidget?.content?.model?.cells.length > 0",
         polling=100,
@@ -102,7 +108,6 @@ def open_notebook(
     if kernel:
         _wait_for_kernel(page)
         page.evaluate("() => probe.listen()")
-    return page, seen
 
 
 def run_all(page: Page) -> None:

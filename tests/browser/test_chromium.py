@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import chromium
+import engines
+import other_browsers
 import pytest
 
 
@@ -91,3 +93,13 @@ def test_where_nothing_can_be_done_one_line_says_what_to_do(fails, programs, mon
 def test_a_browser_that_does_not_start_is_no_browser(programs, capsys):
     programs("chromium", "exit 1")  # such as Ubuntu's package, which only tells how to get a snap
     assert chromium.main() == 1 and "does not start" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("engine", engines.NEEDED)
+def test_another_browser_that_is_missing_is_one_sentence(engine, programs, monkeypatch, capsys):
+    programs("apt-get", "exit 0")  # is never asked
+    monkeypatch.setattr("sys.argv", ["other_browsers.py", engine])
+    assert other_browsers.main() == 1
+    said = capsys.readouterr()
+    assert said.err.startswith(f"{engine} is not here. On Debian: sudo apt-get install")
+    assert said.err.count("\n") == 1 and not said.out

@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
+from checks import BROKEN
 from lab import ROOT
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import BrowserContext, Page
@@ -26,27 +27,6 @@ sys.path.insert(0, str(ROOT / "website"))
 import make_site  # noqa: E402
 
 pytestmark = pytest.mark.browser
-BROKEN = r"""() => {
-    const complaints = [];
-    const visible = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (visible.nextNode()) {
-        const node = visible.currentNode;
-        const other = '.katex, pre, code, script, style, iframe, .highlight';
-        if (node.parentElement.closest(other)) continue;
-        if (/\$|\\[a-zA-Z]{2,}/.test(node.data))
-            complaints.push('raw formula: ' + node.data.trim().slice(0, 60));
-    }
-    for (const place of document.querySelectorAll('.math'))
-        if (place.querySelectorAll('.katex').length !== 1 || place.querySelector('.katex-error')
-            || place.offsetWidth === 0 && !place.closest('details'))
-            complaints.push('not typeset: ' + place.textContent.slice(0, 60));
-    for (const image of document.images)
-        if (!image.complete || !image.naturalWidth || !image.alt.trim())
-            complaints.push('picture: ' + image.src.slice(-60));
-    if (document.documentElement.lang !== 'en' || !document.title.trim())
-        complaints.push('no title or language');
-    if (document.querySelectorAll('h1').length !== 1) complaints.push('not one main heading');
-    return complaints }"""
 # The contrast of each visible text with the nearest opaque colour behind it, by WCAG 2.2; those
 # below 4.5.
 FAINT = """() => {

@@ -9,7 +9,7 @@ from course.lab import assembled, broken
 from course.lab.assembled import SWITCHES, Assembled, train_without, without
 from course.lab.broken import load_broken
 from nmt.attention import attention_weights
-from nmt.batches import Batch
+from nmt.batches import Batch, LengthBuckets
 from nmt.data import VOCABULARY, WordPair, load_pairs
 from nmt.decoding import greedy_decode
 from nmt.training import TrainingConfig, token_loss
@@ -154,3 +154,25 @@ def test_broken_transformers_are_trained_and_recorded(monkeypatch, tmp_path):
     monkeypatch.setattr(broken, "load_pairs", lambda _: load_pairs("small")[:300])
     broken.main()
     assert list(load_broken(broken.CONFIG, broken.TRAINING)) == ["whole", "no mask, slow"]
+
+
+def test_an_interrupt_leaves_the_record_that_was_there(monkeypatch, tmp_path):
+    """In the second epoch, when there are rows that could be recorded."""
+    pairs, steps = load_pairs("small")[:300], []
+    monkeypatch.setattr(broken, "RECORD", tmp_path / "broken.json")
+    monkeypatch.setattr(broken, "CONFIG", replace(broken.CONFIG, hidden_size=8, num_heads=2))
+    monkeypatch.setattr(broken, "TRAINING", replace(broken.TRAINING, epochs=2, batch_size=256))
+    monkeypatch.setattr(broken, "load_pairs", lambda _: pairs)
+    broken.RECORD.write_text("what was there")
+    in_epoch = len(LengthBuckets([pair for pair in pairs if pair.split == "train"], 256))
+
+    def interrupted(*arguments):
+        steps.append(1)
+        if len(steps) > in_epoch:
+            raise KeyboardInterrupt
+        return token_loss(*arguments)
+
+    monkeypatch.setattr("nmt.training.token_loss", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        broken.main()
+    assert broken.RECORD.read_text() == "what was there" and len(steps) == in_epoch + 1

@@ -111,10 +111,31 @@ def test_a_change_is_answered_in_time(which: str) -> None:
     assert min(took) < 1.0
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("flat", ["PCA", "t-SNE"])
-def test_an_embedding_that_has_collapsed_is_refused_in_one_sentence(flat: str) -> None:
-    with pytest.raises(ValueError, match="all alike, so a map has nothing to show"):
-        show_embedding(torch.zeros(29, 64), flat)
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (torch.zeros(29, 64), "all alike, so a map has nothing to show"),
+        (torch.ones(29, 64), "all alike"),
+        (1e8 + torch.eye(29), "all alike"),
+        (1e-30 * torch.eye(29), "all alike"),
+        (1e30 * torch.eye(29), "finite and below 1e15"),
+        (torch.eye(29) / torch.zeros(1), "finite and below 1e15"),
+    ],
+)
+def test_an_embedding_without_spread_is_refused_in_one_sentence(
+    table: torch.Tensor, words: str, flat: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        show_embedding(table, flat)
+
+
+@pytest.mark.parametrize("flat", ["PCA", "t-SNE"])
+def test_an_embedding_of_few_rows_that_differ_is_drawn(flat: str) -> None:
+    table = torch.zeros(29, 4)
+    table[3] = 1
+    assert "in all 4 coordinates" in show_embedding(table, flat).reading
 
 
 def test_every_setting_of_an_embedding_is_another_map() -> None:
