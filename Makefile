@@ -73,7 +73,7 @@ data: $(READY_DEV) ## remake the word pairs in data/ and check every count and c
 	$(PY) data/build.py $(ARGS)
 
 train: $(READY) ## remake the shipped checkpoints and the best models' run records, five seeds each (three and a half hours on two cores)
-	OMP_NUM_THREADS=1 $(PY) -m course experiments run best learned-a mamba-as-published --again --jobs $(JOBS) && $(PY) -m course experiments ship
+	OMP_NUM_THREADS=1 $(PY) -m course experiments run best learned-a mamba-as-published two-heads --again --jobs $(JOBS) && $(PY) -m course experiments ship
 
 positions: $(READY) ## remake the run records of notebook 03: five position schemes, five seeds each (half an hour on two cores)
 	OMP_NUM_THREADS=1 $(PY) -m course experiments run positions --again --jobs $(JOBS)

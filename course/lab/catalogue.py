@@ -35,7 +35,12 @@ def read_catalogue(text: str) -> dict[str, Experiment]:
         rows = tuple(row for grid in cells for row in grid)
         found[name] = Experiment(name, question, base, rows, seeds=(0,), aside=True, long=True)
     for name, own in longer.items():
-        found[f"{LONG}-{name}"] = _to_the_end(name, own, found, bases, recipes)
+        one = _to_the_end(name, own, found, bases, recipes)
+        if own.get("reported"):  # takes the short one's place in the report
+            found[f"short-{name}"] = replace(found[name], name=f"short-{name}", aside=True)
+            found[name] = replace(one, name=name, aside=False)
+        else:
+            found[one.name] = one
     return found
 
 
@@ -72,7 +77,7 @@ def _to_the_end(
         about = {key: getattr(short, key) for key in ("number", "question", "axis", "log")} | about
     return Experiment(
         f"{LONG}-{name}",
-        base=base,
+        base=base.but(**recipes.get(own.get("recipe", "width-64"), {})),
         rows=tuple(done),
         seeds=_seeds(own),
         aside=True,

@@ -71,15 +71,17 @@ def _batches_of_small(batching: str, batch_size: int) -> int:
 
 
 def is_flat(records: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether validation loss has stopped falling: the mean of the last tenth of the epochs is not
-    more than 10 % below that of the tenth before. Means over seeds.
+    """Whether validation loss has stopped falling: the mean of the last twentieth of the epochs is
+    not more than 10 % below that of the twentieth before. Means over seeds.
 
-    Under a cosine schedule this alone shows little, for at its end nothing moves any more.
+    A twentieth, because before that a cosine schedule still lets the rate fall, and the loss with
+    it, however long the run. For the same reason this alone shows little: at the schedule's end
+    nothing moves any more.
     """
-    tenth = math.ceil(len(records[0]["epochs"]) / 10)
+    part = math.ceil(len(records[0]["epochs"]) / 20)
     last, before = (
-        mean(row["val_loss"] for record in records for row in record["epochs"][part])
-        for part in (slice(-tenth, None), slice(-2 * tenth, -tenth))
+        mean(row["val_loss"] for record in records for row in record["epochs"][place])
+        for place in (slice(-part, None), slice(-2 * part, -part))
     )
     return last >= 0.9 * before
 

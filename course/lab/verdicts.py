@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from statistics import mean
 from typing import Any
 
-from course.lab.catalogue import EXPERIMENTS
+from course.lab.catalogue import CATALOGUE
 from course.lab.significance import compare_rows, holm
 from course.lab.tables import Outcome, Records, found_rows
 from nmt.runs import reported
@@ -119,9 +119,7 @@ def differences(
 
 def rows_of(name: str, records: Records) -> dict[str, Sequence[Mapping[str, Any]]]:
     """The records of each row of an experiment, by the row's label, in the order of their seeds."""
-    return {
-        outcome.row.label: outcome.records for outcome in found_rows(EXPERIMENTS[name], records)
-    }
+    return {outcome.row.label: outcome.records for outcome in found_rows(CATALOGUE[name], records)}
 
 
 def accuracy(records: Sequence[Mapping[str, Any]]) -> float:

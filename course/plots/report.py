@@ -14,7 +14,7 @@ from course.interpretability.embeddings import vowel_grouping
 from course.interpretability.mamba_memory import measure_memory
 from course.interpretability.misleading import questions, show_another_letter
 from course.interpretability.stored_embeddings import load_tables
-from course.lab.catalogue import EXPERIMENTS
+from course.lab.catalogue import CATALOGUE, EXPERIMENTS
 from course.lab.claims import judge_records
 from course.lab.records import find_records
 from course.lab.scan_claims import judge_scans
@@ -78,7 +78,8 @@ class Report:
 
     def __init__(self, records: Records | None = None) -> None:
         self.records = find_records() if records is None else records
-        self.rows: dict[str, Rows] = {name: rows_of(name, self.records) for name in EXPERIMENTS}
+        names = [*EXPERIMENTS, *(name for name in CATALOGUE if name.startswith("short-"))]
+        self.rows: dict[str, Rows] = {name: rows_of(name, self.records) for name in names}
         self.right = {
             name: {label: accuracy(runs) for label, runs in own.items() if runs}
             for name, own in self.rows.items()
@@ -87,7 +88,7 @@ class Report:
         self.outcomes = cache(self._outcomes)
 
     def _outcomes(self, name: str) -> list[Outcome]:
-        return outcomes(EXPERIMENTS[name], self.records)
+        return outcomes(CATALOGUE[name], self.records)
 
     def difference(self, name: str, first: str, second: str) -> Difference:
         """Two rows of an experiment compared (`course.lab.verdicts.difference`)."""

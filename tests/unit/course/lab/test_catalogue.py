@@ -141,7 +141,7 @@ def test_what_other_notebooks_rest_on_is_in_the_catalogue():
 def test_choose_and_slug():
     assert [e.name for e in choose(["kernel", "positions"])] == ["positions", "kernel"]
     assert "best" not in {e.name for e in choose(["all"])}
-    report = {e.name for e in CATALOGUE.values() if not (e.aside or e.long)}
+    report = {e.name for e in CATALOGUE.values() if not e.aside}
     assert {e.name for e in choose(["all", "best"])} == set(EXPERIMENTS) == report
     with pytest.raises(ValueError, match="no experiment 'magic'; there are all, long, positions"):
         choose(["magic"])
