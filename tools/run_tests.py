@@ -148,6 +148,8 @@ def main(names: list[str], arguments: list[str]) -> int:
 if __name__ == "__main__":
     asked = sys.argv[1:]
     chosen = [asked.pop(0)] if asked and asked[0] in STEPS else [n for n in STEPS if n != "quick"]
+    # A shell that starts this in the background lets it ignore Ctrl-C; tests press it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         sys.exit(main(chosen, asked))
     except KeyboardInterrupt:

@@ -21,6 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"pytorch": "torch"}  # conda-forge's name → pip's, where they differ
 # The package's name → what one imports, where they differ.
 MODULES = {"scikit-learn": "sklearn", "pyyaml": "yaml", "pillow": "PIL", "ipython": "IPython"}
+MODULES |= {"websocket-client": "websocket"}
 OF_CUDA = ("nvidia", "cuda", "triton")
 # Debian 12's, Ubuntu 24.04's, and the first of the newest line.
 PATCH_VERSIONS = ("3.11.2", "3.12.3", "3.13.0")
