@@ -1,4 +1,4 @@
-"""Misleading the decoder: swap neighbours, turn attention, show it another letter."""
+"""Misleading the decoder: swap neighbours or places, turn attention, show it another letter."""
 
 import random
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from course.interpretability.heads import first_vowel
 from course.interpretability.paths import only_through
 from nmt.attention import PatternHook
 from nmt.data import VOCABULARY
-from nmt.interventions import redirect, replace_patterns
+from nmt.interventions import redirect, replace_patterns, replace_vectors
 from nmt.pig_latin import to_pig_latin
 from nmt.transformer import Transformer
 
@@ -84,6 +84,36 @@ def show_another_letter(
         start = to_pig_latin(one.word) if earlier else "".join(foreign)
         shown.append(start[: one.query - 1] + one.word[one.other - 1])
     return _answers(model, asked, answers=shown)
+
+
+def swap_places(model: Transformer, asked: Sequence[Question], behind: str) -> dict[str, float]:
+    """If two letters of the source exchange the vectors of their places, does the decoder go to the
+    wrong one?
+
+    In what the layer `behind` writes, such as "encoder.0", the vector at `place` gets
+    + t[other] − t[place], and the one at `other` the opposite, where t is the table of positions
+    that the model adds to its embeddings.
+
+    Returns:
+        As `show_another_letter`.
+    """
+    table, by_word = model.positions.table, {one.word: one for one in asked}
+    batch: list[Question] = []
+
+    def note(words: Sequence[str]) -> dict[str, PatternHook]:
+        batch[:] = [by_word[word] for word in words]
+        return {}
+
+    def exchange(hidden: Tensor) -> Tensor:
+        hidden = hidden.clone()
+        for row, one in enumerate(batch):
+            step = table[one.other] - table[one.place]
+            hidden[row, one.place] += step
+            hidden[row, one.other] -= step
+        return hidden
+
+    with replace_vectors(model, {behind: exchange}):
+        return _answers(model, asked, note)
 
 
 def _best_first(scores: Tensor) -> list[tuple[int, int]]:

@@ -25,6 +25,7 @@ from course.interpretability.misleading import (
     show_another_letter,
     swap_more_and_more,
     swap_neighbours,
+    swap_places,
     turn_attention,
 )
 from nmt.checkpoints import load_checkpoint
@@ -186,3 +187,10 @@ def test_each_verdict_follows_from_its_number(
 def test_a_model_that_spells_nothing_confirms_nothing() -> None:
     parts = judge_packing(tiny_mamba(), statistics(NONE, NONE, NONE), PAIRS)
     assert parts[3].verdict == "refuted" and set(parts[3].numbers.values()) == {0}
+
+
+def test_exchanged_places_mislead_the_machine_that_goes_by_them():
+    model = load_checkpoint("transformer-two-heads").model
+    asked = questions([pair.source for pair in load_pairs("small", "val")])
+    assert swap_places(model, asked, "encoder.0")["other"] > 0.6
+    assert swap_places(model, asked, "encoder.1")["place"] > 0.8, "too late"
