@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import websocket
-from lab import free_port
+from lab import end, free_port
 
 WAIT = 600_000  # milliseconds: these are tried on machines that do other work, too
 WIDTH, HEIGHT = 1280, 1400
@@ -194,12 +194,7 @@ def _running(command: list[str], environment: dict[str, str], **how: Any) -> Ite
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 @contextmanager
