@@ -23,11 +23,14 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parents[1]
 JOBS = int(os.environ.get("JOBS", "2"))
-PYTEST = ["-m", "pytest", "-n", str(JOBS)]
-# One process more than the rest has: many unit tests wait for processes that they started. Each
-# begins with a part of its own, in order, so that what a file's tests share is made once; nbval,
-# which no unit test needs, takes a second to load.
-UNIT = ["-m", "pytest", "-n", str(JOBS + 1), "--dist", "worksteal", "-p", "no:nbval"]
+SLOWEST = ["--durations", "12", "--durations-min", "4"]  # named at the end of each step
+PYTEST = ["-m", "pytest", *SLOWEST, "-n", str(JOBS)]
+# One process more: many tests wait, unit tests for processes that they started, those in a browser
+# for the kernel, which waits for the page.
+WAITING = ["-m", "pytest", *SLOWEST, "-n", str(JOBS + 1)]
+# Each begins with a part of its own, in order, so that what a file's tests share is made once;
+# nbval, which no unit test needs, takes a second to load.
+UNIT = [*WAITING, "--dist", "worksteal", "-p", "no:nbval"]
 CHECK = [["-m", "ruff", "format", "--check", "."], ["-m", "ruff", "check", "."], ["-m", "mypy"]]
 # Those that compute longest start first, so that no process is left alone with one.
 LONGEST = ("03", "09", "06", "07", "08")
@@ -64,7 +67,7 @@ STEPS = {
     "browser": Step(
         [
             ["tests/browser/chromium.py"],
-            [*PYTEST, "--dist", "load", "--maxschedchunk", "1", "tests/browser"]
+            [*WAITING, "--dist", "load", "--maxschedchunk", "1", "-p", "no:nbval", "tests/browser"]
             + ["--timeout", "480", "-o", "faulthandler_timeout=510"],
         ],
         2400,
@@ -73,8 +76,8 @@ STEPS = {
 }
 
 
-def run(name: str, step: Step, arguments: list[str]) -> tuple[str, float]:
-    """One step: what went wrong, empty where nothing did, and the seconds it took."""
+def run(name: str, step: Step, arguments: list[str]) -> str:
+    """One step: what went wrong, empty where nothing did."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
@@ -84,8 +87,8 @@ def run(name: str, step: Step, arguments: list[str]) -> tuple[str, float]:
             left = step.limit - (time.monotonic() - started)
             if trouble := finish([sys.executable, *command], left):
                 said = ", ".join([*failures(report), *([trouble] if "ended" in trouble else [])])
-                return f"{name}: {said or trouble}", time.monotonic() - started
-    return "", time.monotonic() - started
+                return f"{name}: {said or trouble}"
+    return ""
 
 
 def finish(command: list[str], seconds: float) -> str:
@@ -133,13 +136,22 @@ def failures(report: Path) -> list[str]:
     return found[:NAMED] + more
 
 
+def processor_seconds() -> float:
+    """What all processes that ended so far have used, with those that they waited for."""
+    spent = os.times()
+    return spent.children_user + spent.children_system
+
+
 def main(names: list[str], arguments: list[str]) -> int:
     """Run the named steps; 1 where one failed."""
     troubles, times = [], []
     for name in names:
-        trouble, seconds = run(name, STEPS[name], arguments)
+        started, worked = time.monotonic(), processor_seconds()
+        trouble = run(name, STEPS[name], arguments)
         troubles += [trouble] if trouble else []
-        times.append(f"{name} {seconds:.0f} s")
+        seconds = time.monotonic() - started
+        busy = (processor_seconds() - worked) / seconds
+        times.append(f"{name} {seconds:.0f} s ({busy:.1f} cores)")
     taken = ", ".join(times)
     print(f"\nFailed ({taken}): {'; '.join(troubles)}" if troubles else f"\nAll passed: {taken}.")
     return 1 if troubles else 0
