@@ -32,7 +32,8 @@ from pathlib import Path
 helper = "resource_tracker" in sys.orig_argv[-1]  # of multiprocessing's own
 if os.environ.get("TINY_LOG") and not helper:
     import few_words, nmt.runs as one_run
-    few_words.data._read_pairs, real = few_words.few_pairs, one_run.save_state
+    few_words.know_few_words()
+    real = one_run.save_state
 
     def watched(path, state, config):
         real(path, state, config)
