@@ -115,6 +115,20 @@ def judge(model: Transformer, traces: Sequence[Trace]) -> list[Part]:
     ]
 
 
+def over_seeds(judged: Sequence[Sequence[Part]]) -> list[Part]:
+    """Several seeds of one kind of machine under one verdict: theirs, where all agree, else
+    "refined". Its numbers are their means; which head is the best is another one in each.
+    """
+    found = []
+    for parts in zip(*judged):
+        said = {one.verdict for one in parts}
+        names = [name for name in parts[0].numbers if name not in ("layer", "head")]
+        numbers = {name: mean(one.numbers[name] for one in parts) for name in names}
+        verdict = said.pop() if len(said) == 1 else "refined"
+        found.append(Part(parts[0].claim, verdict, numbers))
+    return found
+
+
 def _judge_looking_back(previous: Score) -> Part:
     """Refined: more than twice the chance level."""
     layer, head = previous.best()

@@ -81,13 +81,15 @@ class Verdict:
     """One claim of the student's report, or a part of one, and what our runs say of it.
 
     `number` is the claim's in the assignment, with a letter for its part; "table" for what only a
-    table says. `place` is where the course looks at it: a notebook and a section.
+    table says. `place` is where the course looks at it: a notebook and a section. `beside` is the
+    verdict on another kind of machine, in words.
     """
 
     number: str
     claim: str
     finding: Finding
     place: str
+    beside: str = ""
 
     @property
     def verdict(self) -> str:

@@ -31,7 +31,8 @@ HEAD_NUMBERS = """
             .text((d, i) => i)
             .attr("x", (d, i) => (i + 0.5) * CHECKBOX_SIZE)
             .attr("y", top + 15).attr("text-anchor", "middle")
-            .attr("font-size", "13px").attr("font-weight", "bold").style("pointer-events", "none");
+            .attr("font-size", "13px").attr("font-weight", "bold").attr("class", "number")
+            .style("pointer-events", "none");
 """
 END_OF_SQUARES = "    }\n\n    function lighten"
 REACH = """
@@ -48,7 +49,21 @@ STYLE = f"""
     svg text {{ user-select: none; -webkit-user-select: none }}
     .numbers text {{ font-size: 11px; pointer-events: none }}
     :focus {{ outline: none }} :focus-visible {{ outline: 2px solid #0072B2 }}
+    @media (prefers-color-scheme: dark) {{
+        body {{ background: #000; color: #ccc }}
+        body > p {{ color: #aaa }}
+        svg text {{ fill: #ccc; paint-order: stroke; stroke: #000; stroke-width: 2px }}
+        svg .number {{ fill: #000; stroke: none }}
+        svg .background {{ fill: #444 }}
+        :focus-visible {{ outline-color: #56B4E9 }}
+    }}
 """
+# bertviz's model view knows two modes; here the page's theme chooses, also when it changes.
+OWN_MODE = "config.mode = params['display_mode'];"
+THEME = """const dark = matchMedia('(prefers-color-scheme: dark)');
+            const choose = () => { config.mode = dark.matches ? 'dark' : 'light' };
+            choose();
+            dark.addEventListener('change', () => { choose(); render() });"""
 
 
 def make_page(
@@ -88,13 +103,15 @@ def make_page(
     name = "bertviz-" + hashlib.sha256(json.dumps(params["attention"]).encode()).hexdigest()[:32]
     markup = markup.replace(params["root_div_id"], name)
     params["root_div_id"] = name
-    markup = markup.replace('<select id="layer">', '<select id="layer" aria-label="Layer">')
+    only = f"{layers[0]} " + '<select id="layer" hidden>' if len(layers) == 1 else ""
+    menu = only or '<select id="layer" aria-label="Layer">'
+    markup = markup.replace('<select id="layer">', menu)
     markup = markup.replace('<select id="filter">', '<select id="filter" aria-label="Attention">')
     # No token can end the script.
     numbers = json.dumps(params, separators=(",", ":")).replace("<", "\\u003c")
     help_line = (HEAD_HELP if form == "head" else MODEL_HELP).format(head=head)
     return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light">
+<html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy"
  content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'">
 <title>{form} view</title><style>{STYLE}</style></head>
@@ -119,6 +136,7 @@ def _adapted(form: str, code: str, head: str) -> str:
             "DIV_WIDTH = 970": f"DIV_WIDTH = {MODEL_WIDTH}",
             "7 * (12 / config.totalHeads)": "Math.min(12, 84 / config.totalHeads)",
             'console.log("x", x, y)': "",
+            OWN_MODE: THEME,
             '.text("Heads")': f'.text("{head.capitalize()}s")',
             '", Head "': f'", {head} "',
             '.style("opacity", 0);\n\n            clickRegion': (

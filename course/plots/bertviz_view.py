@@ -8,8 +8,9 @@ and no token can be read as HTML or JavaScript. The page stands in a sandboxed `
 of a notebook that they have not trusted see a still picture instead.
 
 Changed in bertviz's code: where its libraries come from; numbers on the squares of the heads, and
-for the letters' weights; less fading of lines where there are many heads; the size and the headings
-of the model view; heads, letters and drawings are reached by keyboard (`javascript/reachable.js`).
+for the letters' weights; light or dark as JupyterLab is; no menu of one layer; less fading of
+lines where there are many heads; the size and the headings of the model view; heads, letters and
+drawings are reached by keyboard (`javascript/reachable.js`).
 
 bertviz has a third view, the neuron view (query times key, coordinate by coordinate). It is left
 out: rotary positions turn pairs of coordinates by the distance, so q·k by coordinate is another
@@ -40,6 +41,9 @@ from nmt.trace import KINDS, MambaTrace, Trace
 
 TITLES = dict(zip(KINDS, ("Encoder", "Decoder", "Cross")))  # bertviz's own
 MAMBA_TITLES = dict(zip(KINDS, ("Source at source", "Target at target", "Target at source")))
+# In JupyterLab's dark theme the frame's page is dark, too: it asks for the scheme of its frame.
+THEME = """<style>.nmt-view { color-scheme: light }
+[data-jp-theme-light="false"] .nmt-view { color-scheme: dark }</style>"""
 LETTERS = dict(zip(KINDS, ("source", "target", "cross")))  # kinds as the figures call them
 
 
@@ -63,9 +67,9 @@ class AttentionView:
         )
         size = f"width:{self.width}px;max-width:100%;height:{self.height}px"
         return (
-            f'<div><figure style="margin:0"><iframe title="{html.escape(self.title)}"'
-            ' sandbox="allow-scripts" '
-            f'style="{size};border:0;border-radius:6px;background:#fff"'
+            f'<div>{THEME}<figure style="margin:0"><iframe title="{html.escape(self.title)}"'
+            ' sandbox="allow-scripts" class="nmt-view" '
+            f'style="{size};border:0;border-radius:6px"'
             f' srcdoc="{html.escape(self.page)}">'
             f"{picture}<p>A still picture: run this cell, or trust the notebook, to get the view"
             " that answers to the mouse.</p></iframe>"
@@ -86,13 +90,17 @@ class Beside:
         return "\n".join(map(repr, self.views))
 
     def _repr_html_(self) -> str:
+        # Titles share a row, so that the drawings below them begin at one height.
+        lined = "grid-row:span 2;display:grid;grid-template-rows:subgrid;gap:4px"
         cells = "".join(
-            "<div"
-            f' style="max-width:{view.width}px"><b>{html.escape(view.title)}</b>'
-            f"{view.to_html()}</div>"
+            f'<div style="{lined}"><b>{html.escape(view.title)}</b>{view.to_html()}</div>'
             for view in self.views
         )
-        return f'<div style="display:flex;flex-wrap:wrap;gap:16px">{cells}</div>'
+        widest = max(view.width for view in self.views)
+        columns = f"repeat(auto-fit,minmax(min(100%,{widest}px),{widest}px))"
+        return (
+            f'<div style="display:grid;grid-template-columns:{columns};gap:4px 16px">{cells}</div>'
+        )
 
 
 def beside(*views: AttentionView) -> Beside:

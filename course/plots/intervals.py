@@ -110,7 +110,9 @@ def plot_forest(
     _beside(axis, place + 0.02, 0.5, " judged without a difference of rows ", **look)
     for one in others:
         place += 1
-        _beside(axis, place, 0.5, f"in {one.place}", **look)
+        section = one.place.partition(", ")[2]
+        where = f"{one.place[:2]}, {section}; {one.beside}" if one.beside else one.place
+        _beside(axis, place, 0.5, f"in {where}", **look)
         _verdict(axis, place, one)
         places.append(place)
         labels.append(_label(one, 1))
@@ -124,7 +126,10 @@ def plot_forest(
     axis.plot([], [], "o", mfc="white", color=MODEL, label="may be luck")
     axis.plot([], [], "o", color=MODEL, label="0 lies outside")
     figure.legend(loc="upper right", ncols=3, fontsize=8)
-    words = [f"{v.number}, {v.claim}: {v.verdict}; {numbers_of(v)}." for v in [*chosen, *others]]
+    words = [
+        f"{v.number}, {v.claim}: {v.verdict}; {numbers_of(v)}{f' ({v.beside})' * bool(v.beside)}."
+        for v in [*chosen, *others]
+    ]
     return finish(figure, alt=" ".join(words), reading=reading)
 
 

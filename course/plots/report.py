@@ -5,11 +5,12 @@ that runs judge, that the shipped models are asked about, and that the scans' ti
 
 import html
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from statistics import mean
 from typing import Any, Protocol, runtime_checkable
 
-from course.interpretability.claims import Part, judge, judge_packing
+from course.interpretability.claims import Part, judge, judge_packing, over_seeds
 from course.interpretability.embeddings import vowel_grouping
 from course.interpretability.mamba_memory import measure_memory
 from course.interpretability.misleading import questions, show_another_letter
@@ -33,11 +34,13 @@ from course.lab.verdicts import (
     rows_of,
     winner,
 )
+from course.plots.intervals import MARKS
 from course.plots.report_files import epochs_of, picture
 from course.plots.tables import experiment_table, verdict_table
 from nmt.checkpoints import load_checkpoint
 from nmt.data import load_pairs
 from nmt.trace import trace
+from nmt.transformer import Transformer
 
 _WORDS = {"confirmed": HOLDS, "refined": IN_PART, "refuted": FAILS}
 _CIRCUIT = "07_interpretability, section 6"
@@ -155,16 +158,31 @@ def _parts(number: str, parts: Sequence[Part], place: str) -> list[Verdict]:
 
 
 def _of_the_transformer() -> list[Verdict]:
-    """Claims 1 and 3a, on the shipped transformer: what its heads do, and whether it counts."""
+    """Claim 1, on three seeds of a machine of the student's kind and beside them on three of ours;
+    claim 3a on the first of ours.
+    """
     words = [pair.source for pair in load_pairs("small", "val")]
+    theirs, ours = (
+        over_seeds([judge(one, trace(one, words, truth=True)) for one in _seeds(name)])
+        for name in ("two-heads", "small")
+    )
+    found = [
+        replace(one, beside=f"our machine: {MARKS[_WORDS[own.verdict]]}")
+        for one, own in zip(_parts("1", theirs, _CIRCUIT), ours)
+    ]
     model = load_checkpoint("transformer-small").model
-    found = _parts("1", judge(model, trace(model, words, truth=True)), _CIRCUIT)
     shown = show_another_letter(model, questions(words))
     numbers = {"keeps its place": shown["place"], "by the letter": shown["other"]}
     matter = shown["place"] > shown["other"]
     verdict = FAILS if not matter else HOLDS if shown["place"] > 2 * shown["other"] else IN_PART
     finding = Finding(verdict, (), numbers)
     return [*found, Verdict("3a", "Positions matter more than letters", finding, _CIRCUIT)]
+
+
+def _seeds(name: str) -> list[Transformer]:
+    """The three shipped seeds of a transformer."""
+    names = (f"transformer-{name}{seed}" for seed in ("", "-seed1", "-seed2"))
+    return [load_checkpoint(one).model for one in names]
 
 
 def _of_the_embeddings() -> list[Verdict]:

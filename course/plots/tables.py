@@ -194,7 +194,7 @@ def verdict_table(
         (
             one.number,
             one.claim,
-            f"{MARKS[one.verdict]} {one.verdict}",
+            f"{MARKS[one.verdict]} {one.verdict}" + f" ({one.beside})" * bool(one.beside),
             numbers_of(one),
             (one.place, f"{one.place.split(',')[0]}.ipynb"),
         )

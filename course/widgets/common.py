@@ -13,10 +13,12 @@ from ipywidgets import (
     Dropdown,
     HBox,
     Layout,
+    Play,
     Text,
     VBox,
     Widget,
 )
+from traitlets import link
 
 from course.plots.style import Picture
 
@@ -74,12 +76,21 @@ _POINTER = """<style onload="
         box.addEventListener(end, () => { held = null });">
     .nmt-explorer img[data-touch] { cursor: pointer; touch-action: none }</style>"""
 
+# The buttons of ipywidgets.Play come without names. They may be there only after this.
+_PLAYER = """<style onload="
+    const box = this.closest('.widget-hbox'), said = ['play or hold WHAT', 'back to the first'];
+    const name = tries => {
+        const found = box.querySelectorAll('.widget-play button');
+        found.forEach((button, i) => { button.title = button.ariaLabel = said[i] ?? '' });
+        if (!found.length && tries) setTimeout(name, 100, tries - 1) };
+    name(100)"></style>"""
+
 
 class Explorer(VBox):
     """Controls above the figure that they change.
 
     `controls` maps each argument of the drawing function to its widget, `output` is the HTML area;
-    `buttons` set several controls at once.
+    `buttons` set several controls at once, and `beside` are widgets that set one.
     The text form is the same on every run, so that a stored notebook says what belongs here instead
     of showing a widget whose state is gone: which controls, and the reading of the figure that it
     starts with. A figure with that reading stands above it (a test of notebooks holds that), and
@@ -87,14 +98,18 @@ class Explorer(VBox):
     """
 
     def __init__(
-        self, controls: Mapping[str, Widget], output: HTML, buttons: Sequence[Button] = ()
+        self,
+        controls: Mapping[str, Widget],
+        output: HTML,
+        buttons: Sequence[Button] = (),
+        beside: Sequence[Widget] = (),
     ) -> None:
-        row = HBox(
-            [*controls.values(), *buttons],
+        self.row = HBox(
+            [*controls.values(), *beside, *buttons],
             layout=Layout(flex_flow="row wrap", grid_gap="4px 16px", margin="0 0 8px 0"),
         )
         pointer = HTML(_POINTER, layout=Layout(height="0", margin="0"))
-        super().__init__([row, output, pointer, own_keys()])
+        super().__init__([self.row, output, pointer, own_keys()])
         self.add_class("nmt-operated").add_class("nmt-explorer")
         self.controls, self.buttons = dict(controls), list(buttons)
         self.output = output
@@ -102,6 +117,18 @@ class Explorer(VBox):
             html.unescape(caption)
             for caption in re.findall(r"<figcaption>(.*?)</figcaption>", output.value, re.DOTALL)
         ]
+
+    def add_player(self, field: BoundedIntText, what: str) -> "Explorer":
+        """Buttons behind a number field that play it, a step a second, hold it, and begin anew."""
+        player = Play(value=field.value, max=field.max, interval=1000, show_repeat=False)
+        for trait in ("min", "max", "value"):
+            link((field, trait), (player, trait))
+        place = self.row.children.index(field) + 1
+        names = HTML(_PLAYER.replace("WHAT", what), layout=Layout(width="0", margin="0"))
+        self.row.children = [
+            *self.row.children[:place], HBox([player, names]), *self.row.children[place:]
+        ]  # fmt: skip
+        return self
 
     def __repr__(self) -> str:
         names = ", ".join(
@@ -128,6 +155,7 @@ def explorer(
     draw: Callable[..., Picture | str],
     adjust: Callable[[Mapping[str, Widget]], None] | None = None,
     buttons: Mapping[str, Callable[[Mapping[str, Widget]], str]] | None = None,
+    beside: Sequence[Dropdown] = (),
 ) -> Explorer:
     """Show `draw(**values)` below `controls`, now and after every change.
 
@@ -141,11 +169,12 @@ def explorer(
             steps as the word has.
         buttons: by the text on each, what a press does to the controls; a sentence that it returns
             stands above the picture until the next change.
+        beside: menus that set a control by themselves, such as words to choose from.
 
     Raises:
         ValueError: where a control has no name.
     """
-    for name, control in controls.items():
+    for name, control in [*controls.items(), *((one.description, one) for one in beside)]:
         if not getattr(control, "description", "").strip():
             raise ValueError(f"the control {name!r} needs a description: a screen reader speaks it")
         control.style.description_width = "initial"
@@ -186,7 +215,7 @@ def explorer(
     for label, act in (buttons or {}).items():
         pressed.append(Button(description=label, layout=Layout(width="auto")))
         pressed[-1].on_click(lambda _button, act=act: press(act))
-    return Explorer(controls, output, pressed)
+    return Explorer(controls, output, pressed, beside)
 
 
 def render(draw: Callable[..., Picture | str], values: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
-"""The explorers of notebooks 07 and 08: a head at any step of any word, the map of an embedding,
-and one channel of Mamba's memory.
+"""The explorers of notebooks 07 and 08: a head of each model at any step of any word, the map of an
+embedding, and one channel of Mamba's memory.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -18,18 +18,19 @@ from course.interpretability.embeddings import (
     tsne,
     vowel_grouping,
 )
-from course.plots.attention_step import STEP, plot_attention_step
+from course.plots.attention_step import STEP, Look, plot_attention_step
 from course.plots.embeddings import LetterMap, plot_letter_maps
 from course.plots.mamba_memory import plot_channel
 from course.plots.style import Picture
 from course.widgets.common import Explorer, explorer, number_field, one_word, word_field
 from nmt.data import VOCABULARY
+from nmt.decoding import greedy_decode
 from nmt.mamba import Mamba
 from nmt.pig_latin import align, to_pig_latin
 from nmt.trace import GROUPS, MambaTrace, Trace, trace
 
 LONGEST = 20  # letters that a figure shows without crowding
-MOST_STEPS = 64
+MOST_STEPS, MOST_WRONG = 64, 40
 FLAT = ("PCA", "t-SNE")
 FROM = ("the end of the answer", "<EOS>")
 TSNE_STEPS = 500  # half of the usual: quick enough to answer a key
@@ -51,78 +52,117 @@ def _patterns(model: Any, word: str) -> Float[Tensor, "layers h t s"]:
     return found.attention("cross", GROUPS if isinstance(found, MambaTrace) else None)
 
 
-def _layer_field(models: Mapping[str, Any]) -> Dropdown:
-    """Every layer of every model that writes, as (name, layer); it begins at the layer next to the
-    output of the first.
+def _head_field(name: str, model: Any, start: tuple[int, int] | None) -> Dropdown:
+    """Every head of every layer that writes, as (layer, head), or Mamba's groups of channels; it
+    begins at `start`, or at the first one next to the output.
     """
-    depths = {
-        name: model.config.num_layers if model.kind == "mamba" else model.config.decoder_layers
-        for name, model in models.items()
-    }
-    layers = [(name, layer) for name, depth in depths.items() for layer in range(depth)]
-    options = [(f"{name}, layer {layer}", (name, layer)) for name, layer in layers]
-    first = next(iter(models))
-    value = (first, depths[first] - 1)
-    return Dropdown(options=options, value=value, description="Model and layer:")
+    mamba = model.kind == "mamba"
+    depth = model.config.num_layers if mamba else model.config.decoder_layers
+    heads, what = (GROUPS, "group") if mamba else (model.config.num_heads, "head")
+    every = [(layer, head) for layer in range(depth) for head in range(heads)]
+    options = [(f"layer {layer}, {what} {head}", (layer, head)) for layer, head in every]
+    return Dropdown(options=options, value=start or (depth - 1, 0), description=f"Head of {name}:")
+
+
+def _look(name: str, model: Any, word: str, layer: int, head: int) -> Look:
+    """One head, or group of channels, while the model spells `word` in its own way."""
+    found, patterns = _traced(model, word), _patterns(model, word)
+    what = "group" if isinstance(found, MambaTrace) else "head"
+    rule = [*to_pig_latin(word), VOCABULARY.token(VOCABULARY.eos)]
+    copied, asked = [*align(word), None], found.asked
+    both = enumerate(zip(asked, rule))
+    wrong = next((row for row, (own, right) in both if own != right), min(len(asked), len(rule)))
+    known = [place <= wrong and place < len(rule) for place in range(len(asked))]
+    return Look(
+        name,
+        f"{name}, layer {layer}, {what} {head}: {word} → {found.written}",
+        patterns[layer, head],
+        found.source,
+        asked,
+        [copied[place] if told else None for place, told in enumerate(known)],
+        [rule[place] if told else None for place, told in enumerate(known)],
+        found.logits.softmax(dim=-1),
+    )
 
 
 def show_attention(
-    model: Any, word: str, layer: int, head: int, step: int, name: str = "model"
+    models: Mapping[str, Any], word: str, heads: Mapping[str, tuple[int, int]], step: int = 1
 ) -> Picture:
-    """One head, or group of channels, while the model spells `word` in its own way; a step beyond
-    the last shows the last.
+    """Models side by side while each spells `word` in its own way, a row for each step; a step
+    beyond the last shows the last.
+
+    Args:
+        models: by the name to show.
+        word: letters a–z and dashes, at most 20.
+        heads: by the same names the layer and the head, or group of channels.
+        step: from 1.
 
     Raises:
-        ValueError: for a word that can't be shown, or a head that is not there.
+        ValueError: for a word that can't be shown.
     """
     word = one_word(word, LONGEST)
-    found, patterns = _traced(model, word), _patterns(model, word)
-    layers, heads = patterns.shape[:2]
-    what = "channel groups" if isinstance(found, MambaTrace) else "heads"
-    if not 0 <= head < heads:
-        raise ValueError(f"{name} has {what} 0 to {heads - 1}, not {head}")
-    rule = [*to_pig_latin(word), VOCABULARY.token(VOCABULARY.eos)]
-    copied = [*align(word), None]
-    asked = found.asked
-    both = enumerate(zip(asked, rule))
-    wrong = next((row for row, (own, right) in both if own != right), min(len(asked), len(rule)))
-    row = min(step, len(asked)) - 1
-    right = rule[row] if row <= wrong and row < len(rule) else None
-    truth = [
-        copied[place] if place <= wrong and place < len(rule) else None
-        for place in range(len(asked))
-    ]
-    title = f"{name}, layer {layer}, {what[:-1]} {head}: {word} → {found.written}"
-    believed = found.logits[row].softmax(dim=-1)
-    return plot_attention_step(
-        patterns[layer, head], found.source, asked, truth, believed, right, row, title=title
-    )
+    looks = [_look(name, model, word, *heads[name]) for name, model in models.items()]
+    return plot_attention_step(looks, step - 1)
 
 
-def explore_attention(models: Mapping[str, Any], word: str = "street", step: int = 1) -> Explorer:
-    """Type a word, choose model and layer, head and step: the map, the next letter's probabilities,
-    the rule's own letter in green.
+def _wrong_words(models: Mapping[str, Any], words: Sequence[str]) -> dict[str, str]:
+    """What a menu shows → the word, for the first words that each model gets wrong."""
+    found = {"choose one …": ""}
+    for name, model in models.items():
+        answers = zip(words, greedy_decode(model, words)) if words else ()
+        wrong = [(word, own) for word, own in answers if own != to_pig_latin(word)]
+        fits = [(word, own) for word, own in wrong if len(word) <= LONGEST][:MOST_WRONG]
+        found |= {f"{name}: {word} → {own}": word for word, own in fits}
+    return found
+
+
+def explore_attention(
+    models: Mapping[str, Any],
+    words: Sequence[str] = (),
+    heads: Mapping[str, tuple[int, int]] | None = None,
+    word: str = "street",
+) -> Explorer:
+    """Type a word, or choose one that a model gets wrong, and a head of each model: their maps side
+    by side, and at the chosen step the next letter's probabilities. The steps can be played.
 
     Args:
         models: by the name to show, such as {"transformer": …, "Mamba": …}.
-        word, step: where to begin.
+        words: among which to look for those that a model gets wrong.
+        heads: by the same names the layer and the head to begin with.
+        word: where to begin.
     """
-    layers = _layer_field(models)
-    heads = max(
-        GROUPS if model.kind == "mamba" else model.config.num_heads for model in models.values()
-    )
-    controls = {
+    fields = {f"head_{name}": name for name in models}
+    controls: dict[str, Any] = {
         "word": word_field(word),
-        "layer": layers,
-        "head": number_field("Head or channel group:", 0, 0, heads - 1),
-        "step": number_field(f"{STEP}:", step, 1, MOST_STEPS),
+        **{
+            field: _head_field(name, models[name], (heads or {}).get(name))
+            for field, name in fields.items()
+        },
+        "step": number_field(f"{STEP}:", 1, 1, MOST_STEPS),
     }
+    wrong = Dropdown(options=_wrong_words(models, words), description="Words gone wrong:")
 
-    def draw(word: str, layer: tuple[str, int], head: int, step: int) -> Picture:
-        name, number = layer
-        return show_attention(models[name], word, number, head, step, name)
+    def adjust(controls: Mapping[str, Any]) -> None:
+        """As many steps as the longer answer has, and no wrong word but the one that is shown."""
+        try:
+            own = one_word(controls["word"].value, LONGEST)
+        except ValueError:
+            return  # said when it is drawn
+        controls["step"].max = max(len(_traced(model, own).asked) for model in models.values())
+        if wrong.value and wrong.value != own:
+            wrong.index = 0
 
-    return explorer(controls, draw)
+    def draw(word: str, step: int, **chosen: tuple[int, int]) -> Picture:
+        heads = {name: chosen[field] for field, name in fields.items()}
+        return show_attention(models, word, heads, step)
+
+    def take(change: Any) -> None:
+        if change["new"]:
+            controls["word"].value = change["new"]
+
+    wrong.observe(take, names="value")
+    box = explorer(controls, draw, adjust, beside=[wrong])
+    return box.add_player(controls["step"], "the steps")
 
 
 def show_embedding(
@@ -183,19 +223,25 @@ def show_state(
     return plot_channel(found, layer, rank, at, title=f"{name}, layer {layer}")
 
 
-def explore_state(models: Mapping[str, Mamba], word: str = "street") -> Explorer:
+def explore_state(
+    models: Mapping[str, Mamba], word: str = "street", layer: int | None = None
+) -> Explorer:
     """Type a word, choose model and layer (such as A learned, or −1) and a channel: its steps, and
     what it keeps of each token.
 
     Args:
         models: Mamba models by the name to show, such as {"A = −1": …, "A learned": …}.
-        word: where to begin.
+        word, layer: where to begin; without a layer, at the first model's last.
     """
-    layers = _layer_field(models)
+    depths = {name: range(model.config.num_layers) for name, model in models.items()}
+    every = [(name, layer) for name, depth in depths.items() for layer in depth]
+    options = [(f"{name}, layer {layer}", (name, layer)) for name, layer in every]
+    first = next(iter(models))
+    start = (first, depths[first][-1] if layer is None else layer)
     channels = max(model.config.expanded_size for model in models.values())
     controls = {
         "word": word_field(word),
-        "layer": layers,
+        "layer": Dropdown(options=options, value=start, description="Model and layer:"),
         "rank": number_field("Channel, by length of memory:", 1, 1, channels),
         "since": Dropdown(options=FROM, description="Looking back from:"),
     }

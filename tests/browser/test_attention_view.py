@@ -4,6 +4,7 @@ reopened, and not trusted.
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import nbformat
 import pytest
@@ -12,7 +13,7 @@ from checks import frames_drawn, quiet, stills_shown
 from playwright.sync_api import BrowserContext, FrameLocator, Locator, Page, Route
 from reader import Seen, leave, open_notebook, outputs, run_all, save_and_leave, set_theme
 
-from course.plots.bertviz_view import AttentionView, head_view, model_view
+from course.plots.bertviz_view import AttentionView, beside, head_view, model_view
 from nmt.mamba import Mamba, MambaConfig
 from nmt.trace import trace
 from nmt.transformer import Transformer, TransformerConfig
@@ -245,3 +246,37 @@ def test_the_first_run_all_in_jupyterlab_draws_every_view_and_so_does_a_saved_no
     )
     assert not seen.blocked
     leave(page, lab)
+
+
+def test_views_are_dark_in_the_dark_theme_and_light_again(shown: tuple[Page, Seen]) -> None:
+    page, seen = shown
+    look = """() => [getComputedStyle(document.body).backgroundColor,
+        ...['svg text', 'svg .number'].flatMap(which => [...document.querySelectorAll(which)]
+            .slice(0, 1).map(text => getComputedStyle(text).fill))]"""
+    page.emulate_media(color_scheme="null")  # which overrides what a frame asks its page for
+    black, white, grey = "rgb(0, 0, 0)", "rgb(255, 255, 255)", "rgb(204, 204, 204)"
+    wait_for_lines(frame(page, 0), 98)
+    wait_for_lines(frame(page, 1), 196)
+    for theme, expected in (
+        ("false", [[black, grey, black], [black, grey]]),
+        ("true", [[white, black, black], [white, black]]),
+    ):
+        page.evaluate("theme => { document.body.dataset.jpThemeLight = theme }", theme)
+        page.wait_for_timeout(500)
+        found = [frame(page, number).locator("body").evaluate(look) for number in (0, 1)]
+        assert found == expected, theme
+    assert not seen.console
+
+
+def test_drawings_side_by_side_begin_at_one_height(
+    context: BrowserContext, views: list[AttentionView]
+) -> None:
+    page = context.new_page()
+    short = replace(views[0], title="Short")
+    page.set_content(f"<div style='width:1000px'>{beside(short, views[0])._repr_html_()}</div>")
+    titles, frames = (page.locator(which).evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect()).map(box => [box.left, box.top])"
+    ) for which in ("b", "iframe"))  # fmt: skip
+    page.close()
+    assert titles[0][1] == titles[1][1] and frames[0][1] == frames[1][1]
+    assert frames[0][0] + 400 < frames[1][0], "side by side"

@@ -10,11 +10,13 @@ from tiny import tiny_mamba, tiny_transformer
 
 from course.interpretability import claims, misleading
 from course.interpretability.claims import (
+    Part,
     ay_looking_away,
     by_thresholds,
     judge,
     judge_packing,
     onset_score,
+    over_seeds,
     when_ay_begins,
 )
 from course.interpretability.heads import first_vowel, score_heads
@@ -161,6 +163,15 @@ def statistics(
 
 ALL, SOME, NONE = [[0.01] * 4] * 2, [[0.01, 0.01, 0.9, 0.9]] * 2, [[0.9] * 4] * 2
 ONE_LAYER = [[0.9] * 4, [0.01] * 4]
+
+
+def test_seeds_that_disagree_refine_a_claim() -> None:
+    def seed(first: str, second: str, weight: float) -> list[Part]:
+        return [Part("a", first, {"head": weight, "weight": weight}), Part("b", second, {})]
+
+    agree, disagree = over_seeds([seed("refuted", "refuted", 0.25), seed("refuted", "refined", 1)])
+    assert (agree.claim, agree.verdict, agree.numbers) == ("a", "refuted", {"weight": 0.625})
+    assert (disagree.claim, disagree.verdict) == ("b", "refined")
 
 
 @pytest.mark.parametrize(

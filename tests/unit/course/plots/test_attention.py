@@ -1,5 +1,7 @@
 """Figures of attention and positions: what they say, what they refuse."""
 
+import json
+
 import pytest
 import torch
 from says import says
@@ -7,7 +9,7 @@ from says import says
 from course import plots
 from course.plots.attention import _short
 from course.plots.attention_grid import Pattern, plot_patterns
-from course.plots.attention_step import plot_attention_step
+from course.plots.attention_step import Look, plot_attention_step
 from nmt.attention import causal_mask
 from nmt.positions import sinusoidal_table
 
@@ -86,16 +88,24 @@ def test_the_alt_text_of_a_grid_names_the_sharpest_look_of_every_head() -> None:
 @pytest.mark.parametrize(
     ("step", "right", "told"),
     [
-        (1, "x", "Step 2 of 6: x is most probable (90%); this head looks most at x (place 2,"),
+        (1, "x", "Step 2 of 6. one: x is most probable (90%); it looks most at x (place 2,"),
+        (1, "x", "which gets 0.50. two: o is most probable"),
         (1, "x", "weight 0.50), and the rule copies x (place 2), which gets 0.50."),
         (2, "w", "; the rule copies nothing here, it adds w."),
         (2, "w", "w 0.0%"),  # the rule's letter is shown, however improbable
         (5, None, "so the rule asks for nothing here."),
     ],
 )
-def test_one_head_at_one_step(step: int, right: str | None, told: str) -> None:
-    weights, probabilities = torch.full((6, 3), 0.25), torch.full((29,), 0.1 / 27)
-    weights[1, 1], probabilities[23], probabilities[22] = 0.5, 0.9, 0.0  # x, w
+def test_two_models_at_one_step(step: int, right: str | None, told: str) -> None:
+    weights, probabilities = torch.full((6, 3), 0.25), torch.full((6, 29), 0.1 / 27)
+    weights[1, 1], probabilities[:, 23], probabilities[:, 22] = 0.5, 0.9, 0.0  # x, w
     asked, truth = ["o", "x", "w", "a", "y", "<EOS>"], [0, 1, None, None, None, None]
     keys = ["o", "x", "<EOS>"]
-    says(plot_attention_step(weights, keys, asked, truth, probabilities, right, step), told)
+    rights = [right] * 6
+    one = Look("one", "1", weights, keys, asked, truth, rights, probabilities)
+    short = torch.zeros(1, 29).index_fill(1, torch.tensor([14]), 1.0)  # o, and no more steps
+    two = Look("two", "2", weights[:1], keys, asked[:1], truth[:1], rights[:1], short)
+    picture = plot_attention_step([one, two], step)
+    says(picture, told, "two, a heat map")
+    tops = [json.loads(picture.touch)[number]["box"][1] for number in (0, 1)]
+    assert tops[0] == tops[1], "row by row side by side"

@@ -224,3 +224,11 @@ def test_the_shipped_javascript_is_of_the_versions_named_and_has_its_licences() 
         assert f"{name} {version}" in first and f"{name} {version} (BSD-3-Clause)" in licences
     assert "bertviz" in licences and "Apache License" in licences
     assert not (JAVASCRIPT / "package-lock.json").exists(), "a lock file holds addresses"
+
+
+def test_one_layer_has_no_menu(
+    transformer_trace: TransformerTrace, views: dict[str, AttentionView]
+) -> None:
+    assert '<select id="layer" aria-label="Layer">' in views["head"].page
+    alone = head_view(transformer_trace, "cross", layers=[1]).page
+    assert 'Layer: 1 <select id="layer" hidden>' in alone

@@ -88,12 +88,14 @@ def test_every_claim_stands_on_the_page_with_its_verdict():
         Verdict("4a", "8 heads of 8", Finding(HOLDS, (found,)), "09_lab_report, section 3"),
         Verdict("3c", "Positions", Finding(IN_PART, (far,)), "09_lab_report, section 2"),
         Verdict("1a", "A head looks", Finding(NOT_SHOWN, (), {"weight": 0.9}), "07, section 8"),
+        Verdict("1b", "It is used", Finding(HOLDS), "07_x, section 6", "our machine: ✗"),
     ]
     picture = plot_forest(verdicts, {("8 heads", "4 heads"): 0.003}, "Some hold.")
     named = [f"{one.number}, {one.claim}: {one.verdict}" for one in verdicts]
     says(picture, *named, "weight 0.9", "+5.0 points (95 %: +1.0 to +9.0)")
     svg = picture.svg
     assert all(one.verdict in svg for one in verdicts) and "in 07, section 8" in svg
+    assert "in 07, section 6; our machine: ✗" in svg and "(our machine: ✗)" in picture.alt
     assert "log beyond" in svg, "80 points and 5 on one axis"
 
 

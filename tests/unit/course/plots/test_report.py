@@ -52,4 +52,8 @@ def test_every_claim_of_the_report_has_a_verdict(report):
     numbers = [one.number for one in found]
     assert numbers == sorted(numbers, key=lambda one: (one == "table", one))
     assert {number[0] for number in numbers if number != "table"} == set("123456789")
-    assert next(one.verdict for one in found if one.number == "2b") == "holds in part"
+    by_number = {one.number: one for one in found}
+    assert by_number["2b"].verdict == "holds in part" and not by_number["2b"].beside
+    kinds = {n: (by_number[n].verdict, by_number[n].beside[-1]) for n in ("1a", "1b", "1c")}
+    assert kinds["1b"] == ("the opposite holds", "◐"), "swapped neighbours mislead only ours"
+    assert kinds["1a"] == ("holds", "✓") and kinds["1c"] == ("the opposite holds", "✗")

@@ -49,7 +49,9 @@ EXPLORERS: dict[str, tuple[Callable[[], Explorer], Callable[[], Picture]]] = {
     ),
     "heads": (
         lambda: interpretability.explore_attention(MODELS),
-        lambda: interpretability.show_attention(TRANSFORMER, "street", 1, 0, 1, "transformer"),
+        lambda: interpretability.show_attention(
+            MODELS, "street", {"transformer": (1, 0), "Mamba": (1, 0)}
+        ),
     ),
     "embedding": (
         lambda: interpretability.explore_embedding({"transformer": TABLE}),

@@ -20,7 +20,7 @@ from course.widgets.interpretability import (
 from nmt.checkpoints import load_checkpoint
 from nmt.trace import trace
 
-TRANSFORMER, ONE_HEAD = (tiny_transformer(num_heads=n, decoder_layers=2) for n in (4, 1))
+TRANSFORMER = tiny_transformer(num_heads=4, decoder_layers=2)
 MAMBA = tiny_mamba(hidden_size=4)
 FIXED = tiny_mamba(hidden_size=4, num_layers=1, a_start="minus-one", a_learned=False)
 TABLES = {
@@ -33,55 +33,70 @@ def is_drawn(box: Explorer) -> bool:
     return "<img" in box.output.value and 'role="status"' in box.output.value
 
 
-def test_every_head_of_every_layer_of_either_model_is_drawn() -> None:
-    box = explore_attention({"transformer": TRANSFORMER, "Mamba": MAMBA}, "ox")
-    layers = [value for _, value in box.controls["layer"].options]
-    assert layers == [(model, layer) for model in ("transformer", "Mamba") for layer in (0, 1)]
+def test_every_head_of_every_layer_of_both_models_is_drawn() -> None:
+    box = explore_attention({"transformer": TRANSFORMER, "Mamba": MAMBA}, word="ox")
     seen = set()
-    for layer in layers:
-        box.controls["layer"].value = layer
-        for head in range(4):
-            box.controls["head"].value = head
-            assert is_drawn(box), (layer, head)
+    for name in ("transformer", "Mamba"):
+        options = [value for _, value in box.controls[f"head_{name}"].options]
+        assert options == [(layer, head) for layer in (0, 1) for head in range(4)]
+        for value in options:
+            box.controls[f"head_{name}"].value = value
+            assert is_drawn(box), value
             seen.add(box.output.value)
-    assert len(seen) == 16
+    assert len(seen) == 15, "each of 8 + 8 once, and the last of the first again"
 
 
-def test_every_step_is_drawn_and_those_beyond_the_last_show_the_last() -> None:
-    box = explore_attention({"Mamba": MAMBA}, "ox")
-    count = len(trace(MAMBA, "ox").asked)
-    assert 1 < count < box.controls["step"].max == 64
-    for step in (1, count - 1, count, count + 1, 64):
-        box.controls["step"].value = step
+def test_every_step_is_drawn_and_the_field_ends_with_the_answer() -> None:
+    box = explore_attention({"Mamba": MAMBA}, word="ox")
+    count, step = len(trace(MAMBA, "ox").asked), box.controls["step"]
+    assert 1 < count == step.max
+    for number in (1, count - 1, count, count + 1):
+        step.value = number
         assert is_drawn(box)
-        assert f"Step {min(step, count)} of {count}:" in box.output.value
+        assert f"Step {min(number, count)} of {count}." in box.output.value
     box.controls["word"].value = "a"  # another word keeps the step where it can
     other = len(trace(MAMBA, "a").asked)
-    assert is_drawn(box)
-    assert f"Step {other} of {other}:" in box.output.value
-    box.controls["step"].value = -3
+    assert step.max == other and is_drawn(box)
+    step.value = -3
     assert "Step 1 of" in box.output.value
 
 
-def test_a_head_that_a_model_does_not_have_gets_one_line() -> None:
-    box = explore_attention({"one head": ONE_HEAD, "Mamba": MAMBA}, "ox")
-    box.controls["head"].value = 3
-    assert (
-        'role="alert"' in box.output.value
-        and "one head has heads 0 to 0, not 3" in box.output.value
-    )
-    box.controls["layer"].value = ("Mamba", 0)
-    assert is_drawn(box)
+def test_the_steps_are_played_by_a_player_that_ends_with_them() -> None:
+    box = explore_attention({"Mamba": MAMBA}, word="ox")
+    step = box.controls["step"]
+    place = box.row.children.index(step)
+    player = box.row.children[place + 1].children[0]
+    assert (player.min, player.max, player.value, player.interval) == (1, step.max, 1, 1000)
+    player.value = 2
+    assert step.value == 2 and "Step 2 of" in box.output.value
+    step.value = 1
+    assert player.value == 1
+    box.controls["word"].value = "a"
+    assert player.max == step.max == len(trace(MAMBA, "a").asked)
+
+
+def test_a_word_that_a_model_gets_wrong_is_chosen_from_a_menu() -> None:
+    """An untrained model gets every word wrong."""
+    box = explore_attention({"transformer": TRANSFORMER, "Mamba": MAMBA}, ["ox", "brown"])
+    (menu,) = (one for one in box.row.children if one.description.startswith("Words gone wrong"))
+    assert [word for _, word in menu.options] == ["", "ox", "brown", "ox", "brown"]
+    menu.value = "brown"
+    assert box.controls["word"].value == "brown" and "brown → " in box.output.value
+    box.controls["word"].value = "is"
+    assert menu.value == "" and "is → " in box.output.value, "it is no longer that word"
 
 
 def test_the_truth_ends_where_the_model_goes_wrong() -> None:
     """An untrained model is soon wrong: from then on the rule asks for nothing."""
-    reading = show_attention(TRANSFORMER, "street", 0, 0, 20).reading
-    assert reading.endswith("the rule asks for nothing here.")
+
+    def reading(model: Any, step: int) -> str:
+        return show_attention({"it": model}, "street", {"it": (0, 0)}, step).reading
+
+    assert reading(TRANSFORMER, 20).endswith("the rule asks for nothing here.")
     trained = load_checkpoint("transformer-small").model
-    assert "and the rule copies e (place 4)" in show_attention(trained, "street", 0, 0, 1).reading
-    assert "it adds a" in show_attention(trained, "street", 0, 0, 7).reading
-    assert "it adds &lt;EOS&gt;" not in show_attention(trained, "street", 0, 0, 9).reading
+    assert "and the rule copies e (place 4)" in reading(trained, 1)
+    assert "it adds a" in reading(trained, 7)
+    assert "it adds &lt;EOS&gt;" not in reading(trained, 9)
 
 
 @pytest.mark.parametrize("which", ["heads", "embedding", "state"])
