@@ -17,8 +17,8 @@ from ipywidgets import (
     Text,
     VBox,
     Widget,
+    link,
 )
-from traitlets import link
 
 from course.plots.style import Picture
 
