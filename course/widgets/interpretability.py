@@ -140,7 +140,9 @@ def explore_attention(
         },
         "step": number_field(f"{STEP}:", 1, 1, MOST_STEPS),
     }
-    wrong = Dropdown(options=_wrong_words(models, words), description="Words gone wrong:")
+    wrong = Dropdown(
+        options=[*_wrong_words(models, words).items()], description="Words gone wrong:"
+    )
 
     def adjust(controls: Mapping[str, Any]) -> None:
         """As many steps as the longer answer has, and no wrong word but the one that is shown."""
