@@ -198,13 +198,14 @@ def plot_padding(mixed: Sequence[str], alike: Sequence[str]) -> Picture:
     """Two batches of words as grids of tokens: one of mixed lengths, filled up with padding, and
     one of a single length.
     """
-    width = max(len(word) for word in (*mixed, *alike)) + 1
-    figure, axes = new_figure(8.0, 0.9 + 0.27 * max(len(mixed), len(alike)), columns=2, sharex=True)
+    widths = [max(map(len, words)) + 1 for words in (mixed, alike)]
+    figure, axes = new_figure(8.0, 0.9 + 0.27 * max(len(mixed), len(alike)), columns=2)
     wasted = [_draw_grid(axis, words) for axis, words in zip(axes, (mixed, alike), strict=True)]
-    for axis, title, share in zip(axes, ("as they come", "from one bucket"), wasted, strict=True):
+    titles = "as they come", "from one bucket"
+    for axis, title, share, width in zip(axes, titles, wasted, widths, strict=True):
         axis.set_title(f"{title}: {share:.0%} padding")
         axis.set(xlabel="source position", ylabel="word of the batch")
-        axis.set(xlim=(-0.6, width - 0.4), xticks=range(0, width, 2))
+        axis.set(xlim=(-0.6, max(widths) - 0.4), xticks=range(0, width, 2))
     reading = (
         f"Left, {wasted[0]:.0%} of the cells are padding (hatched) that costs time and has to be"
         f" masked; right, {wasted[1]:.0%}. E stands for <EOS>."

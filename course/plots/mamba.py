@@ -120,7 +120,7 @@ def plot_gate() -> Picture:
     right.plot(z, torch.exp(-delta), color=NEUTRAL, lw=2, label="kept: Ā = e^−Δ = σ(−z)")
     right.plot(z, -torch.expm1(-delta), color=MAMBA, lw=2, label="taken in: 1 − e^−Δ = σ(z)")
     right.plot(z, delta, color=MAMBA, lw=1.5, ls=":", label="taken in by Mamba's rule: Δ")
-    right.set(xlabel="z (any number)", ylabel="share", ylim=(-0.02, 1.6))
+    right.set(xlabel="z (any number)", ylabel="share", ylim=(-0.02, 2.1))
     right.set_title("the state as a gate, A = −1")
     right.legend(loc="upper left", fontsize=8, frameon=False)
     middle = F.softplus(torch.zeros(()))

@@ -180,7 +180,7 @@ def plot_work_and_depth(costs: Mapping[str, Mapping[int, Cost]]) -> Picture:
         right.loglog(
             list(by_length), [cost.depth for cost in by_length.values()], **scan_style(method)
         )
-    left.set(xlabel="length L", ylabel="compositions in all", title="Work")
+    left.set(xlabel="length L", ylabel="joins in all", title="Work")
     right.set(xlabel="length L", ylabel="rounds, one after the other", title="Depth")
     right.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     longest = max(next(iter(costs.values())))

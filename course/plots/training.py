@@ -190,7 +190,9 @@ def plot_loss_against_accuracy(points: Sequence[tuple[float, float]], length: fl
     measured = {"color": MODEL, "alpha": 0.7, "label": "measured, one dot an epoch"}
     axis.plot(losses, accuracies, "o", ms=4, **measured)
     axis.axvline(GUESSING, color=NEUTRAL, lw=1, ls=":")
-    axis.annotate("guessing", (GUESSING, 1.02), ha="right", fontsize=9, color=NEUTRAL)
+    axis.annotate(
+        "guessing", (GUESSING, 1.02), (-4, 0), textcoords="offset points", ha="right", fontsize=9
+    )
     axis.set_xscale("log")
     axis.set_xlabel("loss (nats per token)")
     percent_axis(axis, "y", "words spelled right", whole=True)
