@@ -134,7 +134,10 @@ def _in_numbers(expected: Tensor, yours: Any, where: str) -> Difference | None:
     place = f"{where}[{', '.join(map(str, index))}]" if index else where
     how: Kind = "not a number" if lost and not bool(expected.isnan().any()) else "value"
     count = int(apart.sum())
-    return Difference(how, place, _short(value), _short(right), *shapes, count, apart.numel())
+    shown = _short(value), _short(right)
+    if shown[0] == shown[1]:  # they part behind the digits that are shown
+        shown = f"{value.item():.9g}", f"{right.item():.9g}"
+    return Difference(how, place, *shown, *shapes, count, apart.numel())
 
 
 def close(expected: Tensor, yours: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ def _stable_phi1(slips: Slips, z: Tensor) -> Tensor:
         "series": 1 + z / 2,
         "decay": torch.exp(z),
         "undivided": torch.expm1(z),
+        "clamped": torch.expm1(z.clamp(min=1e-6)) / z.clamp(min=1e-6),
     }
     for name, value in plain.items():
         if name in slips:
@@ -44,14 +45,26 @@ def _stable_phi1(slips: Slips, z: Tensor) -> Tensor:
 
 
 def _value_and_gradient(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """φ₁(z) and its derivative; a derivative of zeros where no gradient comes back."""
+    """φ₁(z), its derivative, and whether each value has its digits; a derivative of zeros where no
+    gradient comes back.
+    """
     leaf = arguments[0].requires_grad_()
     value = function(leaf.clone())
     if value is None:
         return None
-    if not isinstance(value, Tensor) or not value.requires_grad:
-        return (value if as_tensor(value) is None else as_tensor(value)), torch.zeros_like(leaf)
-    return value.detach(), torch.autograd.grad(value.sum(), leaf)[0]
+    numbers, gradient = as_tensor(value), torch.zeros_like(leaf)
+    if isinstance(value, Tensor) and value.requires_grad:
+        gradient = torch.autograd.grad(value.sum(), leaf)[0]
+    if numbers is None or numbers.shape != leaf.shape:
+        return value, gradient, torch.zeros_like(leaf, dtype=torch.bool)
+    return numbers, gradient, _exact(leaf.detach(), numbers)
+
+
+def _exact(z: Tensor, value: Tensor) -> Tensor:
+    """All but three digits at most: rounding e^z before 1 is subtracted costs more at z = 10⁻⁴."""
+    kind = value.dtype if value.is_floating_point() else z.dtype
+    right = stable_phi1(z.double())
+    return (value.double() - right).abs() < 500 * torch.finfo(kind).eps * right
 
 
 def _small_cases() -> list[Case]:
@@ -62,6 +75,7 @@ def _small_cases() -> list[Case]:
         "more plain numbers": [[-3.0, -1.0, -0.3], [0.2, 1.0, -8.0]],
         "numbers near 0.1": [-0.15, -0.09, -0.02, 0.02, 0.09, 0.15],
         "small numbers": [-1e-3, 1e-5, -2e-7, 3e-9],
+        "numbers above 0.0001": [1.1e-4, -1.3e-4, 1.7e-4, 2.3e-4, -2.9e-4, 3.1e-4],
         "tiny numbers": list(tiny),
     }
     numbers = torch.get_default_dtype()
@@ -75,12 +89,12 @@ def _wrong_only(where: Callable[[Tensor, Tensor, Tensor], Tensor], value_right: 
     """The property that all wrong gradients (or values) fulfil `where(z, value, gradient)`."""
 
     def shows(arguments: tuple[Any, ...], right: Any, yours: Any) -> bool:
-        z, (value, gradient) = arguments[0].detach(), yours
+        z, (value, gradient, digits) = arguments[0].detach(), yours
         values, gradients = close(right[0], value), close(right[1], gradient)
         held = where(z, value, gradient)
         if value_right:
             return bool(values.all()) and bool(held[~gradients].all())
-        return bool(held[~values | ~gradients].all())
+        return bool(held[~values | ~gradients | ~digits].all())
 
     return shows
 
@@ -119,9 +133,31 @@ ZOH = Exercise(
                 That is Ā. Which function of z stands in front of ΔB?
             undivided: not divided by z
                 What stands below the line?
+            clamped: negative numbers clamped
+                clamp(min=…) lifts every smaller number. What does it make of z = −2?
             cut: gradient cut off
                 The values are right, and no gradient comes back. Which line leaves torch?
         """),
+        Mistake(
+            "e^z − 1 loses digits",
+            "e^z is rounded before 1 is subtracted. How many digits are left of the difference"
+            " where z is 10⁻⁴?",
+            shows=_wrong_only(
+                lambda z, value, gradient: (
+                    (value - (z.exp() - 1) / z).abs() <= 2 * torch.finfo(z.dtype).eps
+                ),
+                value_right=False,
+            ),
+        ),
+        Mistake(
+            "too few terms for so far",
+            "Up to which |z| does your series reach, and how large is the first term that you left"
+            " out?",
+            shows=_wrong_only(
+                lambda z, value, gradient: (z.abs() < 1) & ((value - 1 - z / 2).abs() < z**2),
+                value_right=False,
+            ),
+        ),
         Mistake(
             "nan through the branch not taken",
             "torch.where computes both branches, and their gradients. What is 0 times nan?",
@@ -139,15 +175,6 @@ ZOH = Exercise(
             " must the series take over?",
             shows=_wrong_only(lambda z, value, gradient: z.abs() < 0.01, value_right=True),
         ),
-        Mistake(
-            "too few terms for so far",
-            "Up to which |z| does your series reach, and how large is the first term that you left"
-            " out?",
-            shows=_wrong_only(
-                lambda z, value, gradient: (z.abs() < 1) & ((value - 1 - z / 2).abs() < z**2),
-                value_right=False,
-            ),
-        ),
     ),
-    parts=("the value", "the gradient"),
+    parts=("the value", "the gradient", "all digits of the value"),
 )
