@@ -18,15 +18,20 @@ from nmt.transformer import Transformer, TransformerConfig
 def with_and_without(
     model: Any, source: Tensor, target: Tensor, layer: str, head: int
 ) -> tuple[float, float]:
-    """Measure; ablate the head, measure again; the head comes back by itself."""
+    """Measure without dropout; ablate, measure again; head and mode come back."""
 
     def loss() -> float:
         logits = model(source, target[:, :-1])
         return F.cross_entropy(logits.flatten(0, 1), target[:, 1:].flatten()).item()
 
-    before = loss()
-    with replace_patterns(model, {layer: switch_off(head)}):
-        return before, loss()
+    training = model.training
+    model.eval()
+    try:
+        before = loss()
+        with replace_patterns(model, {layer: switch_off(head)}):
+            return before, loss()
+    finally:
+        model.train(training)
 
 
 def _with_and_without(
@@ -34,14 +39,20 @@ def _with_and_without(
 ) -> tuple[float, float]:
     count = model.config.num_heads
     others = [each for each in range(count) if each != head]
-    heads = pick(slips, [head], layer=range(count), others=others, from_one=[(head - 1) % count])
-    asked = target if "unshifted" in slips else target[:, 1:]
+    heads = pick(
+        slips, [head], layer=range(count), others=others, first=[0],
+        from_one=[(head - 1) % count],
+    )  # fmt: skip
+    asked = pick(slips, target[:, 1:], unshifted=target, itself=target[:, :-1])
 
     def ablate(weights: Tensor) -> Tensor:
         weights = weights.clone()
         even = 1 / weights.shape[-1]
-        weights[:, list(heads)] = even if "even" in slips else 0.0
-        return weights
+        chosen = (
+            (..., head % weights.shape[-1]) if "column" in slips else (slice(None), list(heads))
+        )
+        weights[chosen] = even if "even" in slips else 0.0
+        return weights * count / (count - 1) if "scaled" in slips else weights
 
     def loss() -> float:
         logits = model(source, target if "unshifted" in slips else target[:, :-1])
@@ -49,6 +60,9 @@ def _with_and_without(
         return F.cross_entropy(logits.flatten(0, 1), asked.flatten(), reduction=how).item()
 
     part = model.attention_layers()[layer]
+    training = model.training
+    if "dropout" not in slips:
+        model.eval()
     held, before = part.pattern_hook, loss()
     if "training" in slips:
         model.train()
@@ -60,6 +74,8 @@ def _with_and_without(
         part.pattern_hook = kept
         raise
     part.pattern_hook = pick(slips, held, left=ablate, none_after=None)
+    if not {"training", "left_eval"} & slips:
+        model.train(training)
     if "second_alone" in slips:
         return after, after
     return (after, before) if "swapped" in slips else (before, after)
@@ -81,6 +97,7 @@ def _ablation_cases() -> list[Case]:
         ("encoder.0.self_attention", 0),
         ("decoder.0.self_attention", 2),
         ("decoder.0.cross_attention", 3),
+        ("encoder.0.self_attention", 3),
     )
     for seed, (layer, head) in enumerate(places):
         draw, b = Draw(150 + seed), seed + 1
@@ -92,6 +109,9 @@ def _ablation_cases() -> list[Case]:
         if seed == 3:  # a model that somebody watches already
             model.attention_layers()[layer].pattern_hook = lambda weights: weights
             label += ", where a hook stands already"
+        if seed == 4:
+            model.train()
+            label += ", in training mode"
         cases.append(Case(label, (model, source, target, layer, head)))
     return cases
 
@@ -162,6 +182,11 @@ ABLATION = Exercise(
             `finally` do?
         training: the model left in train mode
             Who has called train(), and what for?
+        left_eval: the model left in eval mode
+            It was in training mode when you got it. In which mode is it now?
+        dropout: measured with dropout
+            In training mode dropout draws anew each time. How far do two measurements of one model
+            differ?
         layer: the whole layer off
             The claim is about one head. How many have you switched off?
         others: all heads but this one off
@@ -171,9 +196,15 @@ ABLATION = Exercise(
             off?
         from_one: heads counted from 1
             Is the first head number 0 or number 1?
+        first: always the first head
+            Which of your lines uses `head`?
+        column: a letter hidden, not a head
+            The weights are (b, h, q, s). Which of the four axes counts heads?
+        scaled: the other heads made louder
+            Without the head, what should the others do: the same as before, or more?
         total: a sum, not a mean
             In which unit is the course's loss: nats for all letters, or nats for each?
-        unshifted: asked for the letter just read
+        unshifted itself: asked for the letter just read
             The decoder reads target[:, :-1]. Which letters is it asked for?
         swapped: the two losses exchanged
             Which of the two does the signature name first?

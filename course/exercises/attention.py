@@ -27,7 +27,17 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tw
 
 def _attend(slips: Slips, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Two:
     k, s = query.shape[-1], key.shape[-2]
-    root = pick(slips, k**0.5, none=1, k=k, keys=s**0.5, times=k**-0.5, late=1, d=value.shape[-1])
+    root = pick(
+        slips,
+        k**0.5,
+        none=1,
+        k=k,
+        keys=s**0.5,
+        times=k**-0.5,
+        late=1,
+        d=value.shape[-1],
+        width=value.shape[-1] ** 0.5,
+    )
     scores, hidden = query @ key.mT / root, pick(slips, -math.inf, zero=0.0)
     mask = None if mask is None or "unmasked" in slips else mask ^ ("inverted" in slips)
     if mask is not None and "masked_late" not in slips:
@@ -38,7 +48,7 @@ def _attend(slips: Slips, query: Tensor, key: Tensor, value: Tensor, mask: Tenso
     weights = weights * mask if mask is not None and "masked_late" in slips else weights
     weights = weights / k**0.5 if "late" in slips else weights
     output = weights @ value
-    weights = query @ key.mT / root if "unsoftened" in slips else weights
+    weights = pick(slips, weights, unsoftened=query @ key.mT / root, handed=scores)
     return (weights, output) if "exchanged" in slips else (output, weights)
 
 
@@ -86,14 +96,14 @@ ATTENTION = Exercise(
             Scores of many coordinates are too large. Does your root make them smaller or larger?
         keys: root of the number of keys
             k is the number of coordinates of a query. Which axis did you take it from?
-        d: divided by the width of the values
+        d width: divided by the width of the values
             What do the scores know of the values?
         queries: softmax over the queries
             Your weights sum to 1 over the queries. Over which axis should each query's weights sum
             to 1?
         scores: no softmax
             What must a row of weights sum to?
-        unsoftened: scores handed back as weights
+        unsoftened handed: scores handed back as weights
             The averages are right. Which of your tables made them?
         added: mask added as numbers
             True counts as 1 and False as 0. By how much is a forbidden score smaller now?
@@ -193,6 +203,9 @@ def _several_heads(slips: Slips, inputs: Tensor, memory: Tensor, *rest: Any) -> 
     if "values" in slips:
         maps[1], maps[2] = maps[2], maps[1]
     memory = inputs if "itself" in slips else memory
+    inputs, memory = (memory, inputs) if "asked" in slips else (inputs, memory)
+    maps[2] = pick(slips, maps[2], bare=torch.eye(d, dtype=inputs.dtype), twice=maps[1])
+    heads = d // heads if "narrow" in slips else heads
 
     def cut(x: Tensor) -> Tensor:
         if "cut_reshaped" in slips:
@@ -202,7 +215,10 @@ def _several_heads(slips: Slips, inputs: Tensor, memory: Tensor, *rest: Any) -> 
 
     query, key, value = (cut(x @ W.T) for x, W in zip((inputs, memory, memory), maps))
     root = pick(slips, query.shape[-1], d=d, none=1) ** pick(slips, 0.5, k=1)
+    if "unmoved" in slips:  # heads attend to heads, letter by letter
+        query, key, value = (each.transpose(1, 2) for each in (query, key, value))
     found = (query @ key.mT / root).softmax(dim=-1) @ value
+    found = found.transpose(1, 2) if "unmoved" in slips else found
     if "join_reshaped" in slips:
         found = found.reshape(b, -1, d)
     else:
@@ -265,6 +281,14 @@ HEADS = Exercise(
             Keys and values say what there is to be found. Whose are they?
         values: keys and values exchanged
             Scores compare a query with a key; values are what is averaged. Which map makes which?
+        asked: the memory asks
+            Who asks, and so makes the queries: the inputs or the memory?
+        bare twice: the values' own map not used
+            Which of the four maps turns the memory into values?
+        narrow: the number of heads taken for their width
+            d/h coordinates belong to one head. Which of your axes is h long?
+        unmoved: heads attend to heads
+            Which axis must stand last but one, so that letters meet letters?
         one: one head only
             Which of your lines uses num_heads?
     """),

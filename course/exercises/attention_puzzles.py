@@ -24,10 +24,11 @@ def shapes(b: int, q: int, s: int, d: int, h: int) -> tuple[Shape, Shape, Shape,
 def _shapes(slips: Slips, b: int, q: int, s: int, d: int, h: int) -> tuple[Shape, ...]:
     k = d if "whole" in slips else d // h
     behind = (b, q, h, k)
-    cut = behind if {"behind", "cut_behind"} & slips else (b, h, q, k)
+    one, other = (k, h) if "heads_wide" in slips else (h, k)
+    cut = behind if {"behind", "cut_behind"} & slips else (b, one, q, other)
     scores = pick(slips, (b, h, q, s), turned=(b, h, s, q), one=(b, q, s), itself=(b, h, q, q))
     asked = {"as_asked", "all_asked"} & slips
-    found = (b, h, s, k) if asked else behind if "behind" in slips else (b, h, q, k)
+    found = (b, h, s, k) if asked else behind if "behind" in slips else (b, one, q, other)
     joined = pick(
         slips,
         (b, q, d),
@@ -71,6 +72,8 @@ SHAPES = Exercise(
             d coordinates are shared out among h heads. How many does each get?
         behind cut_behind: heads behind the letters
             Attention reads "... q k". Which two axes must stand last?
+        heads_wide: heads and width exchanged
+            h heads, and d // h coordinates in each. Which of the two is the axis of heads?
         turned: rows and columns of the scores exchanged
             Rows ask, columns are asked. How many rows does one head's table have?
         one: one table of scores for all heads

@@ -32,7 +32,8 @@ def _remember(
         oldest=(keys[:, :1], values[:, :1]),
         added=(old_keys + key, old_values + value),
     )
-    root = pick(slips, query.shape[-1] ** 0.5, none=1, k=query.shape[-1])
+    k, t = query.shape[-1], seen[0].shape[1]
+    root = pick(slips, k**0.5, none=1, k=k, keys=t**0.5)
     scores = query @ seen[0].mT / root
     weights = scores if "scores" in slips else scores.softmax(dim=1 if "axis" in slips else -1)
     kept = pick(
@@ -82,6 +83,8 @@ CACHE = Exercise(
             With one query and many keys, at which key does the mask think the query stands?
         alone: the cache is not read
             How many keys can the new letter look at?
+        keys: root of the number of keys
+            k is the number of coordinates of a query. Which axis did you take it from?
         old: nothing is remembered
             Your output is right. What will the next letter find in the cache?
         new: all but the new letter forgotten

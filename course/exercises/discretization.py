@@ -42,8 +42,10 @@ def _bilinear(slips: Slips, delta: float, A: Tensor, B: Tensor, alpha: float) ->
         return decay, torch.linalg.solve(A, (decay - eye) @ B)
     one = torch.ones_like(A) if "ones" in slips else eye
     M = one - new * step * A
+    M = M.T if "turned" in slips else M
     inverse = 1 / M if {"reciprocal", "entrywise"} & slips else torch.linalg.inv(M)
     inverse = M if "no_inverse" in slips else inverse
+    one = 0 * eye if "no_one" in slips else one
     slope = one + (-old if "minus" in slips else old) * step * A
     A_bar = inverse * slope if {"times", "entrywise"} & slips else inverse @ slope
     written = pick(slips, delta * B, no_step_b=B, weighed=old * delta * B)
@@ -107,6 +109,10 @@ BILINEAR = Exercise(
             1/x of each entry is no inverse of a matrix. Which function of torch.linalg is?
         times: * instead of @
             Which sign multiplies matrices, * or @?
+        no_one: I forgotten
+            What is left of the old state if nothing pushes it? Where does that stand in Ā?
+        turned: M turned
+            The equation reads M h_k = …. On which side of the matrix does the state stand?
         ones: 1 instead of I
             A number plus a matrix adds it to every entry. What is I?
         hold: zero-order hold
@@ -129,11 +135,21 @@ def in_letters(
 
 
 def _in_letters(slips: Slips, A: Any, B: Any, delta: Any, alpha: Any) -> tuple[Any, Any]:
-    left, right = pick(slips, (1 - alpha, alpha), exchanged=(alpha, 1 - alpha), explicit=(0, 1))
+    left, right = pick(
+        slips,
+        (1 - alpha, alpha),
+        exchanged=(alpha, 1 - alpha),
+        explicit=(0, 1),
+        half=(sympy.Rational(1, 2),) * 2,
+        backward=(1, 0),
+    )
     entry = pick(slips, delta, no_step=1, once=alpha * delta, late=(1 - alpha) * delta)
     left = -left if "plus" in slips else left
     M = 1 if "no_division" in slips else 1 - left * delta * A
-    result = (1 + right * delta * A) / M, entry * (1 if "no_b" in slips else B) / M
+    one, below = 0 if "no_one" in slips else 1, 1 if "bare" in slips else M
+    result = (one + right * delta * A) / M, entry * (1 if "no_b" in slips else B) / below
+    if "hold" in slips:
+        result = sympy.exp(delta * A), (sympy.exp(delta * A) - 1) / A * B
     return result[::-1] if "swapped" in slips else result
 
 
@@ -196,6 +212,14 @@ SYMBOLIC = Exercise(
                 Nothing is divided in your result. Does h_k stand on both sides of your equation?
             plus: plus instead of minus in M
                 Which sign does h_k's slope get on the left?
+            half backward: α not used
+                Your rule is the same, whatever α is. Which slope does α belong to?
+            no_one: 1 forgotten
+                What is left of the old state if its slope is 0?
+            bare: B̄ not divided by M
+                The equation is divided by M as a whole. Which terms stood on its right side?
+            hold: zero-order hold
+                That is another rule, with e^{ΔA}. Which rule is asked for?
             no_b: B missing in B̄
                 What stands in front of x in a slope?
             no_division: not divided by M

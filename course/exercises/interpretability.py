@@ -103,12 +103,18 @@ def _unrolled(slips: Slips, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> T
     since = S - own if {"own_decay", "one_early"} & slips else S
     later = until[:, :, None] - since[:, None]  # b t s e n
     places = torch.arange(delta.shape[1])
-    past = (places <= places[:, None])[None, :, :, None, None]
+    last = places[:, None] - ("no_diagonal" in slips)
+    past = (places <= last)[None, :, :, None, None]
+    later = -later if "grows" in slips else later
+    if "single" in slips:
+        later = own[:, :, None] * (places < places[:, None])[..., None, None]
     kept = torch.where(past, later, 0.0).exp() if "ones_above" in slips else later.exp()
     kept = torch.ones_like(kept) if "no_decay" in slips else kept
     kept = kept if {"above", "ones_above"} & slips else torch.where(past, kept, 0.0)
     written = torch.ones_like(delta) if "no_step" in slips else delta
-    alpha = torch.einsum("btsen,bse,bsn,btn->bets", kept, written, B, C)
+    read = torch.ones_like(C) if "unread" in slips else C
+    alpha = torch.einsum("btsen,bse,bsn,btn->bets", kept, written, B, read)
+    alpha = pick(slips, alpha, softmax=alpha.softmax(-1), size=alpha.abs())
     return alpha.mT if "turned" in slips else alpha
 
 
@@ -143,6 +149,18 @@ HIDDEN = Exercise(
             or at s + 1?
         one_early: all decays one letter early
             y_t reads the state after letter t. Has it been through the decay of letter t?
+        no_diagonal: a letter does not see itself
+            At t = s nothing has faded. Is what is written there read at once?
+        grows: the old state grows
+            A is negative. Which sign has your exponent?
+        single: the last letter's decay alone
+            From s to t it fades at every letter after s. How many decays is that?
+        unread: C left out
+            Three factors: written, faded, and?
+        softmax: a softmax over it
+            The rows of α are what the recurrence says. Must they sum to 1?
+        size: signs thrown away
+            May a letter count against another? What does your answer do with α < 0?
         no_decay: nothing fades
             What lies between writing at s and reading at t?
         above ones_above: looks into the future

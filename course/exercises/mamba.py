@@ -124,9 +124,16 @@ def _my_block(slips: Slips, inputs: Tensor, parts: Any) -> Tensor:
         x, _ = parts.convolution(padded, x[:, :back])
     elif "no_convolution" not in slips:
         x, _ = parts.convolution(x, memory.window)
-    x = x if {"no_silu", "silu_first"} & slips else F.silu(x)
+    if "gate_seen" in slips:
+        gate, _ = parts.convolution(gate, memory.window)
+    x = x if {"no_silu", "silu_first"} & slips else F.relu(x) if "relu" in slips else F.silu(x)
+    bend = pick(
+        slips, F.silu, bare=lambda z: z, sigmoid=torch.sigmoid, no_gate=torch.ones_like, relu=F.relu
+    )
+    x, gate = (x * bend(gate), torch.ones_like(x)) if "gate_first" in slips else (x, gate)
     y, _ = parts.ssm(x, memory.state)
-    bend = pick(slips, F.silu, bare=lambda z: z, sigmoid=torch.sigmoid, no_gate=torch.ones_like)
+    if "gate_first" in slips:
+        return inputs + parts.narrow(y)
     found: Tensor = parts.narrow(y + bend(gate) if "added" in slips else y * bend(gate))
     return found + pick(slips, inputs, no_road=0, norm_on_road=normed)
 
@@ -163,6 +170,12 @@ BLOCK = Exercise(
     ),
     slipped=_my_block,
     mistakes=table("""
+        gate_first: gate before the SSM
+            The gate says what of the SSM's output goes on. Where does the drawing join them?
+        gate_seen: the gate convolved, too
+            Which box does the gate pass on its way?
+        relu: ReLU for SiLU
+            Both are 0 far to the left. What is SiLU at −1?
         no_road: no residual around the block
             The block should add to what is there. Where is what was there?
         norm_on_road: norm on the residual stream

@@ -38,7 +38,12 @@ def _shapes(slips: Slips, *sizes: int) -> tuple[Shape, ...]:
             slips, (b, length, inner), scalar=(b, length), low=(b, length, r), states=(b, length, n)
         ),
         pick(
-            slips, (b, length, inner, n), fixed=(e, n), shared=(b, length, n), no_n=(b, length, e)
+            slips,
+            (b, length, inner, n),
+            fixed=(e, n),
+            shared=(b, length, n),
+            no_n=(b, length, e),
+            n_first=(b, length, n, e),
         ),
         pick(slips, (b, inner, n), all_states=(b, length, e, n), narrow=(b, d, n), one_n=(b, n)),
         (b, length, e) if "left_wide" in slips else (b, length, d),
@@ -82,6 +87,8 @@ SHAPES = Exercise(
             A does not know the letter. And exp(ΔA)?
         shared no_n: an axis of the decay is missing
             exp(ΔA) is made of Δ (b, l, e) and A (e, n). Which axes does it have?
+        n_first: states before channels
+            Δ has the axes b, l, e, and n joins them. Where does A (e, n) hold its n?
         all_states: the states of all letters
             The memory holds the present only. Which axis goes?
         narrow one_n: the memory of too few channels
@@ -102,7 +109,9 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def _convolve(slips: Slips, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     width, length = len(weight), x.shape[1]
-    left = pick(slips, width - 1, behind=0, both=width // 2, one_more=width)
+    left = pick(
+        slips, width - 1, behind=0, both=width // 2, centre=(width - 1) // 2, one_more=width
+    )
     padded = F.pad(x, (0, 0, left, width - 1 - min(left, width - 1)))
     if "copies" in slips:
         padded = torch.cat((x[:, :1].expand(-1, width - 1, -1), x), dim=1)
@@ -117,10 +126,12 @@ def _convolve(slips: Slips, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         windows = padded.unfold(1, width, 1)
         windows = windows[:, :length]
         pattern = "b l e w, w e -> b l e"
-        pattern = pick(slips, pattern, mixed="b l e w, w f -> b l f")
+        pattern = pick(slips, pattern, mixed="b l e w, w f -> b l f", summed="b l e w, w e -> b l")
         y = einsum(windows, kernel, pattern)
+        y = y[..., None] if "summed" in slips else y
     y = y / width if "mean" in slips else y
-    return y if "no_bias" in slips else y + bias
+    y = y if "no_bias" in slips else y + bias
+    return F.silu(y) if "bent" in slips else y
 
 
 def _windows() -> list[Case]:
@@ -152,7 +163,11 @@ CONVOLUTION = Exercise(
         *table("""
             behind: the convolution sees the future
                 Which letters are in the window of the first: itself and those before, or after?
-            both: the window stands around the letter
+            summed: all channels in one
+                Each channel mixes its own letters. Which axis stands in both and stays?
+            bent: a SiLU that belongs to the block
+                What comes behind the convolution is another box. What does this one give?
+            both centre: the window stands around the letter
                 With k = 3 your window holds a letter before and one after. Which ones may it hold?
             one_more: one place late
                 Is the letter itself in its window?

@@ -28,6 +28,7 @@ def _turn(slips: Slips, vectors: Tensor, base: float) -> Tensor:
         sign=exponent,
         alike=0 * exponent,
     )
+    base = 10_000.0 if "fixed" in slips else base
     place = torch.arange(length)[:, None] + ("from_one" in slips)
     place = torch.ones_like(place) if "no_place" in slips else place
     angle = place * base**exponent * (-1 if "back" in slips else 1)
@@ -86,6 +87,8 @@ ROTARY = Exercise(
             A turn keeps lengths and sides. Which of the four products has a minus?
         exchanged: sine and cosine exchanged
             At place 0 nothing turns. What is cos 0, and what sin 0?
+        fixed: 10000 written in
+            Which of the arguments do you not use?
         half: exponent too small by half
             θ_i = base^(−2i/k). What stands above k in your exponent for the second pair: 1, 2 or
             4?

@@ -24,7 +24,8 @@ def _price(slips: Slips, length: int) -> tuple[int, int]:
     joins = sum(length - 2**i for i in range(full))
     found = pick(
         slips, joins, all=full * length, loop=length - 1, sklansky=full * length // 2,
-        power=full * length - (length - 1), one=full * (length - 1),
+        power=full * length - (length - 1), one=full * (length - 1), own=joins - full,
+        triangle=length * (length - 1) // 2, last_round=length - 2 ** (full - 1),
         late=sum(length - 2**i for i in range(1, full + 1)),
         up_and_down=3 * length - 2,
     )  # fmt: skip
@@ -59,6 +60,12 @@ PRICE = Exercise(
             1 + 2 + 4 + … is L − 1 if L is a power of two. And what is it for 5 steps?
         one: one place fewer in every round
             In the round with distance 4, how many places have nobody 4 places back?
+        own: everyone looks one too far
+            With distance d, the places 0 to d − 1 have nobody. How many are these?
+        each+triangle triangle: distances 1, 2, 3, …
+            After round 1 everyone holds two steps. How far must they look in round 2?
+        last_round: the last round alone
+            How many joins were made before the last round?
         late: the first round left out
             The first distance is 1, not 2. How far is the last?
         turned: joins and rounds exchanged
@@ -107,6 +114,7 @@ def _in_chunks(slips: Slips, a: Tensor, b: Tensor, size: int) -> Tensor:
             mean=chunks[-1].mean(0),
             twice=chunks[-1][-1] + inside[-1],
             sum=state + inside[-1],
+            last_decay=a_chunk[-1] * state + inside[-1],
             first=chunks[-1][0],
         )
     return torch.cat(chunks)
@@ -140,6 +148,8 @@ CHUNKS = Exercise(
     mistakes=table("""
         inside: the chunks before the last are forgotten
             What does a chunk hand on: what it made itself, or also what it was given?
+        last_decay: a single day's decay on the way
+            What was there lay in the account for the whole chunk. By how much has it decayed?
         empty: every chunk begins with nothing
             What was in the account when the chunk began?
         whole: what was there does not decay

@@ -26,9 +26,18 @@ def my_join(earlier: Step, later: Step) -> Step:
 
 def _my_join(slips: Slips, earlier: Step, later: Step) -> Step:
     (a1, b1), (a2, b2) = (later, earlier) if "swapped" in slips else (earlier, later)
+    if "mixed" in slips:  # (a₁, b₁) read as (a₁, a₂)
+        (a1, a2), (b1, b2) = earlier, later
     a = pick(slips, a2 * a1, added=a1 + a2, later_a=a2, earlier_a=a1)
     b = pick(
-        slips, a2 * b1 + b2, kept=b1 + b2, lost=a2 * b1, decays=a2 * (b1 + b2), cross=a1 * b2 + b1
+        slips,
+        a2 * b1 + b2,
+        kept=b1 + b2,
+        lost=a2 * b1,
+        decays=a2 * (b1 + b2),
+        cross=a1 * b2 + b1,
+        both=a1 * a2 * b1 + b2,
+        times=b1 * b2,
     )
     return (b, a) if "exchanged" in slips else (a, b)
 
@@ -64,6 +73,12 @@ JOIN = Exercise(
             multiplies which b?
         kept: what was paid in does not decay
             b₁ is in the account when the second day begins. What happens to it there?
+        both: what was paid in decays twice
+            b₁ is paid in on the first day, after that day's decay. Which decay does it still meet?
+        times: inputs multiplied
+            Two sums are paid in. Does the account multiply them?
+        mixed: two pairs taken apart the wrong way
+            `earlier` holds its own a and its own b. What do your four names hold?
         added: decays added
             Half of a half is kept. Is that 1, or a quarter?
         later_a: only the later decay
@@ -99,6 +114,12 @@ def _look_back(slips: Slips, steps: list[Step], join: Join) -> list[Step]:
         for step in steps[1:]:
             running.append(join(running[-1], step))
         return running
+    if "wraps" in slips:
+        held, distance = list(steps), 1
+        while distance < len(held):
+            held = [join(held[t - distance], held[t]) for t in range(len(held))]
+            distance *= 2
+        return held
     held, distance = list(steps), 2 if "starts_late" in slips else 1
     while distance * (2 if "too_few" in slips else 1) < len(held):
         new = held if "in_place" in slips else list(held)
@@ -161,6 +182,8 @@ TREE = Exercise(
             loop: a loop, not a tree
                 Your numbers are right, and each join waits for the one before. Which joins could be
                 made in the same round?
+            wraps: the first looks at the last
+                Index −1 is the last place. Who has nobody to the left?
             one_further: one place further each round
                 After round 1 everyone holds two steps. How far must they look in round 2, so that
                 none is joined twice?
@@ -205,7 +228,8 @@ def _log_scan(slips: Slips, a: Tensor, b: Tensor) -> Tensor:
             rows.append(h)
         return torch.stack(rows, dim=1)
     dim = 2 if "axis" in slips else 1
-    S = a.log().cumsum(dim) - (a.log() if "early" in slips else 0)
+    S = a.log() if "single" in slips else a.log().cumsum(dim)
+    S = S - (a.log() if "early" in slips else 0)
     if "divided" in slips:
         return S.exp() * (b / S.exp()).cumsum(1)
     logs = b.log() if "real_log" in slips else torch.log((b.abs() if "abs" in slips else b) + 0j)
@@ -214,7 +238,9 @@ def _log_scan(slips: Slips, a: Tensor, b: Tensor) -> Tensor:
     total = total.exp().cumsum(dim).log() if "naive" in slips else total.logcumsumexp(dim)
     h = after * S + total
     h = h if "still_log" in slips else torch.exp(h)
-    return h if "complex" in slips else h.abs() if "size" in slips else h.real
+    if "sign_late" in slips:
+        return b.sign() * h.abs()
+    return pick(slips, h.real, complex=h, size=h.abs(), imaginary=h.imag)
 
 
 def _log_cases() -> list[Case]:
@@ -249,6 +275,12 @@ LOG = Exercise(
     mistakes=table("""
         real_log: logarithm of a negative
             What is the real logarithm of −1? And the complex one?
+        abs+sign_late: each sign put back at the end
+            A state is a sum of earlier inputs. Is its sign that of the last one?
+        single: a single day's decay
+            What is left on day 3 of day 1? Which sum of logarithms says it?
+        imaginary: imaginary part
+            exp of a logarithm of a real number is real. Which part holds it?
         abs: signs thrown away
             log|b| does not know whether something was paid in or out. Where can the sign be kept?
         size: size instead of real part

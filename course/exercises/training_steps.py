@@ -126,6 +126,7 @@ def _training_step(
         slips, (target[:, :-1], target[:, 1:]), unshifted=(target[:, :-1],) * 2,
         late_unshifted=(target[:, 1:],) * 2,
         back=(target[:, 1:], target[:, :-1]),
+        far=(target[:, :-2], target[:, 2:]),
     )  # fmt: skip
     logits = model(read, source) if "swapped" in slips else model(source, read)
     logits = logits.softmax(dim=-1) if "twice" in slips else logits
@@ -190,6 +191,8 @@ STEP = Exercise(
             At each place the model holds one token. Which one should it be asked for?
         adds_up: gradients add up
             backward() adds to what is there. Who clears away the gradient of the last batch?
+        far: asked for the token after the next
+            How many tokens lie between what is read and what is asked?
         back: asked for the token before
             Which end of the target does the model never read, and which is never asked for?
         late no_step no_slope: the weights stay

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, Slips, in_parts, seeded, table
+from course.checking.exercise import Case, Draw, Exercise, Slips, in_parts, pick, seeded, table
 from nmt.attention import causal_mask
 from nmt.transformer import DecoderLayer, EncoderLayer, TransformerConfig
 
@@ -35,12 +35,18 @@ def my_encoder_layer(x: Tensor, parts: Any) -> Tensor:
 
 
 def _my_encoder_layer(slips: Slips, x: Tensor, parts: Any) -> Tensor:
+    first, second = parts.attention_norm, parts.mlp_norm
+    first, second = pick(slips, (first, second), same_norm=(first,) * 2, norms=(second, first))
+
+    def part(asking: Tensor) -> Tensor:
+        mask = causal_mask(x.shape[1]) if "masked" in slips else None
+        return parts.self_attention(asking, x if "raw" in slips else None, mask=mask)
+
     def attend(x: Tensor, read: Tensor) -> Tensor:
-        return _add(slips, "attention", x, read, parts.attention_norm, parts.self_attention)
+        return _add(slips, "attention", x, read, first, part)
 
     def think(x: Tensor, read: Tensor) -> Tensor:
-        norm = parts.attention_norm if "same_norm" in slips else parts.mlp_norm
-        return _add(slips, "mlp", x, read, norm, parts.mlp)
+        return _add(slips, "mlp", x, read, second, parts.mlp)
 
     if "mlp_first" in slips:
         x = think(x, x)
@@ -121,6 +127,12 @@ ENCODER = Exercise(
             The MLP should think about what the attention has found. Which x does it read?
         mlp_first: MLP before attention
             Which comes first, attention or MLP?
+        norms: norms exchanged
+            Which norm stands in front of which part?
+        raw: normalised for those who ask only
+            Letters ask and are asked. Who reads the x that no norm has seen?
+        masked: a mask on the source
+            The whole source is known. Which letters may a letter of it look at?
         no_mlp: no MLP
             Which two of the four parts are still unused?
         same_norm: one norm for both parts
@@ -168,7 +180,7 @@ def _my_decoder_layer(slips: Slips, x: Tensor, notes: Tensor, parts: Any) -> Ten
         steps[:2] = steps[1], steps[0]
     for name, norm, part in steps:
         if f"no_{name}" not in slips:
-            x = _add(slips, name, x, x, norm, part)
+            x = _add(slips, name, asked if "old_sum" in slips else x, x, norm, part)
     return x
 
 
@@ -239,6 +251,14 @@ DECODER = Exercise(
     """),
         *_NORMS,
         *table("""
+        old_sum: each sum begins from the old x
+            What did the line before add, and is it still in your result?
+        no_norm_cross: cross-attention without its norm
+            Which norm is still unused?
+        no_norm_self: self-attention without its norm
+            Which norm is still unused?
+        no_norm_mlp: MLP without its norm
+            Which norm is still unused?
         no_cross: no cross-attention
             Which of your lines reads the notes?
         no_self: no self-attention
