@@ -5,7 +5,6 @@ where they are asked for.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import sys
@@ -79,8 +78,6 @@ def _grade(options: argparse.Namespace) -> int:
     for file in (options.json, options.csv):
         if file is not None and (file.is_dir() or file in paths):
             raise ValueError(f"{file}: choose another name for the results")
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a name that can't be shown ends nothing
     points_of([], options.points)
     if options.changed and options.json is None:
         raise ValueError("--changed compares with what --json FILE holds: say which file")

@@ -1,3 +1,4 @@
+import io
 import json
 
 import pytest
@@ -40,6 +41,26 @@ def test_list_names_every_experiment_with_its_question(capsys):
     out = capsys.readouterr().out
     for experiment in catalogue.CATALOGUE.values():
         assert f"{experiment.name} " in out and experiment.question in out
+
+
+@pytest.mark.parametrize("words", ["experiments list", "experiments report", "grade --help"])
+def test_output_in_an_encoding_that_lacks_signs(words, tmp_path, monkeypatch):
+    """As on Windows, where output goes to a file: a question mark stands for what is missing."""
+    two = {name: catalogue.EXPERIMENTS[name] for name in ("positions", "eight-runs")}
+    monkeypatch.setattr("course.plots.report_files.EXPERIMENTS", two)
+    places = ["--records", str(tmp_path), "--out", str(tmp_path)] if "report" in words else []
+    for encoding in ("cp1252", "ascii"):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
+        monkeypatch.setattr("sys.stdout", stream)
+        try:
+            assert main([*words.split(), *places]) == 0
+        except SystemExit as stop:  # of --help
+            assert stop.code == 0
+        assert stream.buffer.getvalue()
+    if "list" in words:
+        questions = "".join(each.question for each in catalogue.CATALOGUE.values())
+        shown = stream.buffer.getvalue().decode("ascii")
+        assert not questions.isascii() and shown.count("?") > questions.count("?")
 
 
 def test_report_writes_where_it_is_told_to(tmp_path, capsys, monkeypatch):

@@ -112,6 +112,7 @@ FIELDS = [
 @pytest.mark.parametrize(("name", "field"), FIELDS)
 def test_a_word_that_cannot_be_read_gets_one_line_in_place(name: str, field: str) -> None:
     box = EXPLORERS[name][0]()
+    assert "apostrophe separates" in box.controls[field].tooltip, "said before anybody types"
     for word, message in BAD_WORDS.items():
         box.controls[field].value = word
         shown = box.output.value
