@@ -1,5 +1,7 @@
 """Wrong answers that look nothing like our slips, and the name that each gets."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -151,6 +153,31 @@ def told_that_it_is_causal(query, key, value, cache):
 @wrong("transformer.cache", "only the oldest letter is seen")
 def a_triangle_of_one_row(query, key, value, cache):
     return attend(query, key, value, cache, attn_mask=lambda t: torch.ones(1, t).tril().bool())
+
+
+def series_below(threshold, terms, elsewhere):
+    def phi(z):
+        small = z.abs() < threshold
+        safe = torch.where(small, 1.0, z)
+        series = sum(z**j / math.factorial(j + 1) for j in range(terms))
+        return torch.where(small, series, elsewhere(safe) / safe)
+
+    return phi
+
+
+@wrong("discretization.zoh-stable", "e^z − 1 loses digits")
+def subtracted_above_a_ten_thousandth(z):
+    return series_below(1e-4, 4, lambda safe: torch.exp(safe) - 1)(z)
+
+
+@wrong("discretization.zoh-stable", "e^z − 1 loses digits")
+def subtracted_above_a_millionth(z):
+    return series_below(1e-6, 3, lambda safe: torch.exp(safe) - 1)(z)
+
+
+@wrong("discretization.zoh-stable", "too few terms for so far")
+def three_terms_below_a_tenth(z):
+    return series_below(0.1, 3, torch.expm1)(z)
 
 
 @wrong("mamba.shapes", "another number of axes")

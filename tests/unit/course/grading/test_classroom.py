@@ -9,7 +9,17 @@ import sys
 import time
 
 import pytest
-from test_grader import ATTEND, HEADS, MASK, ROOT, SOLVED, STUBS, answers, mask_with, notebook
+from class_of_notebooks import (
+    ATTEND,
+    HEADS,
+    MASK,
+    ROOT,
+    SOLVED,
+    STUBS,
+    answers,
+    mask_with,
+    notebook,
+)
 
 from course.__main__ import main
 from course.exercises import exercises

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from class_of_notebooks import MASK, notebook
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_grader import MASK, notebook
 
 from course.grading.names import names_of
 from course.grading.reading import read_notebook

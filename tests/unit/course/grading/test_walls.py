@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from test_grader import MASK, mask_with, notebook
+from class_of_notebooks import MASK, mask_with, notebook
 
 from course.grading import Limits, Zygote, bubble, grade
 from course.grading.sandbox import Strength

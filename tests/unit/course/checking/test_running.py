@@ -1,0 +1,163 @@
+"""What an answer may do to the session that checks it: loop, leave, print, ask, change settings."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from course.checking.running import OutOfTime, run, time_limit
+from course.exercises import exercises, judge
+from nmt.attention import causal_mask
+
+MASK = "attention.causal-mask"
+ATTENTION = "attention.scaled-dot-product"
+
+
+def compiled(body: str, arguments: str = "queries, keys"):
+    """A function as a notebook has it: from text, in a file of its own."""
+    scope: dict = {"torch": torch, "time": time}
+    lines = "\n".join(f"    {line}" for line in body.splitlines())
+    exec(compile(f"def answer({arguments}):\n{lines}\n", "<ipython-input-7-cell>", "exec"), scope)
+    return scope["answer"]
+
+
+def masked(body: str, **options):
+    """The verdict on such an answer to the exercise of the mask."""
+    return judge(MASK, compiled(body), **options)
+
+
+RECURSES = "return answer(queries, keys)"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["raise SystemExit(3)", "raise GeneratorExit", "yield queries", "1 / 0", RECURSES],
+)
+def test_whatever_it_does_the_check_survives(body):
+    verdict = masked(body)
+    assert verdict.status in ("error", "wrong") and verdict.message
+    json.dumps(verdict.as_data())
+
+
+def test_an_interrupt_by_the_reader_goes_through():
+    with pytest.raises(KeyboardInterrupt):
+        masked("raise KeyboardInterrupt")
+
+
+LOOPS = [
+    "while True: pass",
+    "while True:\n    try:\n        queries += 1\n    except Exception: pass",
+    "while True: print(queries)",
+]
+
+
+@pytest.mark.parametrize("body", LOOPS)
+def test_an_endless_loop_is_stopped_and_its_line_named(body):
+    handler, began = signal.getsignal(signal.SIGALRM), time.monotonic()
+    others, _ = signal.getitimer(signal.ITIMER_REAL)  # such as that of the test run
+    verdict = masked(body, seconds=0.3)
+    assert verdict.status == "timeout"
+    assert verdict.details["where"].endswith(f"line {verdict.details['line']}")
+    assert time.monotonic() - began < 5
+    assert signal.getsignal(signal.SIGALRM) == handler
+    assert signal.getitimer(signal.ITIMER_REAL)[0] <= others
+    time.sleep(0.25)  # a late interrupt would hit here
+    assert judge(MASK, causal_mask).status == "correct"
+
+
+def test_in_another_thread_it_runs_without_a_limit():
+    found = []
+    body = "time.sleep(0.3)\nreturn torch.ones(queries, keys).tril(keys - queries).bool()"
+    thread = threading.Thread(target=lambda: found.append(masked(body, seconds=0.1)))
+    thread.start()
+    thread.join(30)
+    assert [verdict.status for verdict in found] == ["correct"]
+
+
+def test_a_loop_that_catches_one_interrupt_gets_another():
+    body = "caught = 0\nwhile caught < 2:\n    try:\n        while True: pass\n"
+    body += "    except BaseException: caught += 1\nwhile True: pass"
+    assert masked(body, seconds=0.2).status == "timeout"
+
+
+def test_a_timer_of_somebody_else_goes_on():
+    rung = []
+    before = signal.signal(signal.SIGALRM, lambda *_: rung.append(1))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        with pytest.raises(OutOfTime), time_limit(0.1):
+            while True:
+                pass
+        time.sleep(0.7)
+        assert rung == [1]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_prints_are_kept_short_and_shown_apart(capsys):
+    verdict = masked('print("spam " * 1_000_000)\nreturn torch.ones(1)')
+    assert capsys.readouterr().out == ""
+    assert verdict.printed.startswith("spam spam")
+    assert len(verdict.printed) < 1100
+    assert "spam" in repr(verdict) and "<details>" in verdict._repr_html_()
+
+
+def test_checks_leave_torchs_random_numbers_alone():
+    torch.manual_seed(5)
+    expected = torch.randn(3)
+    torch.manual_seed(5)
+    for name, each in exercises().items():
+        judge(name, each.answer)
+        assert torch.equal(torch.random.get_rng_state(), torch.manual_seed(5).get_state()), name
+    assert torch.equal(torch.randn(3), expected)
+
+
+def test_run_tells_value_error_and_place():
+    assert run(lambda: 3, 1.0).value == 3
+    outcome = run(lambda: {}["x"], 1.0, within=__file__)
+    assert isinstance(outcome.error, KeyError)
+    assert outcome.place is not None
+    assert "lambda" in outcome.place.source
+
+
+KEPT = [
+    "torch.set_default_dtype(torch.float64)",
+    "torch.set_grad_enabled(False)",
+    "import os; os.chdir('/')",
+    "import sys; sys.setrecursionlimit(900)",
+    "import random, numpy; random.seed(1); numpy.random.seed(1)",
+    "torch.set_default_device('meta')",
+]
+
+
+@pytest.mark.parametrize("line", KEPT)
+def test_the_session_is_left_as_it_was(line):
+    def settings():
+        of_torch = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_default_device()
+        drawn = np.random.get_state()[1].tolist()
+        return of_torch, os.getcwd(), sys.getrecursionlimit(), drawn
+
+    before = settings()
+    masked(f"{line}\nreturn 1")
+    assert settings() == before
+
+
+@pytest.mark.parametrize("ask", ["input()", "__import__('getpass').getpass()"])
+def test_nobody_is_asked(ask):
+    assert "a check asks nobody" in masked(f"return {ask}").message
+
+
+def test_an_error_without_words_breaks_nothing():
+    scope_body = "class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute"
+    assert "can't be made" in masked(scope_body).message
+    verdict = masked('raise ValueError("\\udcff" + "x" * 5_000_000)')
+    assert len(verdict.message) < 1500 and verdict.message.encode()
+    warns = "import sys\nprint('y' * 10**7, file=sys.stderr)\nreturn 1"
+    assert len(masked(warns).printed) < 1100
