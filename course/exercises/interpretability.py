@@ -99,13 +99,14 @@ def _unrolled(slips: Slips, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> T
     B, C = (C, B) if "exchanged" in slips else (B, C)
     own = torch.einsum("ble,en->blen", delta, A)
     S = own.cumsum(dim=1)
-    until = S - own if "one_early" in slips else S
+    until = S - own if {"one_early", "short"} & slips else S
     since = S - own if {"own_decay", "one_early"} & slips else S
     later = until[:, :, None] - since[:, None]  # b t s e n
     places = torch.arange(delta.shape[1])
-    last = places[:, None] - ("no_diagonal" in slips)
+    last = places[:, None] - int("no_diagonal" in slips)
     past = (places <= last)[None, :, :, None, None]
     later = -later if "grows" in slips else later
+    later = later.clamp(max=0) if "short" in slips else later
     if "single" in slips:
         later = own[:, :, None] * (places < places[:, None])[..., None, None]
     kept = torch.where(past, later, 0.0).exp() if "ones_above" in slips else later.exp()
@@ -113,7 +114,8 @@ def _unrolled(slips: Slips, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> T
     kept = kept if {"above", "ones_above"} & slips else torch.where(past, kept, 0.0)
     written = torch.ones_like(delta) if "no_step" in slips else delta
     read = torch.ones_like(C) if "unread" in slips else C
-    alpha = torch.einsum("btsen,bse,bsn,btn->bets", kept, written, B, read)
+    way = "btsen,bte,bsn,btn->bets" if "late_step" in slips else "btsen,bse,bsn,btn->bets"
+    alpha = torch.einsum(way, kept, written, B, read)
     alpha = pick(slips, alpha, softmax=alpha.softmax(-1), size=alpha.abs())
     return alpha.mT if "turned" in slips else alpha
 
@@ -151,6 +153,10 @@ HIDDEN = Exercise(
             y_t reads the state after letter t. Has it been through the decay of letter t?
         no_diagonal: a letter does not see itself
             At t = s nothing has faded. Is what is written there read at once?
+        short: the last decay left out
+            Before it is read at t, the state fades once more. Up to which letter does your sum go?
+        late_step: the reader's Δ in writing
+            It was written at s. Whose step says how strongly?
         grows: the old state grows
             A is negative. Which sign has your exponent?
         single: the last letter's decay alone

@@ -121,7 +121,9 @@ def _look_back(slips: Slips, steps: list[Step], join: Join) -> list[Step]:
             distance *= 2
         return held
     held, distance = list(steps), 2 if "starts_late" in slips else 1
-    while distance * (2 if "too_few" in slips else 1) < len(held):
+    rounds = 1 if "once" in slips else len(held)
+    while distance * (2 if "too_few" in slips else 1) < len(held) and rounds > 0:
+        rounds -= 1
         new = held if "in_place" in slips else list(held)
         for t in range(distance + ("edge" in slips), len(held)):
             pair = held[t - distance], held[t]
@@ -182,6 +184,8 @@ TREE = Exercise(
             loop: a loop, not a tree
                 Your numbers are right, and each join waits for the one before. Which joins could be
                 made in the same round?
+            once: one round alone
+                After round 1 everyone holds two steps. Who holds all of them?
             wraps: the first looks at the last
                 Index −1 is the last place. Who has nobody to the left?
             one_further: one place further each round
