@@ -119,8 +119,8 @@ def _draw_map(drawing: Drawing, look: Look, step: int, left: float, room: float)
         if place is not None:
             x, y = panel.at(place, row)
             size = {"width": pitch - 4, "height": _ROW - 6}
-            line = {"fill": "none", "stroke": TRUTH, "stroke_width": 2.5}
-            drawing.element("rect", x=x - pitch / 2 + 2, y=y - _ROW / 2 + 3, **size, **line)
+            around = {"fill": "none", "stroke": TRUTH, "stroke_width": 2.5}
+            drawing.element("rect", x=x - pitch / 2 + 2, y=y - _ROW / 2 + 3, **size, **around)
     panel.ticks("x", range(columns), [key.strip("<>") for key in look.keys], SOURCE)
     panel.ticks("y", range(rows), look.asked, TARGET)
     middle = panel.left + width / 2
