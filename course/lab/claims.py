@@ -4,6 +4,7 @@ rule takes the rows that it needs from an experiment and returns a `Finding`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import permutations
@@ -12,7 +13,7 @@ from typing import Any
 
 from course.lab.catalogue import EXPERIMENTS
 from course.lab.mistakes import kind_of_mistake
-from course.lab.records import wrong_words
+from course.lab.records import RECORDS, wrong_words
 from course.lab.tables import Records
 from course.lab.verdicts import (
     BY_SIGN,
@@ -140,10 +141,21 @@ def repeats_the_end(rows: Rows, label: str) -> Finding:
 
 
 def slightly(rows: Rows, first: str, second: str) -> Finding:
-    """Is the first better, by at most five points?"""
+    """Is the first better, by at most five points? Its numbers are those of the test words, one
+    seed of each: how many are wrong, and the p of Fisher's exact test.
+    """
+    from scipy.stats import fisher_exact
+
     found = better(rows, first, second)
     much = found.verdict == HOLDS and found.differences[0].value > SLIGHTLY
-    return Finding(IN_PART, found.differences) if much else found
+    record = json.loads((RECORDS.parent / "beyond.json").read_text(encoding="utf-8"))
+    keys = {label: label.lower().replace(", ", "-") for label in (first, second)}
+    asked = {row: record[key]["test"]["wrong"] for row, key in keys.items() if key in record}
+    numbers = {f"{label}: test words wrong": float(one[0]) for label, one in asked.items()}
+    if len(asked) == 2:
+        counts = [[wrong, words - wrong] for wrong, words in asked.values()]
+        numbers["one seed each, p"] = float(fisher_exact(counts).pvalue)
+    return Finding(IN_PART if much else found.verdict, found.differences, numbers)
 
 
 def all_rules(rows: Rows) -> Finding:

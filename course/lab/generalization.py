@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from course.lab.catalogue import CATALOGUE
 from course.lab.invented_words import WUG_CLASSES, make_long_wugs, make_wugs
 from course.lab.mistakes import count_kinds, rates
 from course.lab.nearest_words import edit_distances
@@ -40,6 +41,7 @@ def look_at_all(names: Sequence[str], out: Path, tell: Callable[[str], None]) ->
             "weights": fingerprint(name),
             "seed": checkpoint.record["seed"],
             **found,
+            "other_seeds": _other_seeds(Path(name).stem, training["data"]),
         }
         wrong, asked = map(sum, zip(*(group["wrong"] for group in found["wugs"].values())))
         tell(
@@ -53,7 +55,7 @@ def look_beyond(model: Seq2Seq, data: str, words: int = 0) -> dict[str, Any]:
     """Everything of this file for one model, as plain data: for each group [wrong, asked], and some
     of the mistakes.
 
-    Here, and nowhere else in the course, the test words are asked: once, of a model whose settings
+    Here, and nowhere else in the course, the test words are asked: once, of models whose settings
     were chosen on the validation words.
 
     Args:
@@ -68,9 +70,6 @@ def look_beyond(model: Seq2Seq, data: str, words: int = 0) -> dict[str, Any]:
         (p.source, p.target, a) for p, a in zip(held_out, answers, strict=True) if a != p.target
     ]
     wrong = {source for source, _, _ in mistakes}
-    test = load_pairs(data, "test")
-    spelled = greedy_decode(model, [pair.source for pair in test])
-    missed = sum(answer != pair.target for pair, answer in zip(test, spelled, strict=True))
     longest = max(len(pair.source) for pair in training)
     most = model.longest_word
     return {
@@ -82,7 +81,7 @@ def look_beyond(model: Seq2Seq, data: str, words: int = 0) -> dict[str, Any]:
             "by_class": _as_lists(rates(held_out, wrong, lambda pair: pair.rule_class)),
             "by_distance": distance_rates(held_out, wrong, training),
         },
-        "test": {"wrong": [missed, len(test)]},
+        "test": {"wrong": _ask_test_words(model, data)},
         "wugs": {kind: ask(model, make_wugs(kind, WUGS)) for kind in WUG_CLASSES},
         "longest_in_training": longest,
         "long": {
@@ -94,6 +93,19 @@ def look_beyond(model: Seq2Seq, data: str, words: int = 0) -> dict[str, Any]:
             str(times): ask(model, [letter * times for letter in LETTERS]) for times in REPEATS
         },
     }
+
+
+def _other_seeds(name: str, data: str) -> dict[str, list[int]]:
+    """The test words of the row's other seeds, as far as their weights are shipped: by the seed."""
+    ships = [row.ships[1:] for row in CATALOGUE["best"].rows if row.ships[0] == name]
+    models = [load_checkpoint(other) for others in ships for other in others]
+    return {str(one.record["seed"]): _ask_test_words(one.model, data) for one in models}
+
+
+def _ask_test_words(model: Seq2Seq, data: str) -> list[int]:
+    test = load_pairs(data, "test")
+    answers = greedy_decode(model, [pair.source for pair in test])
+    return [sum(a != p.target for p, a in zip(test, answers, strict=True)), len(test)]
 
 
 def ask(model: Seq2Seq, words: Sequence[str]) -> dict[str, Any]:

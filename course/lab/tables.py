@@ -11,6 +11,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from course.lab.grid import Experiment, Row
+from course.lab.latency import latency
 from course.lab.records import epoch_reported, record_key
 from course.lab.significance import Comparison, compare_rows, holm, number_of_words
 from nmt.runs import reported
@@ -117,9 +118,9 @@ def table(found: Sequence[Outcome]) -> list[dict[str, str]]:
     `difference`, `low` and `high` compare with the row that `reference` marks, in shares of words.
 
     Accuracies are shares of words, losses nats per token; `_sd` is the standard deviation over
-    seeds, `_min` and `_max` their range. `cpu_seconds` is the processor's time for training (the
-    clock's, in records that do not know the other), `milliseconds_a_word` that for spelling one
-    word in a batch of 256 (older records: of all validation words).
+    seeds, `_min` and `_max` their range. `cpu_seconds` is the processor's time for training, mean
+    of the runs that know it; `milliseconds_alone` and `milliseconds_a_word` are those for a word by
+    itself and in a batch of 256, measured for all architectures alike (`course.lab.latency`).
     """
     rows = []
     for outcome in found:
@@ -133,14 +134,11 @@ def table(found: Sequence[Outcome]) -> list[dict[str, str]]:
         cells["val_accuracy_min"] = _number(min(accuracies), 4) if accuracies else ""
         cells["val_accuracy_max"] = _number(max(accuracies), 4) if accuracies else ""
         cells["parameters"] = str(outcome.records[0]["parameters"]) if outcome.records else ""
-        seconds = [record.get("cpu_seconds", record["seconds"]) for record in outcome.records]
+        seconds = [record["cpu_seconds"] for record in outcome.records if "cpu_seconds" in record]
         cells["cpu_seconds"] = _number(mean(seconds), 0) if seconds else ""
-        latency = [
-            r["latency"]["256"] if "latency" in r else 1000 * r["decode_cpu_seconds"] / r["words"]
-            for r in outcome.records
-            if "latency" in r or "decode_cpu_seconds" in r
-        ]
-        cells["milliseconds_a_word"] = _number(mean(latency), 2) if latency else ""
+        times = latency(outcome.records[0]["model"]) if outcome.records else {}
+        cells["milliseconds_alone"] = _number(times["1"], 2) if times else ""
+        cells["milliseconds_a_word"] = _number(times["256"], 2) if times else ""
         cells["epoch"] = epoch_reported(outcome.records)
         cells["reference"] = "reference" if outcome.reference else ""
         for key in ("difference", "low", "high"):

@@ -17,20 +17,21 @@ Counts = Mapping[str, Sequence[int]]  # a group of words → [wrong, asked]
 COSTS = (
     ("val_loss", "validation loss\n(nats per token)", "{:.2g}"),
     ("parameters", "parameters", "{:,.0f}"),
-    ("milliseconds_a_word", "decoding\n(milliseconds a word)", "{:.2g}"),
+    ("milliseconds_alone", "milliseconds for a word\nby itself", "{:.2g}"),
+    ("milliseconds_a_word", "milliseconds a word,\n256 in a batch", "{:.2g}"),
 )
 
 
 def plot_costs(rows: Sequence[Mapping[str, str]], reading: str) -> Picture:
     """What each run costs beside what it reaches: validation loss, parameters, and the time to
-    spell one word, a panel each.
+    spell a word, by itself and among 256: a panel each.
 
     Args:
         rows: of the experiment's table (`course.lab.tables.table`); empty cells are runs that are
             missing.
     """
     names = [row["row"] for row in rows]
-    figure, axes = new_figure(9.5, 1.1 + 0.34 * len(rows), columns=3, sharey=True)
+    figure, axes = new_figure(9.5, 1.1 + 0.34 * len(rows), columns=len(COSTS), sharey=True)
     told = []
     for axis, (key, label, form) in zip(axes, COSTS):
         values = [float(row[key]) if row[key] else None for row in rows]
@@ -41,7 +42,7 @@ def plot_costs(rows: Sequence[Mapping[str, str]], reading: str) -> Picture:
             axis.annotate(f" {shown}", (value or 0, place), va="center", fontsize=8, color=ink)
         axis.set_xlim(0, 1.35 * max([value for value in values if value is not None], default=1.0))
         axis.set_xlabel(label)
-        axis.xaxis.set_major_locator(MaxNLocator(3))
+        axis.xaxis.set_major_locator(MaxNLocator(2))
         axis.xaxis.set_major_formatter(lambda value, _place: f"{value:,.6g}")
         known = {name: value for name, value in zip(names, values) if value is not None}
         what = label.replace("\n", " ")
@@ -54,7 +55,7 @@ def plot_costs(rows: Sequence[Mapping[str, str]], reading: str) -> Picture:
         )
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.5, -0.5)
-    return finish(figure, alt=f"Three panels of bars. {'. '.join(told)}.", reading=reading)
+    return finish(figure, alt=f"{len(COSTS)} panels of bars. {'. '.join(told)}.", reading=reading)
 
 
 def model_colour(name: str) -> str:
@@ -81,7 +82,7 @@ def plot_wrong_groups(panels: Mapping[str, Mapping[str, Counts]], reading: str) 
     """
     models = list(dict.fromkeys(name for found in panels.values() for name in found))
     figure, axes = new_figure(
-        max(6.5, min(10.5, 4.4 * len(panels))), 3.4, columns=len(panels), squeeze=False
+        max(6.5, min(10.5, 4.4 * len(panels))), 2.9, columns=len(panels), squeeze=False
     )
     told = []
     for axis, (label, found) in zip(axes.flat, panels.items()):

@@ -56,7 +56,7 @@ def plot_rows(rows: Sequence[Measured], what: str, reading: str) -> Picture:
     against = [row.against for row in rows if row.against]
     widths: Any = {"width_ratios": (3, 2)} if against else {}
     figure, axes = new_figure(
-        8.5, 0.95 + 0.27 * len(rows), 1, 1 + bool(against), squeeze=False, gridspec_kw=widths
+        8.5, 0.95 + 0.24 * len(rows), 1, 1 + bool(against), squeeze=False, gridspec_kw=widths
     )
     axis = axes[0, 0]
     for place, row in enumerate(rows):
@@ -106,7 +106,7 @@ def plot_lines(
         marks: places on that axis to mark with a dotted line, such as where two curves cross.
     """
     lines = list(dict.fromkeys(row.line for row in rows))
-    figure, axis = new_figure(7.5, 3.6)
+    figure, axis = new_figure(7.5, 3.0)
     colours = _line_colours(lines)
     for place, line in enumerate(lines):
         measured = [row for row in rows if row.line == line and row.values]
@@ -149,7 +149,7 @@ def plot_calibration(tests: Mapping[str, Sequence[float]], reading: str) -> Pict
         tests: for each test the p-values of comparisons of a setting with itself.
     """
     levels = [place / 200 for place in range(1, 101)]
-    figure, axis = new_figure(5.5, 3.6)
+    figure, axis = new_figure(5.5, 3.0)
     axis.plot([0, 0.5], [0, 0.5], color=NEUTRAL, lw=1, ls=":", label="as promised")
     told = []
     for (name, ps), colour, style in zip(tests.items(), SERIES, ("-", "--", "-.")):

@@ -5,6 +5,7 @@ from statistics import mean
 
 from course.lab.grid import Experiment
 from course.lab.tables import Outcome
+from course.lab.verdicts import LEVEL
 from course.plots.axes import percent_axis
 from course.plots.costs import model_colour
 from course.plots.report_files import picture
@@ -34,7 +35,7 @@ def reach(outcomes: Sequence[Outcome]) -> float:
 
 def plot_knobs(knobs: Sequence[Found], reading: str) -> Picture:
     """Each knob a line: what its settings reach, thick from the base to the settings next to it,
-    the knobs of a model in the order of that thick part.
+    the knobs of a model in the order of that thick part. A row that may be luck is a pale dot.
 
     Args:
         knobs: experiments that change one setting, with their outcomes.
@@ -53,7 +54,9 @@ def plot_knobs(knobs: Sequence[Found], reading: str) -> Picture:
         for one in outcomes:
             if one.accuracy is not None:
                 fill = colour if one.reference else "white"
-                axis.plot(one.accuracy, place, "o", ms=6, mfc=fill, mec=INK, zorder=3)
+                luck = one.against is not None and one.against.p >= LEVEL
+                edge, size = (NEUTRAL, 4.5) if luck else (INK, 6.0)
+                axis.plot(one.accuracy, place, "o", ms=size, mfc=fill, mec=edge, zorder=3)
         if known:
             low, high = (choose(known, key=lambda one: one[1]) for choose in (min, max))
             for (label, share), way, shift in ((low, "right", -7), (high, "left", 7)):

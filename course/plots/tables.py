@@ -14,6 +14,7 @@ from course.lab.nearest_words import look_alikes
 from course.lab.tables import NOT_RUN, Outcome, table
 from course.lab.verdicts import Verdict
 from course.plots.intervals import MARKS, numbers_of
+from course.plots.training import wilson_interval
 from nmt.data import load_pairs, training_words
 from nmt.pig_latin import rule_class
 
@@ -138,7 +139,7 @@ def _row(cells: Mapping[str, str]) -> tuple[str, ...]:
         ", ".join(f"{float(loss):.3f}" if loss else "not finite" for loss in losses),
         _percent(cells["train_accuracy"]),
         f"{int(cells['parameters']):,}",
-        f"{int(cells['cpu_seconds']):,}",
+        f"{int(cells['cpu_seconds']):,}" if cells["cpu_seconds"] else "not measured",
         _student(cells),
         cells["runs"],
     )
@@ -239,8 +240,8 @@ def mistake_table(runs: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def shipped_table(shipped: Mapping[str, Mapping[str, Any]], best: Mapping[str, Outcome]) -> Table:
-    """Each best model on validation words, mean over seeds, and the shipped one of them on the test
-    words, which are read only here.
+    """Each best model on validation words, mean over seeds, and those seeds that are shipped on the
+    test words, which are read only here.
 
     Args:
         shipped: for each model that is shipped, its part of assets/results/beyond.json.
@@ -253,11 +254,11 @@ def shipped_table(shipped: Mapping[str, Mapping[str, Any]], best: Mapping[str, O
         if len(accuracies) > 1:
             over_seeds += f" ± {stdev(accuracies):.2%}"
         own = shipped.get(name)
-        cells = (
-            ("not shipped yet", "", "")
-            if own is None
-            else (_right(own["validation"]), _right(own["test"]), str(own["seed"]))
-        )
+        cells: tuple[str, ...] = ("not shipped yet", "", "", "")
+        if own is not None:
+            more = [f"seed {seed}: {_right(one)}" for seed, one in own["other_seeds"].items()]
+            asked = (_right(own[part]["wrong"]) for part in ("validation", "test"))
+            cells = (*asked, str(own["seed"]), "; ".join(more) or "none")
         size = f"{outcome.records[0]['parameters']:,}" if outcome.records else ""
         student = f"{outcome.row.student.val_accuracy:.1%}" if outcome.row.student else ""
         rows.append((outcome.row.label, size, over_seeds, str(len(accuracies)), *cells, student))
@@ -269,12 +270,14 @@ def shipped_table(shipped: Mapping[str, Mapping[str, Any]], best: Mapping[str, O
         "shipped: validation",
         "shipped: test",
         "its seed",
+        "further seeds that are shipped: test",
         "the student: validation",
     )
-    caption = "The best models, and the only look at the test words."
-    return Table(caption, columns, tuple(rows), frozenset(range(1, 8)))
+    caption = "The best models, and the only look at the test words. In brackets: 95 %, by Wilson."
+    return Table(caption, columns, tuple(rows), frozenset(range(1, 9)))
 
 
-def _right(found: Mapping[str, Any]) -> str:
-    wrong, asked = found["wrong"]
-    return f"{1 - wrong / asked:.2%} ({asked - wrong:,} of {asked:,})"
+def _right(found: Sequence[int]) -> str:
+    wrong, asked = found
+    low, high = wilson_interval(asked - wrong, asked)
+    return f"{asked - wrong:,} of {asked:,}, {1 - wrong / asked:.2%} ({low:.2%} to {high:.2%})"

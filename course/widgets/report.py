@@ -13,7 +13,7 @@ from course.lab.mistakes import count_kinds
 from course.lab.records import find_records, wrong_words
 from course.lab.tables import Records, found_rows
 from course.plots.knobs import VIEWS, plot_experiment
-from course.plots.report import Report
+from course.plots.report import Folded, Report
 from course.plots.run_curves import plot_two_runs
 from course.plots.style import Picture
 from course.plots.tables import Table
@@ -24,6 +24,7 @@ from nmt.pig_latin import to_pig_latin
 Runs = Mapping[str, Mapping[int, Mapping[str, Any]]]  # a row's name → seed → record
 START = (("positions: sinusoidal", 0), ("best: transformer, small", 0))  # base and best
 ALL = "all knobs at once"
+WORD_BY_WORD = "Word by word"
 SHOWN = 8  # words in a list
 
 
@@ -161,7 +162,8 @@ def compare_runs(records: Records | None = None) -> Explorer:
 
     def draw(row: str, seed: int, other_row: str, other_seed: int) -> str:
         chosen = (row, seed), (other_row, other_seed)
-        return show_two_runs(runs, *chosen).to_html() + words_apart(runs, *chosen).to_html()
+        words = Folded([], {WORD_BY_WORD: words_apart(runs, *chosen)})
+        return show_two_runs(runs, *chosen).to_html() + words._repr_html_()
 
     return explorer(controls, draw)
 
