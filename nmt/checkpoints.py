@@ -144,7 +144,7 @@ def load_state(path: Path, config: TrainingConfig, model_data: Mapping[str, Any]
     try:
         # Settings that did not exist when the run began had the value that is their default now.
         training = {**asdict(TrainingConfig()), **about["training"]}
-        progress, saved = _read_progress(about["progress"]), dict(about["model"])
+        progress, saved = _read_progress(about["progress"]), {**about["model"]}
     except (KeyError, TypeError, ValueError):
         raise CheckpointError(f"{path}: holds a model, not a run to go on with") from None
     _check_same(path, saved, dict(model_data))

@@ -144,8 +144,10 @@ def show_explorers(notebook: NotebookNode, source: str) -> None:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             text = data.get("text/plain", "")
-            if text.startswith(FIGURE):
-                figures[text.removeprefix(FIGURE)] = (number, cell["id"], data["text/html"])
+            readings = re.findall(f"^{re.escape(FIGURE)}(.+)$", text, re.M)
+            shown = re.findall("<figure.*?</figure>", data.get("text/html", ""), re.S)
+            for reading, figure in zip(readings, shown):  # folded ones, too
+                figures[reading] = (number, cell["id"], figure)
             if text.startswith(EXPLORER):
                 start = re.search(r"^It starts with: (.+)$", text, re.M)
                 if not start or start[1] not in figures:

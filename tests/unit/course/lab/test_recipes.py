@@ -108,4 +108,5 @@ def test_every_transformer_row_of_the_sweep_is_trained_to_the_end():
             longer = [records[r.key] for r in experiment.runs(twice) if r.key in records]
             if not is_at_its_end(own, longer):
                 learning.append(f"{experiment.name}: {row.label}")
-    assert learning == ["heads: 1 head"]
+    positions = ["none", "sinusoidal", "sinusoidal, encoder only", "sinusoidal, decoder only"]
+    assert learning == ["heads: 1 head", *(f"long-positions: {row}" for row in positions)]

@@ -22,7 +22,7 @@ from nmt.trace import TransformerTrace, trace
 FETCHING = "src= href= url( @import import( fetch( XMLHttpRequest require.config cdnjs".split()
 # Names of namespaces, and a comment.
 KNOWN_ADDRESSES = "http://www.w3.org/", "https://github.com/tensorflow/tensor2tensor/"
-FRAME = ["div", "figure", "iframe", "figcaption"]
+FRAME = ["div", "style", "figure", "iframe", "figcaption"]
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_the_output_is_a_sandboxed_frame_around_a_still_picture(
     assert text.startswith("<div>")
     tags = Tags(text).found
     assert [tag for tag, _ in tags] == FRAME
-    frame = tags[2][1]
+    frame = tags[3][1]
     assert frame["sandbox"] == "allow-scripts" and f"height:{view.height}px" in frame["style"]
     assert frame["srcdoc"] == view.page and frame["title"] == view.title
     end = html.escape(frame["srcdoc"][-7:]) + '">'
