@@ -138,7 +138,7 @@ def pictures_shown(page: Page, least: int) -> list[str]:
     page.locator(".jp-Notebook details").evaluate_all("all => all.forEach(e => { e.open = true })")
     _wait(
         page,
-        "() => [...document.querySelectorAll('.jp-Notebook img')].every(image => image.complete)",
+        "() => [...document.querySelectorAll('.jp-Notebook img')].every(e => e.naturalWidth)",
     )
     facts = images.evaluate_all(
         "all => all.map(e => [e.naturalWidth, e.alt.trim(), e.src.slice(0, 80),"

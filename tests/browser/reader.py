@@ -147,6 +147,12 @@ def wait_until_open(page: Page, *, kernel: bool = True) -> None:
     )
     if kernel:
         _wait_for_kernel(page)
+        # JupyterLab's widgets hear of their models from now on; a reader is never quicker.
+        page.wait_for_function(
+            """() => jupyterapp.shell.currentWidget.sessionContext.session.kernel
+            ._targetRegistry["jupyter.widget"]""",
+            polling=100,
+        )
         page.evaluate("() => probe.listen()")
 
 
