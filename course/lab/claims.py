@@ -32,6 +32,7 @@ from course.lab.verdicts import (
     better,
     better_by,
     both_ends_fall,
+    corrected,
     difference,
     differences,
     lacking,
@@ -68,8 +69,8 @@ def makes_up(rows: Rows) -> Finding:
     one batch than with five.
     """
     padded, same = ([f"{kind}, {n} added up" for n in (1, 5)] for kind in _KINDS)
-    alone, added = (difference(rows, *pair) for pair in zip(padded, same))
-    price = difference(rows, *same)
+    pairs = [*zip(padded, same), same]
+    alone, added, price = corrected([difference(rows, *pair) for pair in pairs])
     if alone.sign <= 0:
         verdict = FAILS if alone.sign else NOT_SHOWN
     elif added.sign <= 0:
@@ -160,7 +161,7 @@ def slightly(rows: Rows, first: str, second: str) -> Finding:
 
 def all_rules(rows: Rows) -> Finding:
     """A at −1 against −1 … −n by each rule: it holds if it is better by all, in part if by some."""
-    found = tuple(difference(rows, f"{rule}, A = −1", rule) for rule in RULES[:3])
+    found = corrected([difference(rows, f"{rule}, A = −1", rule) for rule in RULES[:3]])
     signs = {one.sign for one in found}
     verdict = BY_SIGN[min(signs)] if len(signs) == 1 else IN_PART if 1 in signs else FAILS
     return Finding(verdict, found)

@@ -108,15 +108,19 @@ def difference(rows: Rows, first: str, second: str) -> Difference:
     )
 
 
+def corrected(found: Sequence[Difference], family: int = 0) -> tuple[Difference, ...]:
+    """The same differences, p-values made larger for their number, or for that of the `family` of
+    comparisons from which a result chose these (Holm).
+    """
+    adjusted = holm([one.p for one in found], family)
+    return tuple(replace(one, p=p) for one, p in zip(found, adjusted))
+
+
 def differences(
     rows: Rows, first: str, others: Sequence[str], family: int = 0
 ) -> tuple[Difference, ...]:
-    """One row against each of several, p-values made larger for their number, or for that of the
-    `family` of comparisons from which a result chose these (Holm).
-    """
-    found = [difference(rows, first, other) for other in others]
-    adjusted = holm([one.p for one in found], family)
-    return tuple(replace(one, p=p) for one, p in zip(found, adjusted))
+    """One row against each of several, `corrected`."""
+    return corrected([difference(rows, first, other) for other in others], family)
 
 
 def rows_of(name: str, records: Records) -> dict[str, Sequence[Mapping[str, Any]]]:
