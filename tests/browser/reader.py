@@ -147,12 +147,11 @@ def wait_until_open(page: Page, *, kernel: bool = True) -> None:
     )
     if kernel:
         _wait_for_kernel(page)
-        # JupyterLab's widgets hear of their models from now on; a reader is never quicker.
-        page.wait_for_function(
-            """() => jupyterapp.shell.currentWidget.sessionContext.session.kernel
-            ._targetRegistry["jupyter.widget"]""",
-            polling=100,
-        )
+        # JupyterLab's widgets hear of their models from when they listen and have asked the kernel
+        # what it holds, which answers in the order of questions. No reader is quicker than that.
+        kernel = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+        page.wait_for_function(f'() => {kernel}._targetRegistry["jupyter.widget"]', polling=100)
+        page.evaluate(f"() => {kernel}.requestCommInfo({{}}).then(() => null)")
         page.evaluate("() => probe.listen()")
 
 
