@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from lab import NAMES, Server, copy_course, jupyterlab
 from playwright.sync_api import BrowserContext
-from reader import browser, end_kernels, is_ready, open_lab
+from reader import browser, end_kernels
 
 # Without it JupyterLab asks.
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
@@ -37,20 +37,15 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """JupyterLab is loaded once for all tests; one that fails on the way leaves no notebook and no
-    kernel to the next.
-    """
+    """A test that fails on the way leaves no page and no kernel to the next."""
     shared = [request.getfixturevalue(n) for n in ("context", "lab") if n in request.fixturenames]
-    if len(shared) == 2:
-        open_lab(*shared)
     yield
     for one in shared:
         if isinstance(one, Server):
             end_kernels(one)
         else:
             for page in one.pages:
-                if not is_ready(page):
-                    page.close()
+                page.close()
 
 
 @pytest.fixture

@@ -55,11 +55,6 @@ class Server:
             f"http://127.0.0.1:{self.port}/doc/tree/notebooks/{notebook}.ipynb?token={self.token}"
         )
 
-    @property
-    def lab(self) -> str:
-        """The address of JupyterLab with no notebook."""
-        return f"http://127.0.0.1:{self.port}/lab?reset&token={self.token}"
-
     def ask(self, what: str, method: str = "GET") -> Any:
         """The server's answer to a request of its programming interface; raises `OSError` where it
         does not answer.

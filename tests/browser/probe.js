@@ -63,11 +63,8 @@ window.probe = (() => {
         return true
     }
 
-    // Another notebook comes to the same page.
-    const forget = () => { pending.clear(); trouble.length = 0 }
-
     return {
-        listen, settle, trouble, forget,
+        listen, settle, trouble,
 
         // WCAG 2.2, 1.4.3: texts whose contrast with what is behind them is below `least`, and how many were looked at.
         contrast(selector, least) {

@@ -15,7 +15,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from weakref import WeakKeyDictionary
 
 import chromium
 from lab import Server
@@ -37,10 +36,6 @@ class Seen:
     # Requests to another machine, none of which got there.
     blocked: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)  # errors on the browser's console
-
-
-# Pages that hold JupyterLab for any number of notebooks, and what was seen since the last opening.
-_LABS: WeakKeyDictionary[Page, Seen] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -76,45 +71,8 @@ def open_notebook(
 ) -> tuple[Page, Seen]:
     """Open one notebook and wait for its cells and, with `kernel`, for an idle kernel; note what it
     asks of other machines.
-
-    It gets a page of its own, or the next tab where `open_lab` was called before.
     """
-    page = next((page for page in context.pages if page in _LABS), None)
-    if page is None:
-        page, seen = _watched(context, server)
-        page.goto(server.url(name))
-    else:
-        seen = _LABS[page] = Seen()
-        page.bring_to_front()  # what is behind another page is not drawn
-        page.evaluate(
-            """path => { probe.forget()
-            jupyterapp.commands.execute("docmanager:open", {path}) }""",
-            f"notebooks/{name}.ipynb",
-        )
-    wait_until_open(page, kernel=kernel)
-    return page, seen
-
-
-def open_lab(context: BrowserContext, server: Server) -> None:
-    """Load JupyterLab, once for all notebooks that are then opened in tabs, one after the other."""
-    if not any(page in _LABS for page in context.pages):
-        page, seen = _watched(context, server)
-        _LABS[page] = seen
-        page.goto(server.lab)
-        page.wait_for_function("() => window.jupyterapp?.shell.currentWidget", polling=100)
-        page.evaluate("() => jupyterapp.shell.collapseLeft()")
-
-
-def is_ready(page: Page) -> bool:
-    """Is this JupyterLab, with no notebook open?"""
-    return page in _LABS and not page.locator(".jp-Notebook").count()
-
-
-def _watched(context: BrowserContext, server: Server) -> tuple[Page, Seen]:
-    page, alone = context.new_page(), Seen()
-
-    def seen() -> Seen:
-        return _LABS.get(page, alone)
+    page, seen = context.new_page(), Seen()
 
     def note(request: Request) -> None:
         parts = urlsplit(request.url)
@@ -122,21 +80,23 @@ def _watched(context: BrowserContext, server: Server) -> tuple[Page, Seen]:
             "127.0.0.1",
             server.port,
         ):
-            seen().blocked.append(request.url)
+            seen.blocked.append(request.url)
 
     page.on("request", note)
     page.on(
         "websocket",
         lambda ws: (
-            seen().blocked.append(ws.url) if urlsplit(ws.url).hostname != "127.0.0.1" else None
+            seen.blocked.append(ws.url) if urlsplit(ws.url).hostname != "127.0.0.1" else None
         ),
     )
     page.on(
         "console",
-        lambda message: seen().console.append(message.text) if message.type == "error" else None,
+        lambda message: seen.console.append(message.text) if message.type == "error" else None,
     )
-    page.on("pageerror", lambda error: seen().console.append(str(error)))
-    return page, alone
+    page.on("pageerror", lambda error: seen.console.append(str(error)))
+    page.goto(server.url(name))
+    wait_until_open(page, kernel=kernel)
+    return page, seen
 
 
 def wait_until_open(page: Page, *, kernel: bool = True) -> None:
@@ -207,7 +167,7 @@ def trouble(page: Page) -> list[str]:
 
 
 def save_and_leave(page: Page, server: Server) -> None:
-    """Save the notebook, close it, and end its kernel."""
+    """Save the notebook, close its page, and end its kernel."""
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_function(
         "() => !window.jupyterapp.shell.currentWidget.context.model.dirty", polling=100
@@ -216,18 +176,8 @@ def save_and_leave(page: Page, server: Server) -> None:
 
 
 def leave(page: Page, server: Server) -> None:
-    """Close the notebook, or its page, and end all kernels, as a reader does who goes on another
-    day.
-    """
-    if page in _LABS:
-        page.evaluate(
-            """() => new Promise(done => { const notebook = jupyterapp.shell.currentWidget
-            notebook.disposed.connect(() => done())
-            notebook.context.model.dirty = false  // else JupyterLab asks
-            notebook.close() })"""
-        )
-    else:
-        page.close()
+    """Close the page and end all kernels, as a reader does who goes on another day."""
+    page.close()
     end_kernels(server)
 
 
