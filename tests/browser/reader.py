@@ -109,9 +109,9 @@ def wait_until_open(page: Page, *, kernel: bool = True) -> None:
         _wait_for_kernel(page)
         # JupyterLab's widgets hear of their models from when they listen and have asked the kernel
         # what it holds, which answers in the order of questions. No reader is quicker than that.
-        kernel = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
-        page.wait_for_function(f'() => {kernel}._targetRegistry["jupyter.widget"]', polling=100)
-        page.evaluate(f"() => {kernel}.requestCommInfo({{}}).then(() => null)")
+        its = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+        page.wait_for_function(f'() => {its}._targetRegistry["jupyter.widget"]', polling=100)
+        page.evaluate(f"() => {its}.requestCommInfo({{}}).then(() => null)")
         page.evaluate("() => probe.listen()")
 
 
