@@ -3,7 +3,6 @@ prints; and what they leave alone.
 """
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -11,26 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from typed_answers import ATTENTION, MASK, compiled, masked
 
 from course.checking.compare import as_tensor, first_difference, shape_clue
 from course.exercises import check, exercise, exercises, judge
 from nmt.attention import causal_mask, scaled_dot_product_attention
-
-MASK = "attention.causal-mask"
-ATTENTION = "attention.scaled-dot-product"
-
-
-def compiled(body: str, arguments: str = "queries, keys"):
-    """A function as a notebook has it: from text, in a file of its own."""
-    scope: dict = {"torch": torch, "time": time}
-    lines = "\n".join(f"    {line}" for line in body.splitlines())
-    exec(compile(f"def answer({arguments}):\n{lines}\n", "<ipython-input-7-cell>", "exec"), scope)
-    return scope["answer"]
-
-
-def masked(body: str, **options):
-    """The verdict on such an answer to the exercise of the mask."""
-    return judge(MASK, compiled(body), **options)
 
 
 def test_a_stub_is_not_attempted():
