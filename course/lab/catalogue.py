@@ -36,8 +36,9 @@ def read_catalogue(text: str) -> dict[str, Experiment]:
         found[name] = Experiment(name, question, base, rows, seeds=(0,), aside=True, long=True)
     for name, own in longer.items():
         one = _to_the_end(name, own, found, bases, recipes)
-        if own.get("reported"):  # takes the short one's place in the report
-            found[f"short-{name}"] = replace(found[name], name=f"short-{name}", aside=True)
+        if own.get("reported"):  # takes the short one's place in the report, if there is one
+            if name in found:
+                found[f"short-{name}"] = replace(found[name], name=f"short-{name}", aside=True)
             found[name] = replace(one, name=name, aside=False)
         else:
             found[one.name] = one
@@ -51,14 +52,20 @@ def _to_the_end(
     bases: Mapping[str, Preset],
     recipes: Mapping[str, dict[str, Any]],
 ) -> Experiment:
-    """A shorter experiment's rows and its own, each with the recipe of its size."""
+    """A shorter experiment's rows, but for those that it goes "without", and its own, each with the
+    recipe of its size.
+    """
     short = found.get(own.get("like", name))
-    rows = {row.label: row for row in (short.rows if short else ())}
+    left_out = own.get("without", ())
+    rows = {row.label: row for row in (short.rows if short else ()) if row.label not in left_out}
     for written in own.get("rows", ()):
         row = _row(written, dict(bases))
         known = rows.get(row.label, row)
         rows[row.label] = replace(row, student=known.student)
     base = bases[own.get("base", "long-transformer")]
+    usual = base.but(**recipes.get(own.get("recipe", "width-64"), {}))
+    if "epochs" in own:
+        usual = usual.but(training={"epochs": own["epochs"]})
     done, waiting = [], []
     for row in rows.values():
         size = slug(row.label)
@@ -77,7 +84,7 @@ def _to_the_end(
         about = {key: getattr(short, key) for key in ("number", "question", "axis", "log")} | about
     return Experiment(
         f"{LONG}-{name}",
-        base=base.but(**recipes.get(own.get("recipe", "width-64"), {})),
+        base=usual,
         rows=tuple(done),
         seeds=_seeds(own),
         aside=True,

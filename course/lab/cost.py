@@ -3,34 +3,60 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cache
+from math import log
 from statistics import mean, median
 from typing import Any
 
 from course.lab.grid import Run
 from nmt.data import load_pairs
 
+SIMILAR = 3  # settings that an estimate asks
 Records = Mapping[tuple[str, int], Mapping[str, Any]]
 
 
 def seconds_of(runs: Iterable[Run], records: Records) -> dict[tuple[str, int], float | None]:
     """Estimated processor seconds of each run: the mean of finished seeds of the same settings. If
-    there is none, seconds a training word in the middle of all finished runs of that kind of model,
-    times the words that the run will see: right within a factor of three. None without such a run.
+    there is none, seconds a training word of the runs with the most similar settings, times the
+    words that the run will see: within a factor of three for nine in ten. None without a run of
+    that kind of model.
     """
-    same, alike = defaultdict(list), defaultdict(list)
+    same, alike = defaultdict(list), defaultdict(dict)
     for (settings, _), record in records.items():
         if "cpu_seconds" in record:  # the clock's alone says too little: others may have worked
             same[settings].append(record["cpu_seconds"])
-            seen = words_seen(record["training"])
-            alike[record["model"]["kind"]].append(record["cpu_seconds"] / seen)
+            a_word = record["cpu_seconds"] / words_seen(record["training"])
+            alike[record["model"]["kind"]][settings] = _size(record), a_word
+
+    def by_similar(run: Run) -> float:
+        own = _size({"model": run.model, "training": vars(run.training)})
+        known = alike[run.model["kind"]].values()
+        nearest = sorted((_distance(own, size), a_word) for size, a_word in known)[:SIMILAR]
+        return median(a_word for _, a_word in nearest) * words_seen(vars(run.training))
+
     return {
         run.key: mean(same[run.settings])
         if run.settings in same
-        else median(alike[run.model["kind"]]) * words_seen(vars(run.training))
+        else by_similar(run)
         if run.model["kind"] in alike
         else None
         for run in runs
     }
+
+
+def _size(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run's seconds depend on: its model, and how many words go through it at once."""
+    return {**record["model"], "batch_size": record["training"]["batch_size"]}
+
+
+def _distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+    """How far apart two sizes are: a factor of e in a number counts as one, another word, too."""
+    pairs = [(one.get(key), other.get(key)) for key in one.keys() | other.keys()]
+    return sum(
+        abs(log((1 + a) / (1 + b)))
+        if isinstance(a, int | float) and isinstance(b, int | float)
+        else a != b
+        for a, b in pairs
+    )
 
 
 def words_seen(training: Mapping[str, Any]) -> int:

@@ -29,15 +29,21 @@ def grid_rows(
     regularised: Sequence[Sequence[float]] = REGULARISED,
     epochs: int = GRID_EPOCHS,
     name: str = "",
+    beyond: Sequence[Sequence[float]] = (),
 ) -> tuple[Row, ...]:
-    """The cells of a size's grid, each a row; `name` goes in front of their labels."""
+    """The cells of a size's grid, each a row; `name` goes in front of their labels.
+
+    `beyond` are cells outside, (rate, dropout, decay): where the best rate of the grid is its
+    largest, a larger one is tried before the choice counts.
+    """
+    cells = [(rate, *rest) for rest, rate in product(regularised, rates)]
     return tuple(
         Row(
             f"{name}rate {rate:g}, dropout {dropout:g}, decay {decay:g}",
             model={**model, "dropout": dropout},
             training={"learning_rate": rate, "weight_decay": decay, "epochs": epochs},
         )
-        for (dropout, decay), rate in product(regularised, rates)
+        for rate, dropout, decay in [*cells, *beyond]
     )
 
 

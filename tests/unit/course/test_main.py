@@ -70,7 +70,7 @@ def test_report_writes_where_it_is_told_to(tmp_path, capsys, monkeypatch):
     places = ["--records", str(tmp_path / "records"), "--out", str(tmp_path)]
     arguments = ["experiments", "report", *places]
     assert main(arguments) == 0 and "files written" in capsys.readouterr().out
-    assert (tmp_path / "tables" / "positions.csv").read_text().count("not run yet") == 5
+    assert (tmp_path / "tables" / "positions.csv").read_text().count("not run yet") == 8
     assert main(arguments) == 0 and "everything is as the records say" in capsys.readouterr().out
 
 

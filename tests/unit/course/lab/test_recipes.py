@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import replace
 
-from course.lab.catalogue import CATALOGUE, FILE, choose, read_catalogue
+from course.lab.catalogue import CATALOGUE, EXPERIMENTS, FILE, choose, read_catalogue
 from course.lab.recipes import chosen, epochs_for, is_at_its_end, is_flat
 from course.lab.records import find_records
 from nmt.batches import LengthBuckets
@@ -63,8 +63,10 @@ def test_equal_steps_take_epochs_from_the_number_of_batches():
 
 def test_long_names_all_that_is_trained_to_the_end():
     names = {one.name for one in choose(["long"])}
-    assert {"grid-width-64", "long-positions"} <= names and "positions" not in names
-    assert names & {one.name for one in choose(["all"])} == {"heads"}, "reported from its long rows"
+    assert {"grid-width-64", "long-schedule"} <= names and "schedule" not in names
+    assert names & {one.name for one in choose(["all"])} == {
+        name for name, one in EXPERIMENTS.items() if one.long
+    }, "reported from its long rows"
 
 
 def run_of(losses, train=0.9, wide=(0.9, 0.1)):
@@ -109,4 +111,4 @@ def test_every_transformer_row_of_the_sweep_is_trained_to_the_end():
             if not is_at_its_end(own, longer):
                 learning.append(f"{experiment.name}: {row.label}")
     positions = ["none", "sinusoidal", "sinusoidal, encoder only", "sinusoidal, decoder only"]
-    assert learning == ["heads: 1 head", *(f"long-positions: {row}" for row in positions)]
+    assert learning == [*(f"positions: {row}" for row in positions), "heads: 1 head"]

@@ -66,5 +66,5 @@ def test_a_figure_carries_its_words_and_is_whole():
 
 def test_curves_are_drawn_for_the_rows_that_are_run():
     records = find_records()
-    assert loss_curves(EXPERIMENTS["positions"], records).alt.startswith("5 panels")
+    assert loss_curves(EXPERIMENTS["positions"], records).alt.startswith("8 panels")
     assert loss_curves(EXPERIMENTS["positions"], {}) is None
