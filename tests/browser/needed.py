@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import ast
+import dis
+from types import CodeType
 
 import nbformat
 from lab import ROOT
@@ -14,7 +15,7 @@ FRAME = "<iframe"
 
 def needed(name: str) -> list[str]:
     """The ids of the cells that show a widget or an attention view, and of those before them that
-    bind a name which one of these reads.
+    bind a name which one of these reads from outside itself.
 
     A cell that only changes what a name stands for, by calling one of its methods, is not among
     them: an explorer then shows an untrained model, which its controls don't mind.
@@ -40,14 +41,21 @@ def is_live(cell: nbformat.NotebookNode) -> bool:
 
 
 def names(source: str) -> tuple[set[str], set[str]]:
-    """Which names a cell binds, and which it reads."""
+    """Which names a cell binds, and which it reads before it has bound them: what a loop or an
+    import of its own binds needs no other cell. Told by its bytecode, in the order of the text; a
+    function reads what it needs where it is defined.
+    """
     bound: set[str] = set()
     read: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Name):
-            (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            bound.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            bound |= {alias.asname or alias.name.split(".")[0] for alias in node.names}
+
+    def follow(code: CodeType, own: set[str]) -> None:
+        for step in dis.get_instructions(code):
+            if step.opname == "STORE_NAME":
+                own.add(step.argval)
+            elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL") and step.argval not in own | bound:
+                read.add(step.argval)
+            elif isinstance(step.argval, CodeType):
+                follow(step.argval, set())  # a class or a function: its names are its own
+
+    follow(compile(source, "<cell>", "exec"), bound)
     return bound, read
