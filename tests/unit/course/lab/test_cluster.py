@@ -82,6 +82,7 @@ def test_a_killed_worker_loses_nothing_and_nothing_runs_twice(tmp_path, cluster,
 
 def test_the_only_worker_dies_and_another_one_comes(tmp_path, cluster, monkeypatch, capsys):
     address, worker = cluster
+    monkeypatch.setattr("course.lab.cluster.PATIENCE", 300)
     monkeypatch.setattr("course.lab.cluster.LOOK", 0.2)
     wait_for(address)
     worker(kill="process 2")
