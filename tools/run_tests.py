@@ -28,9 +28,11 @@ PYTEST = ["-m", "pytest", *SLOWEST, "-n", str(JOBS)]
 # One process more: many tests wait, unit tests for processes that they started, those in a browser
 # for the kernel, which waits for the page.
 WAITING = ["-m", "pytest", *SLOWEST, "-n", str(JOBS + 1)]
-# Each begins with a part of its own, in order, so that what a file's tests share is made once;
-# nbval, which no unit test needs, takes a second to load.
-UNIT = [*WAITING, "--dist", "worksteal", "-p", "no:nbval"]
+# A file goes whole to one process, so that what its tests share is made once, and those that take
+# longest, which tests/unit/conftest.py names, start first; nbval, which no unit test needs, takes a
+# second to load.
+BY_FILE = ["--dist", "loadfile", "--no-loadscope-reorder"]
+UNIT = [*WAITING, *BY_FILE, "-p", "no:nbval"]
 CHECK = [["-m", "ruff", "format", "--check", "."], ["-m", "ruff", "check", "."], ["-m", "mypy"]]
 # Those that compute longest start first, so that no process is left alone with one.
 LONGEST = ("03", "09", "06", "07", "08")
@@ -56,8 +58,7 @@ STEPS = {
     # Each notebook has one kernel, so a file goes whole to one process.
     "notebooks": Step(
         [
-            [*PYTEST, "--dist", "loadfile", "--no-loadscope-reorder"]
-            + ["--nbval", "--nbval-current-env"]
+            [*PYTEST, *BY_FILE, "--nbval", "--nbval-current-env"]
             + ["--nbval-cell-timeout", "300", "--timeout", "330", "-o", "faulthandler_timeout=360"]
             + ["--nbval-sanitize-with", "tests/notebooks/sanitize.cfg", *NOTEBOOKS]
         ],
