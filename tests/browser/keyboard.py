@@ -34,6 +34,7 @@ class Operated:
     page: Page
     number: int
     complaints: list[str] = field(default_factory=list)
+    at_first: list[int] = field(default_factory=list)  # which option each dropdown had
     opens: ClassVar[tuple[str, ...]] = ("Alt+ArrowDown",)  # a dropdown's list
     closes: ClassVar[tuple[str, ...]] = ("Enter",)
 
@@ -180,10 +181,10 @@ class Operated:
         return False
 
     def answers_somewhere(self, control: Locator) -> bool:
-        """The same, where needed at every option of the explorer's dropdowns and with another word:
-        a control may matter there only.
+        """The same, where needed as the explorer was at first, then at every option of each of its
+        dropdowns and with another word: a control may matter there only.
         """
-        if self.answers(control):
+        if self.answers(control) or (self.go_back() and self.answers(control)):
             return True
         for other in self.locator.locator(f"select, {TEXT}").all():
             if self.name(other) == self.name(control):
@@ -199,6 +200,16 @@ class Operated:
                 if self.answers(control):
                     return True
         return False
+
+    def go_back(self) -> bool:
+        """Put each dropdown back to what it was at first; whether there was any to put back."""
+        changed = False
+        seen = "e.checkVisibility({visibilityProperty: true})"
+        for dropdown, first in zip(self.locator.locator("select").all(), self.at_first):
+            moved = dropdown.evaluate(f"(e, first) => e.selectedIndex !== first && {seen}", first)
+            if moved and self.reach(dropdown):
+                changed |= self.choose(dropdown, first)
+        return changed
 
     def refuses(self, control: Locator) -> None:
         """A bad word gets a message in place, and a good one the drawing back."""
@@ -224,6 +235,8 @@ class Operated:
 
     def operate(self) -> list[str]:
         """All of it; the complaints."""
+        dropdowns = self.locator.locator("select")
+        self.at_first = dropdowns.evaluate_all("all => all.map(e => e.selectedIndex)")
         for control in controls(self.locator).all():
             if not self.answers_somewhere(control):
                 self.complain(f"changing {self.name(control)!r} changes nothing")
