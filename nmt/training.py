@@ -27,7 +27,8 @@ class TrainingConfig:
     `accumulate` batches of `batch_size` words make one step; `gradient_clip` is the largest allowed
     norm of the gradient (0: no limit). `plateau_patience` epochs without a better validation loss
     are tolerated before the "plateau" schedule halves the rate. `device` is where to work, and no
-    setting of the run: it may change when an interrupted run goes on (CUDA and MPS are untested).
+    setting of the run: it may change when an interrupted run goes on (tried from CUDA to the CPU;
+    MPS is untested).
 
     `words` training words are used (0: all), always the same ones, and any smaller number is a part
     of them; the validation words stay all those of the data set. An epoch, after which everything

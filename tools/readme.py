@@ -15,13 +15,14 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from course.lab.records import epoch_reported
 from nmt.runs import reported
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "assets" / "results" / "runs"
 SPEEDRUN = ROOT / "assets" / "results" / "speedrun.json"
 # The main runs; ablations stand in the notebooks.
-SHOWN = re.compile(r"((?:transformer|mamba)-(?:small|large))-seed\d+")
+SHOWN = re.compile(r"((?:transformer|mamba)-(?:small|large)(?:-as-published)?)-seed\d+")
 COURSE = {
     "00_start_here": "Is everything installed? Translate a word of your own; the map of the course",
     "01_data": "Pig Latin, its rule and its alignment; two sets of words; batches of equal lengths",
@@ -68,27 +69,30 @@ def load_records(folder: Path = RECORDS) -> dict[str, list[dict[str, Any]]]:
 
 def results_table(records: dict[str, list[dict[str, Any]]]) -> str:
     """One row a run: its size, and the mean over its seeds of what it reached on the validation
-    words.
+    words, at which epoch. Minutes are those of the machine of all others, so that runs made
+    elsewhere ("ran_on") have none.
     """
     rows = [
-        "| run | seeds | parameters | validation words right | validation loss, nats a letter |"
-        " training words right | minutes to train |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| run | seeds | parameters | epoch | validation words right | validation loss, nats a"
+        " letter | training words right | minutes to train |",
+        "| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: |",
     ]
     for name, runs in records.items():
         sizes = {run["parameters"] for run in runs}
         if len(sizes) > 1:
             raise ValueError(f"the seeds of {name} have models of different sizes: {sorted(sizes)}")
         right = [reported(run)["val_accuracy"] for run in runs]
+        minutes = mean(run["seconds"] for run in runs) / 60
         spread = f" ({min(right):.2%} to {max(right):.2%})" if len(runs) > 1 else ""
         cells = (
             f"`{name}`",
             str(len(runs)),
             f"{sizes.pop():,}",
+            epoch_reported(runs),
             f"{mean(right):.2%}{spread}",
             f"{mean(reported(run)['val_loss'] for run in runs):.3f}",
             f"{mean(reported(run)['train_accuracy'] for run in runs):.2%}",
-            f"{mean(run['seconds'] for run in runs) / 60:.1f}",
+            "–" if any("ran_on" in run for run in runs) else f"{minutes:.1f}",
         )
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)

@@ -4,7 +4,9 @@
 
 `rounds` and `joins` are counted on the real code (`course.lab.scan_steps`), `width` is how many
 numbers one step of the recurrence works on. c is the price of a round, whatever it joins: the calls
-of PyTorch. m is the price of one number in one join. Within a round all joins may run side by side,
+of PyTorch. m is the price of one number in one join. Loop, chunks and trees have prices of their
+own: a loop's join makes one number and theirs two, and a tree must also cut and put together what
+it joins. Within a round all joins may run side by side,
 so workers share the second term and never the first. (Brent's theorem: a round of k joins takes p
 equal workers at most k/p + 1; the 1 is m here, and next to c it is nothing.)
 """
@@ -20,7 +22,7 @@ import numpy as np
 from course.lab.scan_steps import PREFIXES, Cost, count_cost
 
 Row = Mapping[str, Any]  # "method", "length", "numbers", and the seconds of "forward" and "both"
-LOOP, TREES = ("fast",), ("chunked", "hillis_steele", "sklansky", "blelloch")
+LOOP, CHUNKS, TREES = ("fast",), ("chunked",), ("hillis_steele", "sklansky", "blelloch")
 
 
 class Prices(NamedTuple):
@@ -39,17 +41,17 @@ def cost_of(method: str, length: int) -> Cost:
 
 
 def fit_prices(rows: Iterable[Row], part: str = "both") -> dict[str, Prices]:
-    """The prices of the fast loop, and those that all trees share, by method: least squares of the
-    relative error of T.
+    """The prices of the fast loop, of chunks, and those that all trees share, by method: least
+    squares of the relative error of T, where T is the fastest of several runs.
 
     Args:
         rows: measurements; those of other methods are left out.
         part: "forward" or "both", the seconds that are fitted.
     """
     rows, prices = list(rows), dict[str, Prices]()
-    for group in (LOOP, TREES):
+    for group in (LOOP, CHUNKS, TREES):
         mine = [row for row in rows if row["method"] in group]
-        seconds = np.array([row[part]["median"] for row in mine])
+        seconds = np.array([row[part]["fastest"] for row in mine])
         costs = [(*cost_of(row["method"], row["length"]), row["numbers"]) for row in mine]
         terms = np.array([(rounds, joins * width) for joins, rounds, width in costs])
         solved = np.linalg.lstsq(terms / seconds[:, None], np.ones(len(mine)), rcond=None)[0]
@@ -67,7 +69,7 @@ def ratios(prices: Mapping[str, Prices], rows: Sequence[Row], part: str = "both"
     """Predicted over measured seconds, for each row whose method has prices."""
     return [
         predict(prices[row["method"]], row["method"], row["length"], row["numbers"])
-        / row[part]["median"]
+        / row[part]["fastest"]
         for row in rows
         if row["method"] in prices
     ]

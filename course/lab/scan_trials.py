@@ -152,7 +152,7 @@ def largest_difference(
 
 def stored_trials() -> dict[str, Any]:
     """The record assets/results/scans.json: "times", "widths", "compiled", "errors", the "machine",
-    and the "command" that remakes it.
+    the "command" that remakes it, and under "gpu" times on a card, its name, and a note.
     """
     record: dict[str, Any] = json.loads(RECORD.read_text(encoding="utf-8"))
     return record

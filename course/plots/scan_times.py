@@ -124,10 +124,15 @@ def plot_two_loops(rows: Sequence[Row]) -> Picture:
 
 
 def plot_predicted_times(
-    prices: Mapping[str, Prices], rows: Sequence[Row], length: int = 1000, workers: int = 1
+    prices: Mapping[str, Prices],
+    rows: Sequence[Row],
+    length: int = 1000,
+    workers: int = 1,
+    who: str = "1 worker",
 ) -> Picture:
     """Lines: predicted seconds (forward and backward) against the width, for so many workers. Dots:
-    what one worker needed, where `rows` hold this length. `prices` as of `fit_prices`.
+    what one of them needed, where `rows` hold this length. `prices` as of `fit_prices`; `who` is
+    named as the one that they were fitted to.
     """
     drawing = Drawing(WIDTH, 380, "", "")
     widths = [2.0**power for power in range(4, 23)]
@@ -149,10 +154,10 @@ def plot_predicted_times(
         panel.line(widths, line, SCAN_COLOURS[method], width=width)
         mine = [row for row in rows if (row["method"], row["length"]) == (method, length)]
         if workers == 1:
-            seconds = [1e3 * row["both"]["median"] for row in mine]
+            seconds = [1e3 * row["both"]["fastest"] for row in mine]
             panel.dots([row["numbers"] for row in mine], seconds, SCAN_COLOURS[method])
     legend(drawing, [(SCAN_NAMES[m], SCAN_COLOURS[m], "") for m in lines], 660, 50)
-    who = "1 worker" if workers == 1 else f"{workers:,} workers"
+    who = who if workers == 1 else f"{workers:,} workers"
     found = (
         "a tree or chunks are quicker at every width drawn"
         if edge >= widths[-1]

@@ -2,7 +2,9 @@
 assets/results/scans.json.
 
 python tests/benchmarks/scans.py                   everything, 20 to 60 minutes
-python tests/benchmarks/scans.py --only errors     only errors, times, widths or compiled
+python tests/benchmarks/scans.py --only errors     only errors, times, widths, compiled or gpu
+
+The part "gpu" needs a CUDA device, and is left out where there is none.
 """
 
 from __future__ import annotations
@@ -35,6 +37,11 @@ from nmt.scan import METHODS, Scan, fast, sequential
 
 COMMAND = "python tests/benchmarks/scans.py"
 LENGTHS = (8, 16, 40, 100, 250, 1000, 4000, 10_000)
+ON_CARD = (  # length, numbers that one step works on
+    *((1000, numbers) for numbers in (16, 256, 2048, 8192, 65_536)),
+    *((100, 16), (4000, 2048), (16, 262_144), (40, 262_144), (100, 262_144)),
+)
+QUICK = ("fast", "chunked", "hillis_steele", "sklansky", "blelloch", "heinsen")
 CROSSING_LENGTH, CROSSING_CHANNELS = 1000, (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 # How many numbers one step of the recurrence works on: one channel; one sequence in a Mamba layer;
 # a whole training batch of 128.
@@ -93,9 +100,28 @@ def measure_widths() -> list[dict[str, Any]]:
     return rows
 
 
+def measure_on_card(note: str) -> dict[str, Any]:
+    """Seconds on a CUDA device, and which one it is; `note` tells what else it did meanwhile."""
+    scans = {method: METHODS[method] for method in QUICK}
+    rows = []
+    for length, numbers in ON_CARD:
+        inputs = mamba_inputs(length, 1, numbers // 16)
+        rows += _timed(scans, Inputs(*(tensor.cuda() for tensor in inputs)))
+        print(f"gpu, length {length}, {numbers} numbers: done", flush=True)
+    device, version = torch.cuda.get_device_name(), str(torch.__version__)
+    return {"device": device, "torch": version, "note": note, "times": rows}
+
+
+def _card_clock() -> float:
+    """Seconds, read when the card has done all that it was told."""
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 def _timed(scans: dict[str, Scan], inputs: Inputs, **where: Any) -> list[dict[str, Any]]:
     # The first is deaf to other programs.
     clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    clock = _card_clock if inputs.a.is_cuda else clock
     place = {**where, "length": inputs.a.shape[1], "numbers": inputs.a[:, 0].numel()}
     return [
         {"method": method, **place, **{part: timing._asdict() for part, timing in parts.items()}}
@@ -189,9 +215,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", choices=("errors", "times", "widths", "compiled"))
+    parser.add_argument("--only", choices=("errors", "times", "widths", "compiled", "gpu"))
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--note", default="", help="what else a CUDA device does meanwhile")
     arguments = parser.parse_args()
+    card = torch.cuda.is_available()
+    if arguments.only == "gpu" and not card:
+        parser.error("there is no CUDA device")
     keep_freed_memory()
     record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
     parts: dict[str, Callable[[], Any]] = {
@@ -200,9 +230,12 @@ def main() -> None:
         "widths": measure_widths,
         "compiled": measure_compiled,
     }
+    if card:
+        parts["gpu"] = partial(measure_on_card, arguments.note)
     for name, measure in parts.items():
         if arguments.only in (None, name):
-            record = {"command": COMMAND, **record, "machine": describe_machine(), name: measure()}
+            here = {} if name == "gpu" else {"machine": describe_machine()}
+            record = {"command": COMMAND, **record, **here, name: measure()}
             RECORD.write_text(json.dumps(_rounded(record), indent=1) + "\n", encoding="utf-8")
 
 

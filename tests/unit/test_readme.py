@@ -40,7 +40,9 @@ def test_every_recorded_number_reaches_the_table(tmp_path):
     (tmp_path / "mamba-ablation-no-gate-seed0.json").write_text(json.dumps(record(0, 0.5)))
     _, _, row = readme.results_table(readme.load_records(tmp_path)).splitlines()
     found = "98.50% (98.10% to 98.90%) | 0.021 | 100.00%"
-    assert row == f"| `transformer-small` | 3 | 123,456 | {found} | 1.5 |"
+    assert row == f"| `transformer-small` | 3 | 123,456 | best | {found} | 1.5 |"
+    elsewhere = readme.results_table({"a": [record(0, 0.9, ran_on="another")]})
+    assert elsewhere.splitlines()[-1].endswith("| – |"), "minutes of another machine"
 
 
 def test_seeds_of_one_run_have_one_size():
