@@ -121,7 +121,7 @@ def _leaks(slips: Slips, layer: Layer, x: Tensor) -> bool:
     for place in places:
         changed = pick(slips, x.clone(), alias=x, piled=piled)
         step = torch.randn(x.shape[-1])
-        changed[:, place] += torch.ones_like(step) if "constant" in slips else step
+        changed[:, place] += pick(slips, step, constant=1.0, longer=changed[:, place])
         after = layer(changed)
         before = layer(x) if "alias" in slips else before
         seen = pick(
@@ -152,6 +152,11 @@ def _one_sees(place: int, other: int) -> Layer:
     return _mix(weights)
 
 
+def _normed(x: Tensor) -> Tensor:
+    """A norm that sees neither a number added to all coordinates of a letter, nor its length."""
+    return F.layer_norm(x, x.shape[-1:], eps=1e-12)
+
+
 def _late(x: Tensor) -> Tensor:
     weights = (x @ x.mT).softmax(dim=-1) * causal_mask(x.shape[1])
     return weights @ x
@@ -176,8 +181,8 @@ def _leak_cases() -> list[Case]:
         ("only the third sees the last", _one_sees(2, 5)),
         ("masked after the softmax", _late),
         ("a hundredth of the mean of all letters", _mix(tiny)),
-        ("a norm, then the mean of all letters", lambda x: even @ F.layer_norm(x, x.shape[-1:])),
-        ("a norm, then the mean so far", lambda x: seen.to(x) @ F.layer_norm(x, x.shape[-1:])),
+        ("a norm, then the mean of all letters", lambda x: even @ _normed(x)),
+        ("a norm, then the mean so far", lambda x: seen.to(x) @ _normed(x)),
     ]
     return [
         Case(label, (layer, Draw(140 + place).normal(1, 6 if place else 2, 4)))
@@ -220,8 +225,9 @@ LEAK = Exercise(
             Which letters stand before letter 4, and which of them does your slice hold?
         piled: earlier changes are still there
             The letter before was changed in the last round. Has it been put back?
-        constant: the same number added to every coordinate
-            A LayerNorm takes the mean away. What is left of your change behind it?
+        constant longer: a change that a LayerNorm takes away
+            A LayerNorm gives every letter the same mean and the same length. What is left of your
+            change behind it?
         loose: a small leak is overlooked
             How much may a letter change that must not change at all?
         inverted: True where nothing leaks

@@ -29,11 +29,12 @@ def _remember(
         (keys, values),
         before=cache,
         alone=(key, value),
+        asking=(torch.cat((old_keys, query), dim=1), values),
         oldest=(keys[:, :1], values[:, :1]),
         added=(old_keys + key, old_values + value),
     )
     k, t = query.shape[-1], seen[0].shape[1]
-    root = pick(slips, k**0.5, none=1, k=k, keys=t**0.5)
+    root = pick(slips, k**0.5, none=1, k=k, keys=t**0.5, width=value.shape[-1] ** 0.5)
     scores = query @ seen[0].mT / root
     weights = scores if "scores" in slips else scores.softmax(dim=1 if "axis" in slips else -1)
     kept = pick(
@@ -44,9 +45,9 @@ def _remember(
         asked=(old_keys, values),
         queries=(torch.cat((old_keys, query), dim=1), values),
     )
-    kept = seen if "added" in slips else kept
+    kept = seen if {"added", "asking"} & slips else kept
     kept = kept[::-1] if "turned" in slips else kept
-    return weights @ seen[1], kept
+    return weights @ seen[1] + (value if "road" in slips else 0), kept
 
 
 def _cache_cases() -> list[Case]:
@@ -83,7 +84,7 @@ CACHE = Exercise(
             With one query and many keys, at which key does the mask think the query stands?
         alone: the cache is not read
             How many keys can the new letter look at?
-        keys: root of the number of keys
+        keys width: root of another number
             k is the number of coordinates of a query. Which axis did you take it from?
         old: nothing is remembered
             Your output is right. What will the next letter find in the cache?
@@ -91,10 +92,12 @@ CACHE = Exercise(
             The next letter looks at all letters so far. Which ones does your cache still hold?
         asked: keys forgotten, values kept
             Key and value of a letter belong together. Which of the two did you keep?
-        queries: queries kept, not keys
+        queries asking: queries kept, not keys
             Do old letters ask again, or are they asked?
         added: added to the old letters
             + adds numbers. How many letters are in the cache afterwards?
+        road: its own value added on top
+            The road around attention is the layer's. What does attention itself give?
         front: the new letter in front
             The output is the same, but where is the newest letter expected next time?
         none: √k forgotten

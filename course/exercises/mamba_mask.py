@@ -31,8 +31,9 @@ def _decay_mask(slips: Slips, delta: Tensor) -> Tensor:
         whole=S[:, :, None].expand_as(exponent),
     )
     exponent = -exponent if "sign" in slips else exponent
+    exponent = -exponent.abs() if "both" in slips else exponent
     lower = torch.ones(exponent.shape[1:3], dtype=exponent.dtype)
-    lower = pick(slips, lower.tril(), strict=lower.tril(-1), no_mask=lower)
+    lower = pick(slips, lower.tril(), strict=lower.tril(-1), no_mask=lower, both=lower)
     kept = lower[:, :, None] > 0
     if "late" in slips:
         return torch.exp(exponent) * lower[:, :, None]
@@ -41,6 +42,7 @@ def _decay_mask(slips: Slips, delta: Tensor) -> Tensor:
     L = torch.exp(exponent.masked_fill(~kept, -torch.inf))
     if {"no_exp", "still_log"} & slips:
         L = exponent.masked_fill(~kept, 0.0 if "no_exp" in slips else -torch.inf)
+    L = (1 + exponent) * kept if "line" in slips else L
     L = L.transpose(1, 2) if "turned" in slips else L
     return L * delta[:, None] if "written" in slips else L
 
@@ -94,10 +96,12 @@ MASK = Exercise(
             A row belongs to the letter that reads. May it see what comes after it?
         strict: diagonal missing
             Does a letter see what it has just written itself?
-        no_mask: no mask
+        no_mask both: no mask
             What stands above the diagonal, where s has not been read yet?
         no_exp still_log: no exp
             You have a sum of steps. What is left of a letter after them?
+        line: 1 − x for exp(−x)
+            The two agree for short steps only. What is left after a sum of 2: less than nothing?
         written: Δ_s inside the mask
             How strongly s writes belongs to the value. What does the mask hold?
     """),

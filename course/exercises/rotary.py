@@ -31,7 +31,7 @@ def _turn(slips: Slips, vectors: Tensor, base: float) -> Tensor:
     base = 10_000.0 if "fixed" in slips else base
     place = torch.arange(length)[:, None] + ("from_one" in slips)
     place = torch.ones_like(place) if "no_place" in slips else place
-    angle = place * base**exponent * (-1 if "back" in slips else 1)
+    angle = place * base**exponent * pick(slips, 1, back=-1, degrees=torch.pi / 180)
     u, v = vectors[:, 0::2], vectors[:, 1::2]
     if "halves" in slips or "halves_in" in slips:
         u, v = vectors.chunk(2, dim=1)
@@ -99,6 +99,9 @@ ROTARY = Exercise(
             Later pairs turn more slowly. Does base to your exponent grow or shrink?
         overwritten: the new u in the place of the old
             Both results are made of the old u and v. Which u does your second line read?
+        degrees: degrees taken for radians
+            torch's sine wants radians, and a place times θ is an angle in radians. Which line
+            makes something else of it?
         no_place: turned alike at every place
             Which of your lines knows where a row stands?
         alike: all pairs at one speed

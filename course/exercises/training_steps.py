@@ -24,6 +24,8 @@ def padded_loss(logits: Tensor, asked: Tensor, real: Tensor) -> Tensor:
 def _padded_loss(slips: Slips, logits: Tensor, asked: Tensor, real: Tensor) -> Tensor:
     logits = logits.softmax(dim=-1) if "twice" in slips else logits
     logits = logits * real[..., None] if "zeroed" in slips else logits
+    if "later" in slips:
+        logits, asked, real = logits[:, :-1], asked[:, 1:], real[:, 1:]
     log_p = logits.log_softmax(dim=1 if "axis" in slips else -1)
     log_p = logits if "raw" in slips else log_p.exp() if "p" in slips else log_p
     surprise = log_p.gather(2, asked[..., None])[..., 0] * (1 if "sign" in slips else -1)
@@ -31,8 +33,9 @@ def _padded_loss(slips: Slips, logits: Tensor, asked: Tensor, real: Tensor) -> T
     if {"no_mask", "zeroed"} & slips:
         return surprise.mean()
     real = pick(
-        slips, real, inverted=~real, zero_ignored=asked != 0, zero_filled=real & (asked != 0)
-    )
+        slips, real, inverted=~real, zero_ignored=asked != 0, zero_filled=real & (asked != 0),
+        not_first=real & (torch.arange(real.shape[1]) > 0),
+    )  # fmt: skip
     total, words = (surprise * real).sum(), len(asked)
     per_word = (surprise * real).sum(1) / real.sum(1)
     return pick(
@@ -78,6 +81,10 @@ LOSS = Exercise(
             The sum is right. How many tokens were really asked for?
         words: a mean of means
             A word of one token and one of five: does each of the six tokens count the same?
+        not_first: the first token left out
+            How many tokens of a word are asked for? Which is the first of them?
+        later: asked for one token later
+            Row t of the logits is the guess at `asked[:, t]`. Whom did you shift, and why?
         number: divided by the number of words
             You have nats per word. What is asked for?
         sum: a sum, not a mean

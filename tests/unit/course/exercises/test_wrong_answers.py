@@ -38,9 +38,25 @@ def stops_early(layer, x):
     return moved(layer, x, range(1, x.shape[1] - 1))
 
 
+@wrong("mamba.mask", "no mask")
+def both_triangles(delta):
+    S = delta.cumsum(1)
+    return torch.exp(-(S[:, :, None] - S[:, None]).abs())
+
+
 @wrong("attention.leak", "letter 2 is never moved")
 def starts_late(layer, x):
     return moved(layer, x, range(2, x.shape[1]))
+
+
+@wrong("attention.leak", "a change that a LayerNorm takes away")
+def doubles(layer, x):
+    before = layer(x)
+    for t in range(1, x.shape[1]):
+        y = torch.cat([x[:, :t], 2 * x[:, t : t + 1], x[:, t + 1 :]], 1)
+        if not torch.allclose(layer(y)[:, :t], before[:, :t], atol=1e-6):
+            return True
+    return False
 
 
 @wrong("attention.leak", "only the last letter is moved")

@@ -29,6 +29,7 @@ from class_of_notebooks import (
 from course.__main__ import main
 from course.exercises import exercises
 from course.exercises.catalogue import chapter
+from course.grading import bubble, fork_server
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="grading needs fork")
 
@@ -43,9 +44,12 @@ def _real_notebooks(folder):
     (folder / "02_attention solved.ipynb").write_text(json.dumps(data))
 
 
-@pytest.fixture(scope="module")
-def graded(tmp_path_factory):
-    """The whole class, graded once: by file name, and the CSV's rows."""
+@pytest.fixture(scope="module", params=["with bubblewrap", "without bubblewrap"])
+def graded(request, tmp_path_factory):
+    """The whole class, graded once: by file name, the CSV's rows, and all."""
+    wrapped = request.param == "with bubblewrap"
+    if wrapped and not bubble.bubblewrap(ROOT):
+        pytest.skip("there is no bubblewrap here, or it may make no namespaces")
     folder = tmp_path_factory.mktemp("class ä ö")
     for name, (text, _) in CLASS.items():
         (folder / f"{name}.ipynb").write_text(text, encoding="utf-8")
@@ -64,12 +68,16 @@ def graded(tmp_path_factory):
     began = time.monotonic()
     files = ["--json", str(results / "c.json"), "--csv", str(results / "c.csv")]
     limits = "--answer-seconds 3 --seconds 20 --memory 700".split()
-    assert main(["grade", str(folder), *files, *limits]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        if not wrapped:
+            patch.setattr(fork_server, "bubblewrap", lambda _course: [])
+        assert main(["grade", str(folder), *files, *limits]) == 0
     data = json.loads((results / "c.json").read_text(encoding="utf-8"))
     rows = list(csv.reader((results / "c.csv").read_text(encoding="utf-8").splitlines()))
+    assert ("in bubblewrap" in data["isolation"]) == wrapped
     assert data["mistakes"][0]["students"] >= data["mistakes"][-1]["students"] > 0
     taken = time.monotonic() - began
-    print(f"{len(data['submissions'])} submissions in {taken:.1f} s", file=sys.stderr)
+    print(f"{request.param}: {len(data['submissions'])} in {taken:.1f} s", file=sys.stderr)
     return {Path(each["submission"]).stem: each for each in data["submissions"]}, rows, data
 
 
