@@ -49,7 +49,7 @@ def plot_alignment(word: str, *, move_qu: bool = True) -> Picture:
         raise ValueError(f"{word!r} has {len(word)} characters; the picture has room for {LONGEST}")
     pitch = min(42.0, 720 / len(target))
     drawing = Drawing(max(400, round(110 + pitch * len(target))), 220, "", "")
-    drawing.text(20, 24, f"{word} → {target}   class: {name}", size=15, anchor="start")
+    drawing.text(20, 24, f"{word} → {target}, class: {name}", size=15, anchor="start")
     above = [90 + pitch * (place + 0.5) for place in range(len(target))]
     drawing.text(80, 75, "source", anchor="end")
     drawing.text(80, 175, "target", anchor="end")

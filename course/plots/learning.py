@@ -87,7 +87,7 @@ def plot_projections(
         size = f"{matrix.shape[0]} × {matrix.shape[1]}"
         headed = (f"x of “{letter}” ({len(vector)})", f"· W for the {name} ({size})", f"= {name}")
         for axis, table, title in zip(row, (vector[None], matrix, results[name][None]), headed):
-            draw_cells(axis, table.detach(), (-limit, limit), write=lambda one: f"{one:.1f}")
+            draw_cells(axis, table.detach(), (-limit, limit), write=lambda one: f"{one:z.1f}")
             axis.set(xticks=[], yticks=[])
             axis.set_title(title)
     reading = (
@@ -122,7 +122,7 @@ def plot_gradient_sums(cosines: Mapping[str, Mapping[int, Sequence[float]]]) -> 
         axis.plot(numbers, means, color=colour, marker=marker, lw=2, label=kind)
         told.append(
             f"{kind}: "
-            + ", ".join(f"{number} batches {mean:.2f}" for number, mean in zip(numbers, means))
+            + ", ".join(f"{mean:.2f} from {number}" for number, mean in zip(numbers, means))
         )
     every = sorted({number for sums in cosines.values() for number in sums})
     axis.set_xscale("log", base=2)
@@ -131,7 +131,7 @@ def plot_gradient_sums(cosines: Mapping[str, Mapping[int, Sequence[float]]]) -> 
     axis.set_ylabel("cosine with the gradient of all words")
     axis.axhline(0, color=NEUTRAL, lw=1, ls=":")
     axis.legend(loc="lower right")
-    reading = f"Means of the cosines. {'; '.join(told)}."
+    reading = f"Means of the cosines, by batches added up. {'; '.join(told)}."
     return finish(
         figure,
         alt=f"Dots and lines over the number of batches that are added up. {'; '.join(told)}.",

@@ -62,10 +62,9 @@ def plot_learning_curves(rows: Sequence[Mapping[str, Any]], *, epochs: int = 0) 
             if len(rows) < 4:
                 panel.dots(done, values, colour)
     left.line(reach, (GUESSING, GUESSING), NEUTRAL, dash="2 3")
-    drawing.text(
-        *left.at(reach[1], GUESSING * 1.12), f"guessing: log {VOCABULARY.size} = {GUESSING:.2f}",
-        size=12, colour=NEUTRAL, anchor="end",
-    )  # fmt: skip
+    x, y = left.at(reach[1], GUESSING)
+    guessing = f"guessing: log {VOCABULARY.size} = {GUESSING:.2f}"
+    drawing.text(x, y - 10, guessing, size=12, colour=NEUTRAL, anchor="end")  # above its line
     names = [("training words", NEUTRAL, "6 4"), ("validation words", MODEL, "")]
     legend(drawing, names, 490, 24, across=150)
     reading = (
@@ -76,7 +75,7 @@ def plot_learning_curves(rows: Sequence[Mapping[str, Any]], *, epochs: int = 0) 
     alt = (
         f"Two panels, after each of {len(rows)} epochs. Left, on a logarithmic axis: the loss on"
         f" validation words goes from {rows[0]['val_loss']:.2g} to {last['val_loss']:.2g} nats per"
-        f" character, on training words from {rows[0]['train_loss']:.2g} to"
+        f" token, on training words from {rows[0]['train_loss']:.2g} to"
         f" {last['train_loss']:.2g}; a dotted line marks guessing. Right: word accuracy goes from"
         f" {rows[0]['val_accuracy']:.0%} to {last['val_accuracy']:.0%} on validation words and"
         f" reaches {last['train_accuracy']:.0%} on training words."

@@ -24,7 +24,7 @@ def test_learned_attention_says_how_much_lies_in_the_frames():
 
 def test_sums_of_gradients_stand_by_number():
     picture = plot_gradient_sums({"one length": {16: [0.5, 0.7], 1: [0.1]}, "random": {1: [0.4]}})
-    says(picture, "one length: 1 batches 0.10, 16 batches 0.60; random: 1 batches 0.40")
+    says(picture, "one length: 0.10 from 1, 0.60 from 16; random: 0.40 from 1")
 
 
 def test_runs_over_each_other_say_where_each_ended():
