@@ -25,14 +25,18 @@ SCROLLER = ".jp-Notebook .jp-WindowedPanel-outer, .jp-WindowedPanel-outer"
 def photograph(page: Page, folder: Path, name: str) -> list[Path]:
     """One picture a screen, from the top of the notebook to its end."""
     scroller = page.locator(SCROLLER).first
-    total, visible = scroller.evaluate("e => [e.scrollHeight, e.clientHeight]")
-    step = visible - 60  # the last lines of one picture open the next
     pictures: list[Path] = []
-    for number, top in enumerate(range(0, max(total - 60, 1), step)):
+    top = 0
+    for number in range(100):
         scroller.evaluate("(e, top) => e.scrollTo({top, behavior: 'instant'})", top)
         page.wait_for_timeout(250)
         pictures.append(folder / f"{name}-{number:02d}.png")
         page.screenshot(path=pictures[-1])
+        # JupyterLab knows how high a cell is once it was on the screen: ask for the end each time
+        total, visible = scroller.evaluate("e => [e.scrollHeight, e.clientHeight]")
+        if top + visible >= total:
+            break
+        top += visible - 60  # the last lines of one picture open the next
     return pictures
 
 
