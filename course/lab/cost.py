@@ -20,7 +20,8 @@ def seconds_of(runs: Iterable[Run], records: Records) -> dict[tuple[str, int], f
     words that the run will see: within a factor of three for nine in ten. None without a run of
     that kind of model.
     """
-    same, alike = defaultdict(list), defaultdict(dict)
+    same: dict[str, list[float]] = defaultdict(list)
+    alike: dict[str, dict[str, tuple[dict[str, Any], float]]] = defaultdict(dict)
     for (settings, _), record in records.items():
         if "cpu_seconds" in record:  # the clock's alone says too little: others may have worked
             same[settings].append(record["cpu_seconds"])

@@ -41,12 +41,12 @@ def test_a_row_waits_until_the_recipe_of_its_size_is_chosen():
     text = FILE.read_text(encoding="utf-8")
     text = re.sub(r"(?ms)^\[recipes\..*?(?=^\[(?!recipes))", "", text)
     without = read_catalogue(text)
-    assert without["long-width"].rows == () and "width 8" in without["long-width"].waiting
+    assert without["width"].rows == () and "width 8" in without["width"].waiting
     more = "\n[recipes.width-8]\nmodel = { dropout = 0.0 }\ntraining = { weight_decay = 0.5 }\n"
     one = read_catalogue(text + more)
-    (row,) = one["long-width"].rows
-    (first, *_) = one["long-width"].runs(row)
-    assert row.label == "width 8" and "width 16" in one["long-width"].waiting
+    (row,) = one["width"].rows
+    (first, *_) = one["width"].runs(row)
+    assert row.label == "width 8" and "width 16" in one["width"].waiting
     assert first.model["hidden_size"] == 8 and first.model["dropout"] == 0.0
     assert first.training.weight_decay == 0.5 and first.training.epochs == 200
 
@@ -111,4 +111,5 @@ def test_every_transformer_row_of_the_sweep_is_trained_to_the_end():
             if not is_at_its_end(own, longer):
                 learning.append(f"{experiment.name}: {row.label}")
     positions = ["none", "sinusoidal", "sinusoidal, encoder only", "sinusoidal, decoder only"]
-    assert learning == [*(f"positions: {row}" for row in positions), "heads: 1 head"]
+    narrow = ["heads: 1 head", "width: width 8", "width: width 16"]
+    assert learning == [*(f"positions: {row}" for row in positions), *narrow]
