@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from course.lab.catalogue import CATALOGUE, EXPERIMENTS
+from course.lab.catalogue import CATALOGUE
 from course.lab.grid import Experiment
 from course.lab.records import RECORDS, compact_json
 from course.lab.timing import take_turns
@@ -22,8 +22,7 @@ from nmt.decoding import Seq2Seq, greedy_decode
 from nmt.files import write_whole
 
 RECORD = RECORDS.parent / "latency.json"
-# Rows that wait for their runs are measured with those that are reported.
-LONGER = [one for name, one in CATALOGUE.items() if name == "long-positions"]
+SHOWN = [one for one in CATALOGUE.values() if not one.aside or one.name.startswith("short-")]
 LETTERS = 11  # that are written: about the mean of our answers, with `<EOS>`
 ALONE, TOGETHER = 16, 256  # words that are spelled one by one, and in one batch
 
@@ -90,10 +89,10 @@ def latency(model: Mapping[str, Any]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure all architectures of the report, and write the record."""
+    """Measure all architectures that the report shows, and write the record."""
     torch.set_num_threads(1)
     words = [pair.source for pair in load_pairs("small", "val")]
-    found = measure(architectures([*EXPERIMENTS.values(), *LONGER]), words)
+    found = measure(architectures(SHOWN), words)
     write_whole(RECORD, compact_json(found, levels=1).encode())
     print(f"{len(found)} architectures measured")
 
