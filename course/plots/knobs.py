@@ -91,8 +91,8 @@ def plot_experiment(experiment: Experiment, outcomes: Sequence[Outcome], view: s
 
 def knob_name(experiment: Experiment) -> str:
     """What the experiment turns, as figures and menus name it: "mamba-layers" is "layers"."""
-    name = experiment.name.removeprefix("transformer-").removeprefix("mamba-")
-    return name.replace("-", " ")
+    name = experiment.name.removeprefix("mamba-").replace("-", " ")
+    return name.replace("transformer rate", "learning rate")
 
 
 def _curves(experiment: Experiment, run: Sequence[Outcome], view: str) -> Picture:

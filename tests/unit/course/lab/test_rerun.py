@@ -15,15 +15,13 @@ def test_a_row_runs_small_beside_its_full_figures_and_leaves_nothing(tmp_path, m
     training, seeds = found.run.training, [one["seed"] for one in found.full]
     assert training.words == 40 and training.epochs == len(found.record["epochs"]) == 2
     assert found.record["model"]["positions"] == "none"
-    assert (found.full_words, found.full_epochs) == (2_556, 20)
+    assert (found.full_words, found.full_epochs) == (2_556, 200)
     assert seeds and seeds == sorted(seeds)
     text = repr(found)
     assert text.startswith("positions: none, seed 0\n  now:      40 words,   2 epochs: ")
-    told = (
-        r"full:  2,556 words,  20 epochs: \d+\.\d% of the same words, loss 0\.\d\d, mean of \d see"
-    )
+    told = r"full:  2,556 words, 200 epochs: \d+\.\d% of the same words, loss 0\.\d\d, mean of \d "
     assert re.search(told, text)
-    assert "63.9 times as many words" in text and "639 times as many in all" in text
+    assert "63.9 times as many words" in text and "6390 times as many in all" in text
     assert not list(tmp_path.iterdir())
     assert before == sorted(path.name for path in RECORDS.glob("positions-*"))
 
@@ -31,7 +29,7 @@ def test_a_row_runs_small_beside_its_full_figures_and_leaves_nothing(tmp_path, m
 @pytest.mark.usefixtures("few_words")
 def test_a_row_that_is_not_run_says_so(tmp_path):
     found = rerun("positions", "rotary", words=20, epochs=1, records=tmp_path)
-    assert "20 epochs: not run yet" in repr(found)
+    assert "100 epochs: not run yet" in repr(found)
 
 
 @pytest.mark.parametrize(
