@@ -169,7 +169,7 @@ def frames_drawn(page: Page, count: int) -> list[str]:
         if inside is None or not _wait(inside, "() => document.querySelector('svg line')"):
             complaints.append(f"attention view {number} draws nothing")
             continue
-        if inside.evaluate("() => document.documentElement.scrollHeight > innerHeight"):
+        if not _wait(inside, "() => document.documentElement.scrollHeight <= innerHeight"):
             complaints.append(f"attention view {number} does not fit its frame")
     return complaints
 
