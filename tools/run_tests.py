@@ -1,6 +1,6 @@
 """Run the tests' steps, each within a limit, and end with one line that says what failed or hung.
 
-    python tools/run_tests.py [check | unit | notebooks | browser | quick] [pytest's arguments]
+    python tools/run_tests.py [unit | notebooks | browser | check | quick] [pytest's arguments]
 
 Without a name: all steps, one after another, whatever fails on the way. A step that passes its
 limit gets SIGABRT, to which Python answers with the stacks of all threads, and is then ended
@@ -33,13 +33,14 @@ WAITING = ["-m", "pytest", *SLOWEST, "-n", str(JOBS + 1)]
 # second to load.
 BY_FILE = ["--dist", "loadfile", "--no-loadscope-reorder"]
 UNIT = [*WAITING, *BY_FILE, "-p", "no:nbval"]
-CHECK = [["-m", "ruff", "format", "--check", "."], ["-m", "ruff", "check", "."], ["-m", "mypy"]]
+SOURCE = "tests/unit/test_source.py"  # formatting, lint and types
 # Those that compute longest start first, so that no process is left alone with one.
 LONGEST = ("03", "09", "06", "07", "08")
 NOTEBOOKS = sorted(
     (f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")),
     key=lambda name: (*(number not in name for number in LONGEST), name),
 )
+PARTS = ("check", "quick")  # of "unit", for while one writes
 NAMED = 5  # failures that the last line names, before it only counts
 LAST_WORDS = 5  # seconds for the stacks
 
@@ -53,7 +54,6 @@ class Step:
 
 
 STEPS = {
-    "check": Step(CHECK, 600),
     "unit": Step([[*UNIT, "tests/unit", "tests/notebooks"]], 1500),
     # Each notebook has one kernel, so a file goes whole to one process.
     "notebooks": Step(
@@ -73,7 +73,8 @@ STEPS = {
         ],
         2400,
     ),
-    "quick": Step([*CHECK, [*UNIT, "tests/unit/nmt"]], 600),
+    "check": Step([["-m", "pytest", "-q", "-p", "no:nbval", SOURCE]], 600),
+    "quick": Step([[*UNIT, SOURCE, "tests/unit/nmt"]], 600),
 }
 
 
@@ -160,7 +161,7 @@ def main(names: list[str], arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     asked = sys.argv[1:]
-    chosen = [asked.pop(0)] if asked and asked[0] in STEPS else [n for n in STEPS if n != "quick"]
+    chosen = [asked.pop(0)] if asked and asked[0] in STEPS else [n for n in STEPS if n not in PARTS]
     # A shell that starts this in the background lets it ignore Ctrl-C; tests press it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

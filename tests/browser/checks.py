@@ -7,7 +7,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from playwright.sync_api import Frame, Locator, Page, TimeoutError
+from playwright.sync_api import ElementHandle, Frame, Locator, Page, TimeoutError
 from reader import Seen, outputs, trouble
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -115,16 +115,16 @@ def explorers_drawn(page: Page, found: Expected) -> list[str]:
                 f"explorer {number} draws nothing; it says:"
                 f" {' '.join(explorer.inner_text().split())[-200:]}"
             )
-    for number, box in enumerate(page.locator(OPERATED).all()):
-        names = [control.evaluate("e => probe.name(e)") for control in controls(box).all()]
+    for number, box in enumerate(page.locator(OPERATED).element_handles()):
+        names = [control.evaluate("e => probe.name(e)") for control in controls(box)]
         if not names or not all(names):
             complaints.append(f"a control of widget {number} has no name: {names}")
     return complaints
 
 
-def controls(explorer: Locator) -> Locator:
+def controls(explorer: ElementHandle) -> list[ElementHandle]:
     """What can be operated in an explorer."""
-    return explorer.locator(
+    return explorer.query_selector_all(
         ":is(input, select, textarea, button, [role=slider], [tabindex='0']):visible"
     )
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar
 
 from checks import OPERATED, controls
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import ElementHandle, Page
 from reader import settle, settle_or_stop
 
 MOST_TABS = 80
@@ -38,35 +39,38 @@ class Operated:
     opens: ClassVar[tuple[str, ...]] = ("Alt+ArrowDown",)  # a dropdown's list
     closes: ClassVar[tuple[str, ...]] = ("Enter",)
 
-    @property
-    def locator(self) -> Locator:
-        return self.page.locator(OPERATED).nth(self.number)
+    @cached_property
+    def box(self) -> ElementHandle:
+        """Its element, looked for once: a search through the whole page takes longer than a key."""
+        return self.page.locator(OPERATED).nth(self.number).element_handle()
 
     def shown(self) -> str:
         """The HTML below the controls."""
-        return "".join(
-            self.locator.locator(".widget-html-content").evaluate_all(
-                "all => all.map(e => e.innerHTML)"
-            )
-        )
+        return self._all(".widget-html-content", "innerHTML")
 
     def message(self) -> str:
         """The message in the drawing's place, empty where there is none."""
-        return "".join(self.locator.get_by_role("alert").all_inner_texts()).strip()
+        return self._all("[role=alert]", "innerText").strip()
 
-    def name(self, control: Locator) -> str:
+    def _all(self, selector: str, what: str) -> str:
+        code = (
+            "(e, [selector, what]) => [...e.querySelectorAll(selector)].map(e => e[what]).join('')"
+        )
+        return str(self.box.evaluate(code, [selector, what]))
+
+    def name(self, control: ElementHandle) -> str:
         return str(control.evaluate("e => probe.name(e)")) or "(no name)"
 
     def complain(self, what: str) -> None:
         self.complaints.append(f"widget {self.number}: {what}")
 
-    def reach(self, control: Locator) -> bool:
+    def reach(self, control: ElementHandle) -> bool:
         """Press Tab until the control has the focus: onward within the explorer, else from its
         cell.
         """
         if self._tab_to(control, MOST_TABS, inside=True):
             return True
-        self.locator.evaluate("""e => { const notebook = jupyterapp.shell.currentWidget.content
+        self.box.evaluate("""e => { const notebook = jupyterapp.shell.currentWidget.content
                 notebook.activeCellIndex = notebook.widgets.findIndex(cell => cell.node.contains(e))
                 notebook.mode = 'command'
                 notebook.activeCell.node.focus() }""")
@@ -75,14 +79,13 @@ class Operated:
         self.complain(f"Tab does not reach {self.name(control)!r}")
         return False
 
-    def _tab_to(self, control: Locator, most: int, *, inside: bool) -> bool:
+    def _tab_to(self, control: ElementHandle, most: int, *, inside: bool) -> bool:
         where = (
             "(e, explorer) => e === document.activeElement ? 'there' :"
             " explorer.contains(document.activeElement) ? 'inside' : 'outside'"
         )
-        explorer = self.locator.element_handle()
         for _ in range(most):
-            place = control.evaluate(where, explorer)
+            place = control.evaluate(where, self.box)
             if place == "there":
                 return True
             if inside and place == "outside":
@@ -101,7 +104,7 @@ class Operated:
         self.press("Enter")
         settle(self.page)
 
-    def choose(self, control: Locator, index: int) -> bool:
+    def choose(self, control: ElementHandle, index: int) -> bool:
         """One option of the focused dropdown."""
         self.press(*self.opens, "Home", *["ArrowDown"] * index, *self.closes)
         settle(self.page)
@@ -110,7 +113,7 @@ class Operated:
         self.complain(f"the keyboard does not choose option {index} of {self.name(control)!r}")
         return False
 
-    def changes(self, control: Locator) -> Iterator[str]:
+    def changes(self, control: ElementHandle) -> Iterator[str]:
         """Do one change after another to the focused control, and say each time what was done; the
         output may change or not.
         """
@@ -154,7 +157,7 @@ class Operated:
                 f" {kind or 'of an unknown kind'}"
             )
 
-    def keeps(self, control: Locator) -> None:
+    def keeps(self, control: ElementHandle) -> None:
         """Letters and arrows pressed on a dropdown are its own: JupyterLab would copy, paste and
         move cells.
         """
@@ -169,7 +172,7 @@ class Operated:
         ):
             self.complain(f"JupyterLab takes keys that are pressed on {self.name(control)!r}")
 
-    def answers(self, control: Locator) -> bool:
+    def answers(self, control: ElementHandle) -> bool:
         """Whether some change of this control changes the output."""
         if not self.reach(control):
             return False
@@ -180,13 +183,13 @@ class Operated:
                 return True
         return False
 
-    def answers_somewhere(self, control: Locator) -> bool:
+    def answers_somewhere(self, control: ElementHandle) -> bool:
         """The same, where needed as the explorer was at first, then at every option of each of its
         dropdowns and with another word: a control may matter there only.
         """
         if self.answers(control) or (self.go_back() and self.answers(control)):
             return True
-        for other in self.locator.locator(f"select, {TEXT}").all():
+        for other in self.box.query_selector_all(f"select, {TEXT}"):
             if self.name(other) == self.name(control):
                 continue
             count = other.evaluate("e => e.options?.length")
@@ -205,13 +208,13 @@ class Operated:
         """Put each dropdown back to what it was at first; whether there was any to put back."""
         changed = False
         seen = "e.checkVisibility({visibilityProperty: true})"
-        for dropdown, first in zip(self.locator.locator("select").all(), self.at_first):
+        for dropdown, first in zip(self.box.query_selector_all("select"), self.at_first):
             moved = dropdown.evaluate(f"(e, first) => e.selectedIndex !== first && {seen}", first)
             if moved and self.reach(dropdown):
                 changed |= self.choose(dropdown, first)
         return changed
 
-    def refuses(self, control: Locator) -> None:
+    def refuses(self, control: ElementHandle) -> None:
         """A bad word gets a message in place, and a good one the drawing back."""
         good = control.input_value()
         for what, word in BAD_WORDS.items():
@@ -235,9 +238,9 @@ class Operated:
 
     def operate(self) -> list[str]:
         """All of it; the complaints."""
-        dropdowns = self.locator.locator("select")
-        self.at_first = dropdowns.evaluate_all("all => all.map(e => e.selectedIndex)")
-        for control in controls(self.locator).all():
+        dropdowns = self.box.query_selector_all("select")
+        self.at_first = [dropdown.evaluate("e => e.selectedIndex") for dropdown in dropdowns]
+        for control in controls(self.box):
             if not self.answers_somewhere(control):
                 self.complain(f"changing {self.name(control)!r} changes nothing")
             if control.evaluate("e => e.matches('select')"):
@@ -251,11 +254,8 @@ def misspell(page: Page, words: list[str] | str) -> list[str]:
     """Put a word into the first text field of each explorer that has one, by keyboard; what stood
     there before.
     """
-    fields = [
-        (Operated(page, number), page.locator(OPERATED).nth(number).locator(TEXT))
-        for number in range(page.locator(OPERATED).count())
-    ]
-    fields = [(explorer, found.first) for explorer, found in fields if found.count()]
+    explorers = [Operated(page, number) for number in range(page.locator(OPERATED).count())]
+    fields = [(one, found) for one in explorers for found in one.box.query_selector_all(TEXT)[:1]]
     before = [found.input_value() for _, found in fields]
     for (explorer, found), word in zip(
         fields, [words] * len(fields) if isinstance(words, str) else words

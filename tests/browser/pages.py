@@ -117,8 +117,8 @@ class Locator:
         css = selector.removesuffix(":visible")
         return Locator(self.page, [*self.steps, {"css": css, "visible": css != selector}])
 
-    def get_by_role(self, role: str) -> Locator:
-        return self.locator(f"[role={role}]")
+    def query_selector_all(self, selector: str) -> list[Locator]:
+        return self.locator(selector).all()
 
     def nth(self, number: int) -> Locator:
         return Locator(self.page, [*self.steps, number])
@@ -142,9 +142,6 @@ class Locator:
     def inner_text(self) -> str:
         return str(self.evaluate("e => e.innerText"))
 
-    def all_inner_texts(self) -> list[str]:
-        return list(self.evaluate_all("all => all.map(e => e.innerText)"))
-
     def input_value(self) -> str:
         return str(self.evaluate("e => e.value"))
 
@@ -161,6 +158,9 @@ class Locator:
 
     def element_handle(self) -> Locator:
         return self
+
+    def element_handles(self) -> list[Locator]:
+        return self.all()
 
     def content_frame(self) -> Frame:
         return Frame(self.page.browser, script("all => all[0]", self.steps))

@@ -115,7 +115,6 @@ def test_a_dropdown_whose_keys_jupyterlab_takes_is_seen(lab, context, write_note
     run_all(page)
     settle(page)
     explorer = Operated(page, 0)
-    explorer.locator.wait_for(state="attached")
-    explorer.keeps(explorer.locator.locator("select"))
+    explorer.keeps(*explorer.box.query_selector_all("select"))
     assert_said(explorer.complaints, "JupyterLab takes keys that are pressed on 'Plain'")
     leave(page, lab)

@@ -11,7 +11,7 @@ from few_words import few_words_only
 # They start processes, load the whole report, or try every exercise. `make unit` gives a file whole
 # to one of its processes; a long one that begins last would leave the others without work.
 LONGEST = (
-    "test_catalogue test_grader test_sweep test_report_files test_cluster test_report"
+    "test_source test_catalogue test_grader test_sweep test_report_files test_cluster test_report"
     " test_classroom test_hard_place test_main test_significance test_website test_verdicts"
     " test_readme"
 ).split()
