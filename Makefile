@@ -90,7 +90,7 @@ experiments: $(READY) ## train what of the lab report has no record yet, then wr
 beyond: $(READY) ## ask the best models invented, long and one-letter words, and sort their mistakes, for assets/results/beyond.json
 	$(PY) -m course experiments beyond $(ARGS)
 
-speedrun: $(READY) ## the Pig Latin speed run: seconds of training to 97 % and 99 % of small's validation words, three seeds each
+speedrun: $(READY) ## the Pig Latin speed run: seconds of training to 97 % and 99 % of small's validation words, five seeds each
 	$(PY) -m course speedrun $(ARGS)
 
 bench: $(READY_DEV) ## measure training and decoding beside their peers; ONLY=scans: the scans

@@ -105,7 +105,7 @@ def _add_speedrun(commands: Any) -> None:
     speed.set_defaults(command=_speedrun)
     known = list(RECIPES)
     _option(speed, "--goals", "SHARE", float, known, "of 0.97 and 0.99 (default: both)", nargs="+")
-    _option(speed, "--seeds", "SEED", int, [0, 1, 2], "default: 0 1 2", nargs="+")
+    _option(speed, "--seeds", "SEED", int, [*range(5)], "default: 0 1 2 3 4", nargs="+")
     _option(speed, "--threads", "N", _at_least_one, None, "CPU threads (default: all cores)")
     _option(speed, "--out", "FILE", Path, SPEEDRUN, "the record (assets/results/speedrun.json)")
 

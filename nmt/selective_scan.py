@@ -140,7 +140,7 @@ class _SelectiveScan(torch.autograd.Function):
             torch.bmm(C_t, h, out=y_t)
         if keep:
             ctx.save_for_backward(x, delta, A, B, C, states)
-        return y.transpose(0, 1), h.clone().transpose(1, 2)
+        return y.transpose(0, 1), h.transpose(1, 2).contiguous()
 
     @staticmethod
     @once_differentiable

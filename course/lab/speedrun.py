@@ -21,14 +21,17 @@ from nmt.runs import Preset
 from nmt.training import TrainingConfig, TrainingState, train
 
 RECORD = RECORDS.parent / "speedrun.json"
+# Each batch a step, a quarter of the usual MLP, and rotary positions that turn faster, and across
+# as well: with them a model learns in fewer epochs.
 _FAST = Preset(
-    {"kind": "transformer", "dropout": 0.1},
-    {"data": "small", "batch_size": 16, "batching": "random", "weight_decay": 0.2},
+    {"kind": "transformer", "mlp_size": 64, "rotary_cross": True, "rotary_base": 100.0},
+    {"data": "small", "batch_size": 32, "weight_decay": 0.5},
 )
 # A shorter run anneals sooner, a longer one reaches further: each goal has a length of its own.
-# Random words, padded, beat batches of one length: fewer of them make an epoch, and none is
-# one-sided.
-RECIPES = {0.97: _FAST.but(training={"epochs": 16}), 0.99: _FAST.but(training={"epochs": 30})}
+RECIPES = {
+    0.97: _FAST.but({"dropout": 0.05}, {"epochs": 18, "learning_rate": 0.008}),
+    0.99: _FAST.but({"dropout": 0.1}, {"epochs": 36, "learning_rate": 0.005}),
+}
 
 
 def speed_run(goal: float, seed: int = 0) -> dict[str, Any]:
