@@ -66,6 +66,8 @@ def _to_the_end(
     usual = base.but(**recipes.get(own.get("recipe", "width-64"), {}))
     if "epochs" in own:
         usual = usual.but(training={"epochs": own["epochs"]})
+    elif "steps" in own:
+        usual = usual.but(training={"epochs": epochs_for(own["steps"], usual.training)})
     done, waiting = [], []
     for row in rows.values():
         size = slug(row.label)
