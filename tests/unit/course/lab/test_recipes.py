@@ -111,6 +111,15 @@ def test_every_transformer_row_of_the_sweep_is_trained_to_the_end():
             longer = [records[r.key] for r in experiment.runs(twice) if r.key in records]
             if not is_at_its_end(own, longer):
                 learning.append(f"{experiment.name}: {row.label}")
-    positions = ["none", "sinusoidal", "sinusoidal, encoder only", "sinusoidal, decoder only"]
-    narrow = ["heads: 1 head", "width: width 8", "width: width 16"]
-    assert learning == [*(f"positions: {row}" for row in positions), *narrow]
+    named = {
+        "positions": ("none", "sinusoidal", "sinusoidal, encoder only", "sinusoidal, decoder only"),
+        "heads": ("1 head",),
+        "width": ("width 8", "width 16"),
+        "schedule": ("constant",),
+        "accumulation": ("1 batch",),
+        "batching": ("one length, 1 added up", "random lengths, padded, 5 added up"),
+        "weight-decay": ("weight decay 2",),
+        "transformer-rate": [f"learning rate {rate}" for rate in (0.0003, 0.001, 0.01, 0.03)],
+        "batching-equal-steps": ("one length, 1 added up",),
+    }
+    assert learning == [f"{name}: {row}" for name, rows in named.items() for row in rows]
