@@ -63,7 +63,7 @@ def test_equal_steps_take_epochs_from_the_number_of_batches():
 
 def test_long_names_all_that_is_trained_to_the_end():
     names = {one.name for one in choose(["long"])}
-    assert {"grid-width-64", "long-schedule"} <= names and "schedule" not in names
+    assert {"grid-width-64", "long-length"} <= names and "length" not in names
     assert names & {one.name for one in choose(["all"])} == {
         name for name, one in EXPERIMENTS.items() if one.long
     }, "reported from its long rows"
