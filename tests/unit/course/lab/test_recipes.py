@@ -95,7 +95,7 @@ def test_a_row_is_at_its_end_when_flat_and_fitted_or_when_twice_the_time_buys_no
 
 def test_every_transformer_row_of_the_sweep_is_trained_to_the_end():
     """Each has three seeds and a flat validation loss; one that has not learned its training words
-    takes twice the epochs, or the report says that it still learns.
+    takes twice the epochs, or the report says that it is not done.
     """
     records, learning = find_records(), []
     for experiment in CATALOGUE.values():
