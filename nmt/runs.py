@@ -126,7 +126,7 @@ def make_record(name: str, state: TrainingState, config: TrainingConfig) -> dict
     """All that a table or figure needs to know of a finished run, as plain data of six digits.
 
     "last" is what the last epoch reached, its training figures over all training words; no epoch is
-    chosen. "wide" is the same for `wide_words`, after a run on small. Mistakes are those on the
+    chosen. "wide" is the same for `choosing_words`, if there are any. Mistakes are those on the
     validation words of the run's data set. `cpu_seconds` is the processor's time for training (of
     all threads together), `seconds` the clock's; "latency" is in processor milliseconds a word.
     """
@@ -136,7 +136,9 @@ def make_record(name: str, state: TrainingState, config: TrainingConfig) -> dict
     learned = training_words(load_pairs(config.data, "train"), config.words)
     rows, asked = state.progress.epochs, zip(held_out, answers, strict=True)
     versions = {"nmt": nmt.__version__, "torch": torch.__version__.split("+")[0]}
-    wide = {"words": len(wide_words()), **_rounded(_figures("val", model, wide_words()))}
+    wide = {}
+    if choosing := choosing_words(config):
+        wide = {"wide": {"words": len(choosing), **_rounded(_figures("val", model, choosing))}}
     return {
         "name": name,
         "model": model.config_data(),
@@ -158,7 +160,7 @@ def make_record(name: str, state: TrainingState, config: TrainingConfig) -> dict
                 **_figures("train", model, learned),
             }
         ),
-        **({"wide": wide} if config.data == "small" else {}),
+        **wide,
         "mistakes": [[p.source, p.target, said] for p, said in asked if said != p.target],
         "epochs": [_rounded(row) for row in rows],
     }
@@ -171,6 +173,19 @@ def reported(record: Mapping[str, Any]) -> Mapping[str, Any]:
     reported; there these are returned.
     """
     return record["last"] if "last" in record else record["best"]
+
+
+def choosing_words(config: TrainingConfig) -> Sequence[WordPair]:
+    """Words that may choose a recipe: no table reports them, and the run did not learn from them.
+
+    After a run on small, `wide_words`; after one on a part of large, the training words left out;
+    after one on all of large there are none.
+    """
+    if config.data == "small":
+        return wide_words()
+    words = load_pairs(config.data, "train")
+    learned = set(training_words(words, config.words))
+    return [pair for pair in words if pair not in learned]
 
 
 @cache

@@ -53,7 +53,7 @@ def _to_the_end(
     recipes: Mapping[str, dict[str, Any]],
 ) -> Experiment:
     """A shorter experiment's rows, but for those that it goes "without", and its own, each with the
-    recipe of its size.
+    recipe of its size. A row of its own may say which recipe, and with that which base.
     """
     short = found.get(own.get("like", name))
     left_out = own.get("without", ())
@@ -71,11 +71,12 @@ def _to_the_end(
     done, waiting = [], []
     for row in rows.values():
         size = slug(row.label)
-        recipe = size if size in own.get("sizes", ()) else own.get("recipe", "width-64")
+        usual_recipe = size if size in own.get("sizes", ()) else own.get("recipe", "width-64")
+        recipe = row.recipe or usual_recipe
         if recipe not in recipes:
             waiting.append(row.label)
             continue
-        start = base.but(**recipes[recipe])
+        start = (row.recipe and row.base or base).but(**recipes[recipe])
         training = {key: own[key] for key in ("epochs",) if key in own} | dict(row.training)
         if "steps" in own:
             training["epochs"] = epochs_for(own["steps"], {**start.training, **training})

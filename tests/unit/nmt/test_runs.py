@@ -16,9 +16,9 @@ from safetensors.torch import load_file, save_file
 from nmt.__main__ import main
 from nmt.batches import LengthBuckets
 from nmt.checkpoints import CheckpointError, build_model, load_checkpoint, load_state
-from nmt.data import load_pairs
+from nmt.data import load_pairs, training_words
 from nmt.evaluation import measure
-from nmt.runs import PRESETS, record_divergence, reported, run, wide_words
+from nmt.runs import PRESETS, choosing_words, record_divergence, reported, run, wide_words
 from nmt.training import TrainingConfig
 
 SIZES = {"hidden_size": 8, "num_heads": 1, "encoder_layers": 1, "decoder_layers": 1, "mlp_size": 8}
@@ -180,6 +180,15 @@ def test_wide_words_are_none_of_smalls_and_of_its_kind():
     assert len(words) == len(set(words)) == 1_726
     assert {pair.split for pair in words} == {"val"} and not small & {p.source for p in words}
     assert all(len(p.source) >= 4 and set(p.source) & set("aeiou") for p in words)
+
+
+def test_what_chooses_was_not_learned_and_is_not_reported():
+    assert choosing_words(TrainingConfig(data="small")) == wide_words()
+    part = set(choosing_words(TrainingConfig(data="large", words=9_000)))
+    learned = training_words(load_pairs("large", "train"), 9_000)
+    assert len(part) == 17_824 - 9_000 and not part & set(learned)
+    assert {pair.split for pair in part} == {"train"}
+    assert not choosing_words(TrainingConfig(data="large"))
 
 
 def test_figures_are_the_last_epochs_or_in_old_records_the_best():
