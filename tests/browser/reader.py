@@ -38,6 +38,16 @@ class Seen:
     console: list[str] = field(default_factory=list)  # errors on the browser's console
 
 
+# Pages with JupyterLab and no notebook, for the next one: loading it takes longer than a notebook.
+_free: dict[BrowserContext, tuple[Page, Seen]] = {}
+_seen: dict[Page, Seen] = {}
+_OPEN = """async path => { probe.trouble.length = 0
+    await jupyterapp.commands.execute("docmanager:open", {path}) }"""
+_CLOSE = """async () => { const notebook = jupyterapp.shell.currentWidget
+    await notebook.sessionContext.shutdown()
+    notebook.dispose() }"""
+
+
 @contextmanager
 def browser(width: int = 1280, height: int = 1400, scale: float = 1) -> Iterator[BrowserContext]:
     """A Chromium with a fresh profile and without service workers, whose requests could not be
@@ -70,9 +80,21 @@ def open_notebook(
     context: BrowserContext, server: Server, name: str, *, kernel: bool = True
 ) -> tuple[Page, Seen]:
     """Open one notebook and wait for its cells and, with `kernel`, for an idle kernel; note what it
-    asks of other machines.
+    asks of other machines. Where `leave` has left a page, it is opened there, as a reader does.
     """
+    page, seen = _free.pop(context, None) or _new_page(context, server)
+    if page.url == "about:blank":
+        page.goto(server.url(name))
+    else:
+        seen.blocked.clear(), seen.console.clear()
+        page.evaluate(_OPEN, f"notebooks/{name}.ipynb")
+    wait_until_open(page, kernel=kernel)
+    return page, seen
+
+
+def _new_page(context: BrowserContext, server: Server) -> tuple[Page, Seen]:
     page, seen = context.new_page(), Seen()
+    _seen[page] = seen
 
     def note(request: Request) -> None:
         parts = urlsplit(request.url)
@@ -94,8 +116,6 @@ def open_notebook(
         lambda message: seen.console.append(message.text) if message.type == "error" else None,
     )
     page.on("pageerror", lambda error: seen.console.append(str(error)))
-    page.goto(server.url(name))
-    wait_until_open(page, kernel=kernel)
     return page, seen
 
 
@@ -166,19 +186,28 @@ def trouble(page: Page) -> list[str]:
     return list(page.evaluate("() => probe.trouble"))
 
 
-def save_and_leave(page: Page, server: Server) -> None:
-    """Save the notebook, close its page, and end its kernel."""
+def save_and_reopen(page: Page) -> None:
+    """Save the notebook, end its kernel, close it, and open it again, from what was saved."""
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_function(
         "() => !window.jupyterapp.shell.currentWidget.context.model.dirty", polling=100
     )
-    leave(page, server)
+    path = page.evaluate("() => jupyterapp.shell.currentWidget.context.path")
+    page.evaluate(_CLOSE)
+    page.evaluate(_OPEN, path)
+    wait_until_open(page, kernel=False)
 
 
 def leave(page: Page, server: Server) -> None:
-    """Close the page and end all kernels, as a reader does who goes on another day."""
-    page.close()
+    """Close the notebook and end all kernels; the page stays for the next notebook."""
+    page.evaluate(_CLOSE)
     end_kernels(server)
+    _free[page.context] = page, _seen[page]
+
+
+def is_free(page: Page) -> bool:
+    """Whether no notebook is open there."""
+    return any(page is one for one, _ in _free.values())
 
 
 def end_kernels(server: Server) -> None:

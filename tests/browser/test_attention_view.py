@@ -11,7 +11,7 @@ import pytest
 import torch
 from checks import frames_drawn, quiet, stills_shown
 from playwright.sync_api import BrowserContext, FrameLocator, Locator, Page, Route
-from reader import Seen, leave, open_notebook, outputs, run_all, save_and_leave, set_theme
+from reader import Seen, leave, open_notebook, outputs, run_all, save_and_reopen, set_theme
 
 from course.plots.bertviz_view import AttentionView, beside, head_view, model_view
 from nmt.mamba import Mamba, MambaConfig
@@ -223,9 +223,7 @@ def test_the_first_run_all_in_jupyterlab_draws_every_view_and_so_does_a_saved_no
     set_theme(page, "dark")
     drawn(page)
     assert not quiet(page, seen)
-    save_and_leave(page, lab)
-
-    page, seen = open_notebook(context, lab, "views", kernel=False)  # saved here, so trusted here
+    save_and_reopen(page)  # saved here, so trusted here
     drawn(page)
     assert not quiet(page, seen) and not frames_drawn(page, 3)
     leave(page, lab)

@@ -11,7 +11,7 @@ import pytest
 from keyboard import Operated, misspell
 from lab import NAMES
 from needed import needed
-from reader import leave, open_notebook, run_some, save_and_leave, set_theme, theme
+from reader import leave, open_notebook, run_some, save_and_reopen, set_theme, theme
 
 pytestmark = pytest.mark.browser
 
@@ -39,8 +39,7 @@ def test_works_as_a_reader_has_it(name, lab, context):
     complaints += said("with readings", checks.readable(page, second))
     complaints += said("in the end", checks.quiet(page, seen))
 
-    save_and_leave(page, lab)
-    page, seen = open_notebook(context, lab, name, kernel=False)  # saved here, so trusted here
+    save_and_reopen(page)  # saved here, so trusted here
     complaints += said("reopened", checks.frames_drawn(page, found.frames))
     complaints += said("reopened", checks.pictures_shown(page, found.pictures))
     complaints += said("reopened", checks.quiet(page, seen, reopened=True))

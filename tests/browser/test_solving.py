@@ -47,6 +47,8 @@ ANSWERS = {  # exercise: what is typed in place of the raise, and what the check
 NEEDED = re.compile(r"from |import |@exercise|check\(")
 FIND = """name => [...jupyterapp.shell.currentWidget.content.model.cells]
     .findIndex(cell => cell.sharedModel.getSource().includes(`@exercise("${name}")`))"""
+SOURCE = """number =>
+    jupyterapp.shell.currentWidget.content.model.cells.get(number).sharedModel.getSource()"""
 SAID = """number => (jupyterapp.shell.currentWidget.content.model.cells.get(number)
         .sharedModel.toJSON().outputs ?? [])
     .map(output => output.data?.['text/plain'] ?? output.text ?? output.evalue ?? '')
@@ -54,23 +56,14 @@ SAID = """number => (jupyterapp.shell.currentWidget.content.model.cells.get(numb
 
 
 def answer(page: Page, number: int, body: str, before: str) -> str:
-    """Put `body` in place of the last line of cell `number`, run it and the check below by
-    Shift+Enter, and read what the check says.
-
-    `before` is what the typed lines replace: the end of the function so far.
+    """Write `body` in place of `before`, the end of the function in cell `number`, run it and the
+    check below by Shift+Enter, and read what the check says.
     """
-    editor = page.locator(".jp-Notebook .jp-Cell").nth(number).locator(".cm-content")
-    editor.click()
-    page.keyboard.press("Control+End")
-    for _ in range(len(before)):
-        page.keyboard.press("Shift+ArrowLeft")
-    page.keyboard.insert_text(body)
-    source = page.evaluate(
-        "number =>"
-        " jupyterapp.shell.currentWidget.content.model.cells.get(number).sharedModel.getSource()",
-        number,
-    )
-    assert source.endswith(body), source
+    wanted = page.evaluate(SOURCE, number).removesuffix(before) + body
+    page.locator(".jp-Notebook .jp-Cell").nth(number).locator(".cm-content").click()
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text(wanted)
+    assert page.evaluate(SOURCE, number) == wanted
     page.evaluate(
         "number => jupyterapp.shell.currentWidget.content.model.cells.get(number).outputs.clear()",
         number + 1,
