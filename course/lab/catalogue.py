@@ -81,7 +81,9 @@ def _to_the_end(
         if "steps" in own:
             training["epochs"] = epochs_for(own["steps"], {**start.training, **training})
         seeds = row.seeds if row.seeds and not short else ()
-        done.append(replace(row, base=start, training=training, seeds=seeds, recipe=recipe))
+        # A name of its own, so that its record does not take the file of the short row's.
+        row = replace(row, name=f"{LONG}-{name}-{size}", base=start, recipe=recipe)
+        done.append(replace(row, training=training, seeds=seeds))
     about = {key: own[key] for key in ("number", "question", "axis", "log") if key in own}
     if short:
         about = {key: getattr(short, key) for key in ("number", "question", "axis", "log")} | about

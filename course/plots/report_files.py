@@ -39,7 +39,7 @@ def picture(experiment: Experiment, found: Sequence[Outcome], reading: str = "")
         student = one.row.student.val_accuracy if one.row.student else None
         place = one.row.x, one.row.line
         rows.append(Measured(one.row.label, values, student, *place, one.reference, against))
-    if experiment.name == "data-size":
+    if experiment.name.removeprefix("short-") == "data-size":
         marks = crossings_of(found) or []
         return plot_lines(rows, experiment.axis, reading, log=experiment.log, marks=marks)
     return plot_rows(rows, experiment.axis, reading)

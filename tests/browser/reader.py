@@ -82,11 +82,12 @@ def open_notebook(
     """Open one notebook and wait for its cells and, with `kernel`, for an idle kernel; note what it
     asks of other machines. Where `leave` has left a page, it is opened there, as a reader does.
     """
-    page, seen = _free.pop(context, None) or _new_page(context, server)
+    page, seen = _free.pop(context) if context in _free else _new_page(context, server)
     if page.url == "about:blank":
         page.goto(server.url(name))
     else:
-        seen.blocked.clear(), seen.console.clear()
+        seen.blocked.clear()
+        seen.console.clear()
         page.evaluate(_OPEN, f"notebooks/{name}.ipynb")
     wait_until_open(page, kernel=kernel)
     return page, seen

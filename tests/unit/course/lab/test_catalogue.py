@@ -6,7 +6,7 @@ from course.interpretability.stored_embeddings import load_tables
 from course.lab.catalogue import CATALOGUE, EXPERIMENTS, choose
 from course.lab.cost import in_words, seconds_of, words_seen
 from course.lab.grid import FIRST_SEEDS, Experiment, Row, runs_of, slug
-from course.lab.records import find_records, record_key
+from course.lab.records import RECORDS, find_records, read_record, record_key
 from nmt.batches import LengthBuckets
 from nmt.checkpoints import SHIPPED, build_model, load_checkpoint
 from nmt.data import load_pairs, training_words
@@ -59,7 +59,14 @@ def test_the_first_seeds_of_everything_come_before_the_others():
     first_late = next(place for place, seed in enumerate(seeds) if seed >= FIRST_SEEDS)
     assert all(seed >= FIRST_SEEDS for seed in seeds[first_late:])
     names = [run.name for run in runs_of(choose(["heads", "positions"])) if run.seed == 0]
-    assert names[0] == "positions-none" and names[-1] == "16-heads"
+    assert names[0] == "long-positions-none" and names[-1] == "long-heads-16-heads"
+
+
+def test_no_run_would_take_the_file_of_another_ones_record():
+    """When a longer row takes the place of a shorter one in the report, both records stay."""
+    for run in runs_of(CATALOGUE.values()):
+        path = RECORDS / f"{run.name}-seed{run.seed}.json"
+        assert not path.exists() or record_key(read_record(path)) == run.key, path
 
 
 def test_records_from_before_this_catalogue_serve_it():
