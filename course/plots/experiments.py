@@ -83,10 +83,12 @@ def plot_rows(rows: Sequence[Measured], what: str, reading: str) -> Picture:
     if against:
         axes[0, 1].set_yticks(range(len(rows)), [""] * len(rows))
         axes[0, 1].set_ylim(len(rows) - 0.5, -0.5)
-        label = "points against the bold row, 95 % interval\n(filled: by itself it excludes 0)"
-        points_axis(axes[0, 1], against, label)
+        points_axis(axes[0, 1], against, "points against the bold row,\n95 % interval")
     handles = _handles(any(row.student is not None for row in rows))
-    figure.legend(handles=handles, loc="outside upper left", ncols=3, fontsize=8)
+    if against:
+        label = "an interval that by itself excludes 0"
+        handles.append(Line2D([], [], marker="o", color=INK, lw=2, label=label))
+    figure.legend(handles=handles, loc="outside upper left", ncols=4, fontsize=8)
     return finish(figure, alt=_alt(rows, what), reading=reading)
 
 
