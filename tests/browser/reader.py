@@ -188,7 +188,9 @@ def trouble(page: Page) -> list[str]:
 
 
 def save_and_reopen(page: Page) -> None:
-    """Save the notebook, end its kernel, close it, and open it again, from what was saved."""
+    """Save the notebook, end its kernel, close it, and open it again, from what was saved. With the
+    new kernel JupyterLab looks for the old one's widgets, and says at once that they are gone.
+    """
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_function(
         "() => !window.jupyterapp.shell.currentWidget.context.model.dirty", polling=100
@@ -196,7 +198,7 @@ def save_and_reopen(page: Page) -> None:
     path = page.evaluate("() => jupyterapp.shell.currentWidget.context.path")
     page.evaluate(_CLOSE)
     page.evaluate(_OPEN, path)
-    wait_until_open(page, kernel=False)
+    wait_until_open(page)
 
 
 def leave(page: Page, server: Server) -> None:

@@ -93,6 +93,16 @@ def test_a_row_is_at_its_end_when_flat_and_fitted_or_when_twice_the_time_buys_no
     assert not is_at_its_end(short, [run_of(flat, wide=(0.95, 0.05))])
 
 
+def test_every_transformer_row_of_the_report_has_a_flat_validation_loss():
+    records = find_records()
+    for experiment in EXPERIMENTS.values():
+        for row in experiment.rows:
+            runs = experiment.runs(row)
+            if runs[0].model["kind"] == "transformer":
+                own = [records[run.key] for run in runs if run.key in records]
+                assert len(own) >= 3 and is_flat(own), f"{experiment.name}: {row.label}"
+
+
 def test_every_transformer_row_of_the_sweep_is_trained_to_the_end():
     """Each has three seeds and a flat validation loss; one that has not learned its training words
     takes twice the epochs, or the report says that it is not done.
