@@ -178,6 +178,9 @@ def settle_or_stop(page: Page, patience: float) -> None:
     if not page.evaluate("patience => probe.settle(patience)", patience * 1000):
         page.evaluate("() => jupyterapp.commands.execute('notebook:interrupt-kernel')")
         settle(page)
+        # Where Python is inside a callback of its own, it says that it ignores the interrupt.
+        page.evaluate("""() => { const others = line => !line.includes("KeyboardInterrupt")
+            probe.trouble.splice(0, Infinity, ...probe.trouble.filter(others)) }""")
 
 
 def trouble(page: Page) -> list[str]:
