@@ -86,7 +86,7 @@ def plot_rows(rows: Sequence[Measured], what: str, reading: str) -> Picture:
         points_axis(axes[0, 1], against, "points against the bold row,\n95 % interval")
     handles = _handles(any(row.student is not None for row in rows))
     if against:
-        label = "an interval that by itself excludes 0"
+        label = "interval excludes 0 (p not corrected)"
         handles.append(Line2D([], [], marker="o", color=INK, lw=2, label=label))
     figure.legend(handles=handles, loc="outside upper left", ncols=4, fontsize=8)
     return finish(figure, alt=_alt(rows, what), reading=reading)
