@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from lab import NAMES, Server, copy_course, jupyterlab
 from playwright.sync_api import BrowserContext
-from reader import browser, end_kernels, is_free
+from reader import browser, end_kernels
 
 # Without it JupyterLab asks.
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
@@ -37,7 +37,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test that fails on the way leaves no notebook and no kernel to the next."""
+    """A test that fails on the way leaves no page and no kernel to the next."""
     shared = [request.getfixturevalue(n) for n in ("context", "lab") if n in request.fixturenames]
     yield
     for one in shared:
@@ -45,8 +45,7 @@ def nothing_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
             end_kernels(one)
         else:
             for page in one.pages:
-                if not is_free(page):
-                    page.close()
+                page.close()
 
 
 @pytest.fixture

@@ -38,16 +38,6 @@ class Seen:
     console: list[str] = field(default_factory=list)  # errors on the browser's console
 
 
-# Pages with JupyterLab and no notebook, for the next one: loading it takes longer than a notebook.
-_free: dict[BrowserContext, tuple[Page, Seen]] = {}
-_seen: dict[Page, Seen] = {}
-_OPEN = """async path => { probe.trouble.length = 0
-    await jupyterapp.commands.execute("docmanager:open", {path}) }"""
-_CLOSE = """async () => { const notebook = jupyterapp.shell.currentWidget
-    await notebook.sessionContext.shutdown()
-    notebook.dispose() }"""
-
-
 @contextmanager
 def browser(width: int = 1280, height: int = 1400, scale: float = 1) -> Iterator[BrowserContext]:
     """A Chromium with a fresh profile and without service workers, whose requests could not be
@@ -80,22 +70,9 @@ def open_notebook(
     context: BrowserContext, server: Server, name: str, *, kernel: bool = True
 ) -> tuple[Page, Seen]:
     """Open one notebook and wait for its cells and, with `kernel`, for an idle kernel; note what it
-    asks of other machines. Where `leave` has left a page, it is opened there, as a reader does.
+    asks of other machines.
     """
-    page, seen = _free.pop(context) if context in _free else _new_page(context, server)
-    if page.url == "about:blank":
-        page.goto(server.url(name))
-    else:
-        seen.blocked.clear()
-        seen.console.clear()
-        page.evaluate(_OPEN, f"notebooks/{name}.ipynb")
-    wait_until_open(page, kernel=kernel)
-    return page, seen
-
-
-def _new_page(context: BrowserContext, server: Server) -> tuple[Page, Seen]:
     page, seen = context.new_page(), Seen()
-    _seen[page] = seen
 
     def note(request: Request) -> None:
         parts = urlsplit(request.url)
@@ -117,6 +94,8 @@ def _new_page(context: BrowserContext, server: Server) -> tuple[Page, Seen]:
         lambda message: seen.console.append(message.text) if message.type == "error" else None,
     )
     page.on("pageerror", lambda error: seen.console.append(str(error)))
+    page.goto(server.url(name))
+    wait_until_open(page, kernel=kernel)
     return page, seen
 
 
@@ -191,29 +170,23 @@ def trouble(page: Page) -> list[str]:
 
 
 def save_and_reopen(page: Page) -> None:
-    """Save the notebook, end its kernel, close it, and open it again, from what was saved. With the
-    new kernel JupyterLab looks for the old one's widgets, and says at once that they are gone.
-    """
+    """Save the notebook, end its kernel, close it, and open it again, from what was saved."""
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_function(
         "() => !window.jupyterapp.shell.currentWidget.context.model.dirty", polling=100
     )
-    path = page.evaluate("() => jupyterapp.shell.currentWidget.context.path")
-    page.evaluate(_CLOSE)
-    page.evaluate(_OPEN, path)
-    wait_until_open(page)
+    page.evaluate("""async () => {
+        const notebook = jupyterapp.shell.currentWidget, path = notebook.context.path
+        await notebook.sessionContext.shutdown()
+        notebook.dispose()
+        await jupyterapp.commands.execute("docmanager:open", {path}) }""")
+    wait_until_open(page, kernel=False)
 
 
 def leave(page: Page, server: Server) -> None:
-    """Close the notebook and end all kernels; the page stays for the next notebook."""
-    page.evaluate(_CLOSE)
+    """Close the page and end all kernels, as a reader does who goes on another day."""
+    page.close()
     end_kernels(server)
-    _free[page.context] = page, _seen[page]
-
-
-def is_free(page: Page) -> bool:
-    """Whether no notebook is open there."""
-    return any(page is one for one, _ in _free.values())
 
 
 def end_kernels(server: Server) -> None:
