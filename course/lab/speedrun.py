@@ -70,7 +70,7 @@ def speed_run(goal: float, seed: int = 0) -> dict[str, Any]:
         "goal": goal,
         "seed": seed,
         "reached": reached(state),
-        "seconds": round(seconds, 1),
+        "seconds": round(seconds, 2),
         "epochs": len(state.progress.epochs),
         "val_accuracy": round(state.progress.epochs[-1]["val_accuracy"], 6),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
