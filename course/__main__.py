@@ -134,12 +134,9 @@ def _list(_options: argparse.Namespace) -> int:
     for experiment in CATALOGUE.values():
         runs = runs_of([experiment])
         left = [run for run in runs if run.key not in records]
-        state = (
-            f"{len(runs) - len(left)} done, {_time(left) or 'unknown time'} to go"
-            if left
-            else "all done"
-        )
-        state = state if runs else "none yet"
+        state = "all done" if runs else "none yet"
+        if left:
+            state = f"{len(runs) - len(left)} done, {_time(left) or 'unknown time'} to go"
         print(
             f"{experiment.name:<16} {experiment.question}\n{'':<16} {len(experiment.rows)} rows,"
             f" {len(runs)} runs: {state}"
@@ -207,11 +204,8 @@ def _report(options: argparse.Namespace) -> int:
     changed = write_report(options.records, options.out)
     for path in changed:
         print(path)
-    print(
-        f"{len(changed)} files written; the others were as the records say"
-        if changed
-        else "everything is as the records say"
-    )
+    told = f"{len(changed)} files written; the others were as the records say"
+    print(told if changed else "everything is as the records say")
     return 0
 
 

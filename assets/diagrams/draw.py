@@ -168,7 +168,7 @@ def draw_attention_head() -> Diagram:
         drawing.text(left + middle, below + 14, note, size=12, colour=NEUTRAL)
     drawing.arrow((s_left + 4 * side + 12, centre), (w_left - 38, centre))
     drawing.text((s_left + w_left) / 2 + 42, centre - 34, "÷ √k")
-    drawing.text((s_left + w_left) / 2 + 42, centre - 15, "mask, softmax")
+    drawing.text((s_left + w_left) / 2 + 42, centre - 15, "softmax")
     drawing.arrow((o_left + 4 * side + 10, centre), (o_left + 4 * side + 44, centre))
     for row, line in enumerate(("joined with", "the other heads,", "mixed by W_O")):
         drawing.text(o_left + 4 * side + 52, centre - 19 + 19 * row, line, anchor="start")

@@ -192,7 +192,7 @@ ABLATION = Exercise(
         others: all heads but this one off
             Which heads still work in your experiment: the named one, or the others?
         even: spread evenly instead of off
-            A head that looks everywhere alike still says something. What would it say if it were
+            A head that spreads its weight evenly still says something. What would it say if it were
             off?
         from_one: heads counted from 1
             Is the first head number 0 or number 1?

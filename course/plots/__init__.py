@@ -13,14 +13,13 @@ from course.plots.ablation import (
 from course.plots.attention import (
     plot_attention_map,
     plot_attention_maps,
-    plot_cost,
     plot_look_up,
     plot_mask,
     plot_scaling,
 )
 from course.plots.attention_grid import Pattern, plot_patterns
 from course.plots.attention_step import plot_attention_step
-from course.plots.costs import plot_costs, plot_wrong_groups
+from course.plots.costs import plot_cost, plot_costs, plot_wrong_groups
 from course.plots.data import (
     plot_alignment,
     plot_buckets,

@@ -25,12 +25,11 @@ from course.plots.style import (
 )
 from course.plots.svg import Drawing
 
-# kind of attention: (colour of keys, label of the key axis, colour of queries, label of the query
-# axis)
+# kind of attention: colour and label of the key axis, then of the query axis
 LABELS = {
-    "cross": (SOURCE, "source letter (key)", TARGET, "target letter (query)"),
+    "cross": (SOURCE, "source letter (key)", TARGET, "letter to write (query)"),
     "source": (SOURCE, "source letter (key)", SOURCE, "source letter (query)"),
-    "target": (TARGET, "target letter (key)", TARGET, "target letter (query)"),
+    "target": (TARGET, "letter read (key)", TARGET, "letter read (query)"),
 }
 MAP_HEIGHT = 360  # pixels, however many rows a map has: a page below it does not jump
 LARGEST_WITH_NUMBERS = 8  # cells a side: maps up to this size show their numbers
@@ -68,8 +67,8 @@ def plot_attention_map(
     reading = f"Each row sums to 1; the strongest weight is {weights.max():.2f}."
     width = min(60, 620 / len(keys))
     drawing = Drawing(round(110 + max(width * len(keys), 330)), MAP_HEIGHT + 140, "", "")
-    box = (80, 54, width * len(keys), MAP_HEIGHT)
-    panel = Panel(drawing, box, (-0.5, len(keys) - 0.5), (len(queries) - 0.5, -0.5))
+    box, across = (80, 54, width * len(keys), MAP_HEIGHT), (-0.5, len(keys) - 0.5)
+    panel = Panel(drawing, box, across, (len(queries) - 0.5, -0.5))
     drawing.text(80, 22, title, size=14, anchor="start")
     sketch_map(panel, weights, queries, keys, "cross")
     drawing.text(80, 42, "attention weight: white is 0, darkest is 1", size=12, anchor="start")
@@ -185,8 +184,7 @@ def plot_mask(mask: Bool[Tensor, "q s"], queries: Sequence[str], keys: Sequence[
     axis.imshow(mask.float().numpy(), cmap="gray", vmin=-0.5, vmax=1.05, aspect="auto")
     for (row, column), allowed in np.ndenumerate(mask.numpy()):
         mark, colour = ("✓", TRUTH) if allowed else ("×", "white")
-        look = {"ha": "center", "va": "center", "fontweight": "bold"}
-        axis.text(column, row, mark, color=colour, **look)
+        axis.text(column, row, mark, color=colour, ha="center", va="center", fontweight="bold")
     _label(axis, queries, keys, "target")
     seen = mask.sum(dim=-1).tolist()
     reading = (
@@ -229,24 +227,6 @@ def plot_scaling(
     )
     alt = f"Curves against the vector size, from {sizes[0]} to {sizes[-1]}. {ends}."
     return finish(figure, alt=alt, reading=reading)
-
-
-def plot_cost(lengths: Sequence[int], counts: Mapping[str, Sequence[int]]) -> Picture:
-    """How many numbers a layer computes as words grow; slope 2 is a square, 1 a straight line."""
-    figure, axis = new_figure(5.6, 3.2)
-    for (name, values), marker, colour in zip(counts.items(), "os^", FREE):
-        axis.plot(lengths, values, marker=marker, color=colour, label=name)
-    axis.set_xscale("log", base=2)
-    axis.set_yscale("log")
-    axis.set_xticks(lengths, [str(length) for length in lengths])
-    axis.set(xlabel="letters in the sequence", ylabel="numbers computed")
-    axis.legend()
-    growth = [f"{name} by {values[-1] / values[0]:,.0f}" for name, values in counts.items()]
-    reading = (
-        f"From {lengths[0]} to {lengths[-1]} letters (a factor of {lengths[-1] // lengths[0]}) the"
-        f" count grows: {'; '.join(growth)}."
-    )
-    return finish(figure, alt=f"Rising lines on logarithmic axes. {reading}", reading=reading)
 
 
 def check_map(weights: Tensor, queries: Sequence[str], keys: Sequence[str], kind: str) -> None:
@@ -308,11 +288,10 @@ def _label(axis: Axes, queries: Sequence[str], keys: Sequence[str], kind: str) -
 
 def draw_truth(axis: Axes, weights: Tensor, truth: Sequence[int | None]) -> float:
     """Frame the cells that the rule names; the mean weight in them."""
-    mean = _mean_on(weights, truth)
     for row, column in enumerate(truth):
         if column is not None:
             frame_cell(axis, row, column, TRUTH)
-    return mean
+    return _mean_on(weights, truth)
 
 
 def _mean_on(weights: Tensor, truth: Sequence[int | None]) -> float:

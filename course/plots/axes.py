@@ -142,7 +142,11 @@ def draw_dots(
         marks: where each row's bar stands, such as their mean.
         dots, bars: how they look, as matplotlib's `plot` and `vlines` take it, `label` included.
     """
-    spots = [(value, row) for row, values in enumerate(rows.values()) for value in values]
+    spots = []
+    for row, values in enumerate(rows.values()):
+        for place, value in enumerate(values):  # equal ones stand one above the other
+            shift = list(values[:place]).count(value) - (list(values).count(value) - 1) / 2
+            spots.append((value, row + 0.16 * shift))
     axis.plot(*zip(*spots), "o", **dots)
     heights = range(len(rows))
     axis.vlines(marks, [row - 0.32 for row in heights], [row + 0.32 for row in heights], **bars)

@@ -1,4 +1,4 @@
-"""More figures of the lab report: what models cost, and which words they get wrong."""
+"""What a layer and a model cost, and which words models get wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from course.plots.style import INK, MAMBA, MODEL, NEUTRAL, TRANSFORMER, Picture, finish, new_figure
+from course.plots.style import (
+    FREE,
+    INK,
+    MAMBA,
+    MODEL,
+    NEUTRAL,
+    TRANSFORMER,
+    Picture,
+    finish,
+    new_figure,
+)
 from course.plots.training import wilson_interval
 
 Counts = Mapping[str, Sequence[int]]  # a group of words → [wrong, asked]
@@ -20,6 +30,24 @@ COSTS = (
     ("milliseconds_alone", "milliseconds for a word\nby itself", "{:.2g}"),
     ("milliseconds_a_word", "milliseconds a word,\n256 in a batch", "{:.2g}"),
 )
+
+
+def plot_cost(lengths: Sequence[int], counts: Mapping[str, Sequence[int]]) -> Picture:
+    """How many numbers a layer computes as words grow; slope 2 is a square, 1 a straight line."""
+    figure, axis = new_figure(5.6, 3.2)
+    for (name, values), marker, colour in zip(counts.items(), "os^", FREE):
+        axis.plot(lengths, values, marker=marker, color=colour, label=name)
+    axis.set_xscale("log", base=2)
+    axis.set_yscale("log")
+    axis.set_xticks(lengths, [str(length) for length in lengths])
+    axis.set(xlabel="letters in the sequence", ylabel="numbers computed")
+    axis.legend()
+    growth = [f"{name} by {values[-1] / values[0]:,.0f}" for name, values in counts.items()]
+    reading = (
+        f"From {lengths[0]} to {lengths[-1]} letters (a factor of {lengths[-1] // lengths[0]}) the"
+        f" count grows: {'; '.join(growth)}."
+    )
+    return finish(figure, alt=f"Rising lines on logarithmic axes. {reading}", reading=reading)
 
 
 def plot_costs(rows: Sequence[Mapping[str, str]], reading: str) -> Picture:

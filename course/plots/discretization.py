@@ -161,10 +161,11 @@ def draw_region(axis: Axes, rule: str, alpha: float | None) -> None:
 
 
 def plot_convergence(products: torch.Tensor, errors: Mapping[str, torch.Tensor]) -> Picture:
-    """Error at fixed times against Δ|A|, by rule; what is rounding only has its place at the foot.
+    """Error at fixed times against Δ times the largest |eigenvalue| of A, by rule; what is rounding
+    only has its place at the foot.
 
     Args:
-        products: the values of Δ|A|, rising.
+        products: the values of that product, rising.
         errors: by rule, one for each product; a rule below 1e-12 everywhere counts as exact.
     """
     figure, axis = new_figure(6.5, 3.6)
@@ -183,7 +184,7 @@ def plot_convergence(products: torch.Tensor, errors: Mapping[str, torch.Tensor])
     exact = [rule for rule in errors if rule not in curves]
     foot = "".join(f"{RULE_NAMES[rule]}: below 1e-12 everywhere" for rule in exact)
     axis.text(0.02, 0.03, foot, transform=axis.transAxes, color=TRUTH, va="bottom")
-    axis.set(xlabel="Δ|A|", ylabel="largest error", ylim=(floor / 3, None))
+    axis.set(xlabel="Δ · largest |λ| of A", ylabel="largest error", ylim=(floor / 3, None))
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     parts = [f"{RULE_NAMES[rule]} {slope:.1f}" for rule, slope in slopes.items()]
     rounding = "".join(f"; {RULE_NAMES[rule]} has rounding errors only" for rule in exact)

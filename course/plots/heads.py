@@ -232,7 +232,7 @@ def plot_probes(probes: Mapping[str, Sequence[Probe]]) -> Picture:
             axis.plot([one.control for one in own], f"{marker}--", color=colour, **control)
         axis.axhline(own[0].usual, color=MODEL, lw=1, ls=":", label="most frequent label")
         axis.set_title(label)
-        names = ["embedding", *(f"layer {layer}" for layer in range(depth - 1))]
+        names = ["emb.", *(f"layer {layer}" for layer in range(depth - 1))]
         axis.set_xticks(range(depth), names, fontsize=8)
     for axis in axes[:, 0]:
         percent_axis(axis, "y", "read correctly", steps=2)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from textwrap import fill, shorten
+from textwrap import fill
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -85,14 +85,16 @@ def plot_forest(
     """
     chosen = [one for one in verdicts if one.finding.differences]
     others = [one for one in verdicts if not one.finding.differences]
-    height = sum(len(one.finding.differences) for one in chosen) + len(others) + 1
+    height = (
+        sum(len(one.finding.differences) + 2 * _spare(one) for one in verdicts) + len(others) + 1
+    )
     figure, axis = new_figure(9, 1.0 + 0.18 * height)
     figure.set_layout_engine("none")  # columns at fixed places: claim, interval, numbers, verdict
     inch = 1 / (1.0 + 0.18 * height)
     axis.set_position((0.41, 0.5 * inch, 0.29, 1 - 0.85 * inch))
-    places, labels, place, marks = [], [], 0, 0.0
+    places, place, marks = [], 0.0, 0.0
     for one in chosen:
-        first = place
+        first = place = place + _spare(one)
         for found in one.finding.differences:
             draw_interval(axis, place, _interval(found))
             size = claimed.get((found.first, found.second))
@@ -103,28 +105,28 @@ def plot_forest(
             place += 1
         _verdict(axis, first, one)
         places.append((first + place - 1) / 2)
-        labels.append(_label(one, place - first))
+        place += _spare(one)
         axis.axhline(place - 0.5, color="#dddddd", lw=0.6)
     axis.axhline(place, color=NEUTRAL, lw=0.8)
     look: Any = {"ha": "center", "backgroundcolor": "white"}
     _beside(axis, place + 0.02, 0.5, " judged without a difference of rows ", **look)
     for one in others:
-        place += 1
+        place += 1 + _spare(one)
         section = one.place.partition(", ")[2]
         where = f"{one.place[:2]}, {section}; {one.beside}" if one.beside else one.place
         _beside(axis, place, 0.5, f"in {where}", **look)
         _verdict(axis, place, one)
         places.append(place)
-        labels.append(_label(one, 1))
-    axis.set_yticks(places, labels, fontsize=7)
+        place += _spare(one)
+    axis.set_yticks(places, [_label(one) for one in [*chosen, *others]], fontsize=7)
     axis.tick_params(axis="x", labelsize=8)
     axis.tick_params(axis="y", length=0)
     axis.set_ylim(place + 0.6, -0.6)
     every = [_interval(found) for one in chosen for found in one.finding.differences]
     points_axis(axis, every, "points of accuracy, 95 % interval", marks)
     axis.plot([], [], "|", color=INK, ms=11, mew=2.5, label="what the student reports")
-    axis.plot([], [], "o", mfc="white", color=MODEL, label="may be luck")
-    axis.plot([], [], "o", color=MODEL, label="0 lies outside")
+    axis.plot([], [], "o", mfc="white", color=MODEL, label="interval holds 0: may be luck")
+    axis.plot([], [], "o", color=MODEL, label="interval excludes 0")
     figure.legend(loc="upper right", ncols=3, fontsize=8)
     words = [
         f"{v.number}, {v.claim}: {v.verdict}; {numbers_of(v)}{f' ({v.beside})' * bool(v.beside)}."
@@ -162,9 +164,14 @@ def _interval(found: Difference) -> Interval:
     return found.value, found.low, found.high
 
 
-def _label(one: Verdict, lines: int) -> str:
-    name = one.claim if one.number == "table" else f"{one.number} · {one.claim}"
-    return fill(name, 58) if lines > 1 else shorten(name, 66, placeholder=" …")
+def _label(one: Verdict) -> str:
+    return fill(one.claim if one.number == "table" else f"{one.number} · {one.claim}", 62)
+
+
+def _spare(one: Verdict) -> float:
+    """What a claim of several lines needs above and below its differences, in rows."""
+    more = _label(one).count("\n") + 1 - max(1, len(one.finding.differences))
+    return 0.3 * max(0, more)
 
 
 def _verdict(axis: Axes, place: float, one: Verdict) -> None:

@@ -70,6 +70,7 @@ def plot_knobs(knobs: Sequence[Found], reading: str) -> Picture:
     axis.set_ylim(len(ordered) - 0.4, -0.6)
     axis.set_xlim(-0.3, 1.34)
     axis.set_xticks([0, 0.25, 0.5, 0.75, 1])
+    axis.spines["bottom"].set_bounds(0, 1)  # the room beside it is for labels
     percent_axis(axis, "x", "validation words spelled right, mean of the seeds")
     axis.grid(axis="x", color="#dddddd", lw=0.6)
     return finish(figure, alt=f"Reach of each setting. {'. '.join(words)} points.", reading=reading)

@@ -47,8 +47,9 @@ def plot_letter_memory(trace: MambaTrace) -> Picture:
     axes[0, 1].set_title(f"left of each token when {labels[at]} (place {at}) is read")
     for axis in axes[-1]:
         _label_tokens(axis, trace)
-    figure.colorbar(steps, ax=axes[:, 0].tolist(), label="Δ", shrink=0.9)
-    figure.colorbar(shares, ax=axes[:, 1].tolist(), label="share left", shrink=0.9)
+    for image, column, label in ((steps, 0, "Δ"), (shares, 1, "left")):
+        bar = figure.colorbar(image, ax=axes[:, column].tolist(), shrink=0.9)
+        bar.ax.set_title(label, fontsize=9)
     first = [f"layer {layer} {weights[layer, 0].median():.0%}" for layer in chosen]
     gone = [f"layer {layer} {(weights[layer, 0] < 0.05).double().mean():.0%}" for layer in chosen]
     reading = (

@@ -13,7 +13,8 @@ from course.plots.attention import plot_attention_map
 from course.plots.plane import REACH, plot_plane
 from course.plots.positions import plot_looking_behind
 from course.plots.style import Picture
-from course.widgets.common import Explorer, explorer, one_word, word_field
+from course.widgets.common import Explorer, explorer
+from course.widgets.fields import one_word, word_field
 from nmt.attention import attention_weights
 from nmt.pig_latin import align, to_pig_latin
 from nmt.positions import RotaryPositions, sinusoidal_table

@@ -7,14 +7,12 @@ from typing import Any
 
 from ipywidgets import (
     HTML,
-    BoundedFloatText,
     BoundedIntText,
     Button,
     Dropdown,
     HBox,
     Layout,
     Play,
-    Text,
     VBox,
     Widget,
     link,
@@ -224,60 +222,6 @@ def render(draw: Callable[..., Picture | str], values: Mapping[str, Any]) -> str
     """
     picture, message = _attempt(draw, values)
     return picture or message
-
-
-def offer(control: Dropdown, values: Sequence[int]) -> None:
-    """Let a dropdown offer `values`; what was chosen stays, or becomes the nearest of them."""
-    if list(control.options) != list(values):
-        chosen = min(values, key=lambda value: abs(value - control.value))
-        control.options = list(values)
-        control.value = chosen
-
-
-def word_field(word: str, description: str = "Word:") -> Text:
-    """A field for one English word."""
-    return Text(
-        word,
-        description=description,
-        placeholder="an English word",
-        tooltip="letters a–z and dashes; a space or an apostrophe separates words",
-    )
-
-
-def number_field(
-    description: str, value: float, low: float, high: float, step: float = 1
-) -> BoundedIntText | BoundedFloatText:
-    """A field for a number from `low` to `high`: a whole one, where its steps are."""
-    kind = BoundedIntText if isinstance(step, int) else BoundedFloatText
-    return kind(value=value, min=low, max=high, step=step, description=description)
-
-
-def one_word(text: str, longest: int) -> str:
-    """The word that somebody typed, in small letters.
-
-    Raises:
-        ValueError: in words for the page, where it is empty, several words, longer than `longest`,
-            or holds what can't be spelled.
-    """
-    word = text.strip().lower()
-    if not word:
-        raise ValueError("Nothing typed yet: type an English word, such as street.")
-    parts = [part for part in re.split(r"[\s'’]+", word) if part]
-    if len(parts) != 1 or parts[0] != word:
-        raise ValueError(
-            "One word at a time: a space or an apostrophe separates words, so this is "
-            + " and ".join(parts[:3])
-            + (" …" if len(parts) > 3 else ".")
-        )
-    if len(word) > longest:
-        raise ValueError(f"{len(word)} letters are more than the {longest} that there is room for.")
-    for place, character in enumerate(word, start=1):
-        if not (character.isascii() and character.isalpha()) and character != "-":
-            raise ValueError(
-                f"Letter {place} of {word} is {character}; a word is made of the letters a–z and"
-                " dashes."
-            )
-    return word
 
 
 def _attempt(draw: Callable[..., Picture | str], values: Mapping[str, Any]) -> tuple[str, str]:

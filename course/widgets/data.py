@@ -6,7 +6,8 @@ from ipywidgets import Checkbox
 
 from course.plots.data import LONGEST, plot_alignment, plot_split
 from course.plots.style import Picture
-from course.widgets.common import Explorer, explorer, one_word, word_field
+from course.widgets.common import Explorer, explorer
+from course.widgets.fields import one_word, word_field
 
 
 def explore_alignment() -> Explorer:

@@ -7,7 +7,8 @@ from ipywidgets import Dropdown
 from course.plots.discretization import RULE_NAMES
 from course.plots.style import Picture
 from course.plots.trajectory import INPUTS, plot_trajectory
-from course.widgets.common import Explorer, explorer, number_field
+from course.widgets.common import Explorer, explorer
+from course.widgets.fields import number_field
 
 
 def explore_discretization() -> Explorer:

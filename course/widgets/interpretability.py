@@ -22,7 +22,8 @@ from course.plots.attention_step import STEP, Look, plot_attention_step
 from course.plots.embeddings import LetterMap, plot_letter_maps
 from course.plots.mamba_memory import plot_channel
 from course.plots.style import Picture
-from course.widgets.common import Explorer, explorer, number_field, one_word, word_field
+from course.widgets.common import Explorer, explorer
+from course.widgets.fields import number_field, one_word, word_field
 from nmt.data import VOCABULARY
 from nmt.decoding import greedy_decode
 from nmt.mamba import Mamba

@@ -9,13 +9,14 @@ from torch import Tensor
 from course.interpretability.head_changes import ChangedHeads, HeadChange, Spelled
 from course.plots.interventions import Map, plot_intervention
 from course.plots.style import Picture
-from course.widgets.common import Explorer, explorer, one_word, word_field
+from course.widgets.common import Explorer, explorer
+from course.widgets.fields import one_word, word_field
 from nmt.data import VOCABULARY
 from nmt.transformer import Transformer
 
 LONGEST = 20  # letters of a word that still fit a figure
 SAID = {  # the changes of `head_changes`, as the explorer calls them
-    "looks everywhere alike": "uniform",
+    "spreads its weight evenly": "uniform",
     "switched off (zero)": "off",
     "writes its mean": "mean",
     "writes what it writes for the second word": "another word",
@@ -106,7 +107,7 @@ def show_intervention(
     model: Transformer,
     words: Sequence[str],
     word: str = "street",
-    how: str = "looks everywhere alike",
+    how: str = "spreads its weight evenly",
     head: str = "encoder 0, head 2",
     other: str = "brown",
 ) -> Picture:

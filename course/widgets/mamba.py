@@ -6,7 +6,8 @@ from ipywidgets import Dropdown
 
 from course.plots.mamba import plot_memory, plot_step_sizes
 from course.plots.style import Picture
-from course.widgets.common import Explorer, explorer, number_field, one_word, word_field
+from course.widgets.common import Explorer, explorer
+from course.widgets.fields import number_field, one_word, word_field
 from nmt.data import VOCABULARY
 from nmt.mamba import Mamba
 from nmt.trace import trace_ssm

@@ -12,7 +12,8 @@ from course.lab.scan_steps import PREFIXES, watch
 from course.plots.scan_times import plot_predicted_times, plot_scan_times
 from course.plots.scans import SCAN_NAMES, plot_rounds
 from course.plots.style import Picture
-from course.widgets.common import Explorer, explorer, offer
+from course.widgets.common import Explorer, explorer
+from course.widgets.fields import offer
 
 LENGTHS = (4, 5, 6, 7, 8, 11, 16)
 WIDTHS = {

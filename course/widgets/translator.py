@@ -8,7 +8,8 @@ from ipywidgets import Dropdown, Widget
 from course.interpretability.spelling import Spelling, spell
 from course.plots.style import Picture
 from course.plots.translation import STEP, plot_spelling
-from course.widgets.common import Explorer, explorer, offer, one_word, word_field
+from course.widgets.common import Explorer, explorer
+from course.widgets.fields import offer, one_word, word_field
 from nmt.decoding import MAX_WORD, Seq2Seq
 
 

@@ -25,7 +25,7 @@ WORDS = ["brown", "is", "street", "apple", "good-humoured", "yes", "quick"]
 
 def looking(word: str, shift: int) -> torch.Tensor:
     """Two heads: one looks `shift` letters beside the copied letter with nine tenths of its weight,
-    one looks everywhere alike.
+    one spreads its weight evenly.
     """
     keys = len(word) + 1
     places = [

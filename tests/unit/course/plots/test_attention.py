@@ -33,8 +33,6 @@ def test_the_steps_of_a_look_up() -> None:
     says(look_up, "row: y x.")
     allowed = "6 of 9 pairs are allowed (✓); the first row may see 1, the last 3."
     says(plots.plot_mask(causal_mask(3), "abc", "abc"), allowed, "a: 100; b: 110; c: 111")
-    cost = plots.plot_cost([8, 16, 32], {"scores": [64, 256, 1024], "outputs": [8, 16, 32]})
-    says(cost, "scores by 16; outputs by 4")
     measured = {"variance": {"plain": [1.0, 400.0], "scaled": [1.0, 1.0]}}
     scaling = plots.plot_scaling([1, 4], measured, reading="A reading.")
     says(scaling, "variance, plain: 1 to 4e+02", "A reading.")

@@ -13,7 +13,7 @@ from course.lab.catalogue import EXPERIMENTS
 from course.lab.records import find_records
 from course.lab.tables import as_csv, found_rows, outcomes, table
 from course.lab.verdicts import FAILS, HOLDS, OPEN, VERDICTS, Difference, Finding, Verdict
-from course.plots.costs import plot_costs, plot_wrong_groups
+from course.plots.costs import plot_cost, plot_costs, plot_wrong_groups
 from course.plots.run_curves import plot_two_runs
 from course.plots.tables import (
     COLUMNS,
@@ -28,6 +28,11 @@ from course.plots.tables import (
 from nmt.pig_latin import to_pig_latin
 
 RECORDS = find_records()
+
+
+def test_numbers_that_a_layer_computes() -> None:
+    cost = plot_cost([8, 16, 32], {"scores": [64, 256, 1024], "outputs": [8, 16, 32]})
+    says(cost, "scores by 16; outputs by 4")
 
 
 @pytest.mark.parametrize("name", ["heads", "positions", "eight-runs", "best"])

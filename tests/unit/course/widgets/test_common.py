@@ -3,10 +3,10 @@ goes wrong, stable text.
 """
 
 import pytest
-from ipywidgets import Checkbox, Dropdown, Text
+from ipywidgets import Checkbox, Text
 
 from course.plots.style import finish, new_figure
-from course.widgets.common import Explorer, explorer, offer, one_word, render
+from course.widgets.common import Explorer, explorer, render
 
 
 def controls() -> dict[str, Text | Checkbox]:
@@ -90,34 +90,3 @@ def test_the_text_form_says_how_the_figure_begins_whatever_the_reader_did_since(
     assert repr(shown) == shown._repr_mimebundle_()["text/plain"] == text
     shown.controls["word"].value = "or"
     assert "&lt;or&gt;" in shown.output.value and repr(shown) == text
-
-
-def test_every_number_field_steps_over_numbers_that_a_person_would_choose():
-    """A field counts its steps from its least value, so that must be a whole number of steps."""
-    from course.widgets.discretization import explore_discretization
-    from course.widgets.mamba import explore_memory
-
-    for box in (explore_discretization(), explore_memory()):
-        for control in box.controls.values():
-            if hasattr(control, "step"):
-                for value in (control.value, control.min, control.max):
-                    steps = value / control.step
-                    assert steps == pytest.approx(round(steps)), control.description
-
-
-@pytest.mark.parametrize(
-    ("typed", "message"),
-    [("", "Nothing typed"), ("don't go", "don and t and go."), ("a" * 9, "9 letters are more")],
-)
-def test_a_word_that_cannot_be_read_is_answered_in_words_for_the_page(typed, message):
-    assert one_word(" Quiet-Ox ", 8) == "quiet-ox"
-    with pytest.raises(ValueError, match=message):
-        one_word(typed, 8)
-
-
-def test_a_dropdown_keeps_what_it_can():
-    control = Dropdown(options=[1, 2, 3, 4], value=4, description="Step:")
-    offer(control, range(1, 3))
-    assert control.value == 2
-    offer(control, range(1, 9))
-    assert control.value == 2 and list(control.options) == list(range(1, 9))
