@@ -4,15 +4,18 @@ and words unlike all of training.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from course.lab.catalogue import CATALOGUE
+from course.lab.grid import runs_of
 from course.lab.invented_words import WUG_CLASSES, make_long_wugs, make_wugs
 from course.lab.mistakes import count_kinds, rates
 from course.lab.nearest_words import edit_distances
 from course.lab.records import compact_json
+from course.lab.sweep import FOLDER
 from nmt.checkpoints import fingerprint, load_checkpoint, write_whole
 from nmt.data import WordPair, load_pairs, training_words
 from nmt.decoding import Seq2Seq, greedy_decode
@@ -33,6 +36,7 @@ def look_at_all(names: Sequence[str], out: Path, tell: Callable[[str], None]) ->
         CheckpointError: before the first is asked, for a name that is no checkpoint.
     """
     checkpoints = {name: load_checkpoint(name) for name in names}
+    before = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
     results = {}
     for name, checkpoint in checkpoints.items():
         training = checkpoint.record["training"]
@@ -41,7 +45,7 @@ def look_at_all(names: Sequence[str], out: Path, tell: Callable[[str], None]) ->
             "weights": fingerprint(name),
             "seed": checkpoint.record["seed"],
             **found,
-            "other_seeds": _other_seeds(Path(name).stem, training["data"]),
+            "seeds": by_seed(Path(name).stem, before.get(Path(name).stem, {}).get("seeds", {})),
         }
         wrong, asked = map(sum, zip(*(group["wrong"] for group in found["wugs"].values())))
         tell(
@@ -81,7 +85,7 @@ def look_beyond(model: Seq2Seq, data: str, words: int = 0) -> dict[str, Any]:
             "by_class": _as_lists(rates(held_out, wrong, lambda pair: pair.rule_class)),
             "by_distance": distance_rates(held_out, wrong, training),
         },
-        "test": {"wrong": _ask_test_words(model, data)},
+        "test": _ask_test_words(model, data),
         "wugs": {kind: ask(model, make_wugs(kind, WUGS)) for kind in WUG_CLASSES},
         "longest_in_training": longest,
         "long": {
@@ -95,17 +99,26 @@ def look_beyond(model: Seq2Seq, data: str, words: int = 0) -> dict[str, Any]:
     }
 
 
-def _other_seeds(name: str, data: str) -> dict[str, list[int]]:
-    """The test words of the row's other seeds, as far as their weights are shipped: by the seed."""
-    ships = [row.ships[1:] for row in CATALOGUE["best"].rows if row.ships[0] == name]
-    models = [load_checkpoint(other) for others in ships for other in others]
-    return {str(one.record["seed"]): _ask_test_words(one.model, data) for one in models}
+def by_seed(name: str, before: dict[str, Any]) -> dict[str, Any]:
+    """The test words by every run of the row that ships `name`, by its seed: asked where the run
+    has left its weights in `FOLDER`, else as the record had them `before`.
+    """
+    found = dict(before)
+    for run in runs_of([CATALOGUE["best"]]):
+        weights = FOLDER / run.folder / "model.safetensors"
+        if run.name == name and weights.exists():
+            model = load_checkpoint(weights).model
+            asked = _ask_test_words(model, run.training.data)
+            found[str(run.seed)] = {"weights": fingerprint(weights), **asked}
+    return dict(sorted(found.items()))
 
 
-def _ask_test_words(model: Seq2Seq, data: str) -> list[int]:
+def _ask_test_words(model: Seq2Seq, data: str) -> dict[str, Any]:
+    """The test words as [wrong, asked], and the mistakes as [word, right, answer]."""
     test = load_pairs(data, "test")
-    answers = greedy_decode(model, [pair.source for pair in test])
-    return [sum(a != p.target for p, a in zip(test, answers, strict=True)), len(test)]
+    answers = zip(test, greedy_decode(model, [pair.source for pair in test]), strict=True)
+    mistakes = [[p.source, p.target, answer] for p, answer in answers if answer != p.target]
+    return {"wrong": [len(mistakes), len(test)], "mistakes": mistakes}
 
 
 def ask(model: Seq2Seq, words: Sequence[str]) -> dict[str, Any]:

@@ -12,12 +12,14 @@ from course.lab.generalization import (
     SHOWN,
     WUGS,
     ask,
+    by_seed,
     distance_rates,
     look_beyond,
 )
+from course.lab.grid import runs_of
 from course.lab.invented_words import WUG_CLASSES
 from course.lab.mistakes import count_kinds
-from nmt.checkpoints import SHIPPED, build_model, fingerprint, load_checkpoint
+from nmt.checkpoints import SHIPPED, build_model, fingerprint, load_checkpoint, save_checkpoint
 from nmt.data import load_pairs
 from nmt.pig_latin import to_pig_latin
 
@@ -86,3 +88,25 @@ def test_the_record_is_that_of_the_shipped_weights():
         mistakes = load_checkpoint(name).record["mistakes"]
         assert found["validation"]["wrong"][0] == len(mistakes)
         assert found["validation"]["kinds"] == count_kinds(mistakes)
+
+
+def test_all_seeds_of_the_best_models_have_answered_the_test_words():
+    """If this fails, `make beyond` asks those whose runs are there."""
+    record = json.loads(BEYOND.read_text(encoding="utf-8"))
+    for name, found in record.items():
+        assert list(found["seeds"]) == ["0", "1", "2", "3", "4"], name
+        assert len({one["weights"] for one in found["seeds"].values()}) == 5
+        for one in found["seeds"].values():
+            words = len(load_pairs(found["data"], "test"))
+            assert one["wrong"] == [len(one["mistakes"]), words]
+
+
+def test_what_was_asked_before_stays_where_a_run_has_left_no_weights(tmp_path, monkeypatch, model):
+    monkeypatch.setattr("course.lab.generalization.FOLDER", tmp_path)
+    before = {"3": {"weights": "abc", "wrong": [0, 1], "mistakes": []}}
+    assert by_seed("mamba-small", before) == before
+    run = next(run for run in runs_of([CATALOGUE["best"]]) if run.name == "mamba-small")
+    save_checkpoint(tmp_path / run.folder / "model", model, {"seed": 0})
+    found = by_seed("mamba-small", before)
+    assert list(found) == ["0", "3"] and found["3"] == before["3"]
+    assert found["0"]["wrong"] == [len(found["0"]["mistakes"]), len(load_pairs("small", "test"))]
