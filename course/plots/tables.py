@@ -256,8 +256,10 @@ def shipped_table(shipped: Mapping[str, Mapping[str, Any]], best: Mapping[str, O
         own = shipped.get(name)
         cells: tuple[str, ...] = ("not shipped yet", "", "", "")
         if own is not None:
-            wrong, words = zip(*(one["wrong"] for one in own["seeds"].values()))
-            asked = f"{1 - sum(wrong) / sum(words):.2%} ({', '.join(map(str, wrong))} wrong)"
+            counts = [one["wrong"] for one in own["seeds"].values()]
+            wrong, words = map(sum, zip(*counts)) if counts else (0, 0)
+            each = ", ".join(str(missed) for missed, _ in counts)
+            asked = f"{1 - wrong / words:.2%} ({each} wrong)" if counts else "not asked yet"
             shipped_ones = (_right(own[part]["wrong"]) for part in ("validation", "test"))
             cells = (asked, *shipped_ones, str(own["seed"]))
         size = f"{outcome.records[0]['parameters']:,}" if outcome.records else ""

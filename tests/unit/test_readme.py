@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from nmt.checkpoints import load_checkpoint
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FOLDERS = "*.md", "docs/*.md", "data/*.md", "assets/**/*.md"
@@ -43,6 +45,17 @@ def test_every_recorded_number_reaches_the_table(tmp_path):
     assert row == f"| `transformer-small` | 3 | 123,456 | best | {found} | 1.5 |"
     elsewhere = readme.results_table({"a": [record(0, 0.9, ran_on="another")]})
     assert elsewhere.splitlines()[-1].endswith("| – |"), "minutes of another machine"
+
+
+def test_the_minutes_of_the_shipped_weights_are_those_of_their_records():
+    names = ("transformer-small", "transformer-large", "mamba-small", "mamba-large")
+    minutes = [round(load_checkpoint(name).record["seconds"] / 60) for name in names]
+    told = re.search(
+        r"took (\d+) minutes \(both transformers\), (\d+) \(`mamba-small`\) and (\d+)",
+        " ".join(README.split()),
+    )
+    assert told and minutes[0] == minutes[1]
+    assert minutes[1:] == [int(number) for number in told.groups()]
 
 
 def test_seeds_of_one_run_have_one_size():
