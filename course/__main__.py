@@ -175,15 +175,12 @@ def _run(options: argparse.Namespace) -> int:
     alone, shared = _time(left), "to be shared by the cluster's workers"
     if not options.scheduler:
         shared = f"{_time(left, options.jobs)} with {options.jobs} side by side"
-    rest = (
-        f"The rest: about {alone}, {shared}."
-        if alone
-        else "No record tells how long the rest takes."
-    )
-    print(done, rest, flush=True)
+    unknown = "No record tells how long the rest takes."
+    print(done, f"The rest: about {alone}, {shared}." if alone else unknown, flush=True)
     if options.dry_run:
         return 0
-    with _Display(left) as display:
+    display = _Display(left)
+    with display.bar:
         sweep(
             left,
             jobs=options.jobs,
@@ -265,12 +262,6 @@ class _Display:
         total = sum(self.seconds.values())
         form = "{percentage:3.0f}% |{bar}| {elapsed} gone, {remaining} to go"
         self.bar = tqdm(total=max(1, round(total)), disable=None, bar_format=form, smoothing=0)
-
-    def __enter__(self) -> "_Display":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.close()
 
     def _show(self, run: Run, share: float) -> None:
         now = share * self.seconds[run.key]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Int
@@ -13,6 +14,16 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from nmt.data import VOCABULARY, WordPair
+
+
+def rows_alike(keys: Iterable[Hashable], most: int) -> Iterator[list[int]]:
+    """The rows with one and the same key, key after key in order, at most `most` rows at a time."""
+    by_key: dict[Any, list[int]] = defaultdict(list)
+    for row, key in enumerate(keys):
+        by_key[key].append(row)
+    for key in sorted(by_key):
+        rows = by_key[key]
+        yield from (rows[begin : begin + most] for begin in range(0, len(rows), most))
 
 
 @dataclass(frozen=True)

@@ -48,13 +48,20 @@ def build_model(data: Mapping[str, Any]) -> Any:
     Raises:
         ValueError: for an unknown kind, an unknown key, or a value of the wrong type or size.
     """
+    config = read_model_config(data)
+    return KINDS[data["kind"]][0](config)
+
+
+def read_model_config(data: Mapping[str, Any]) -> Any:
+    """A model's config from plain data that names its "kind".
+
+    Raises:
+        ValueError: as `build_model`, but for sizes that do not fit together.
+    """
     kind = data.get("kind")
     if kind not in KINDS:
         raise ValueError(f"unknown kind of model {kind!r}; choose one of {', '.join(KINDS)}")
-    model_class, config_class = KINDS[kind]
-    return model_class(
-        read_config(config_class, {key: value for key, value in data.items() if key != "kind"})
-    )
+    return read_config(KINDS[kind][1], {key: data[key] for key in data if key != "kind"})
 
 
 def read_config(config_class: type, data: Mapping[str, Any]) -> Any:

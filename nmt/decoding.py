@@ -1,7 +1,6 @@
 """From a trained model to spelled words: greedy decoding, and a translator for whole sentences."""
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from nmt.batches import rows_alike
 from nmt.data import VOCABULARY
 
 MIN_STEPS = 24  # the longest target of our data has 23 letters, then comes <EOS>
@@ -111,19 +111,14 @@ def greedy_decode(
         raise ValueError(f"max_steps must be at least 1, not {max_steps}")
     if not all(words):
         raise ValueError(f"word {list(words).index('')} is empty; there is nothing to translate")
-    rows_by_length: dict[int, list[int]] = defaultdict(list)
-    for row, word in enumerate(words):
-        rows_by_length[len(word)].append(row)
     decode, answers = _decode_cached if use_cache else _decode_again, [""] * len(words)
     with evaluating(model):
-        for length, rows in rows_by_length.items():
-            steps = max_steps or max(MIN_STEPS, 2 * length)
-            for begin in range(0, len(rows), batch_size):
-                part = rows[begin : begin + batch_size]
-                ids = [[*VOCABULARY.encode(words[row]), VOCABULARY.eos] for row in part]
-                source = torch.tensor(ids, device=model.device)  # (b, s)
-                for row, written in zip(part, decode(model, source, steps), strict=True):
-                    answers[row] = VOCABULARY.decode(written)
+        for rows in rows_alike(map(len, words), batch_size):
+            ids = [[*VOCABULARY.encode(words[row]), VOCABULARY.eos] for row in rows]
+            source = torch.tensor(ids, device=model.device)  # (b, s)
+            steps = max_steps or max(MIN_STEPS, 2 * len(words[rows[0]]))
+            for row, written in zip(rows, decode(model, source, steps), strict=True):
+                answers[row] = VOCABULARY.decode(written)
     return answers
 
 

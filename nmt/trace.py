@@ -8,7 +8,6 @@ trace(model, words, truth=True)       # many words, each with the right answer b
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nmt.batches import rows_alike
 from nmt.data import VOCABULARY
 from nmt.decoding import Seq2Seq, evaluating, greedy_decode
 from nmt.hidden_attention import hidden_attention
@@ -194,15 +194,11 @@ def trace(
     if isinstance(written, str) or len(written) != len(words):
         raise ValueError(f"{len(words)} words need a list of as many answers")
     # Words of one length with answers of one length go side by side, as in a batch.
-    rows_by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for row, (word, answer) in enumerate(zip(words, written)):
-        rows_by_shape[len(word), len(split_tokens(answer))].append(row)
+    shapes = [(len(word), len(split_tokens(answer))) for word, answer in zip(words, written)]
     found: dict[int, Trace] = {}
-    for rows in rows_by_shape.values():
-        for begin in range(0, len(rows), BATCH):
-            part = rows[begin : begin + BATCH]
-            batch = [words[row] for row in part], [written[row] for row in part]
-            found.update(zip(part, _trace_batch(model, *batch)))
+    for rows in rows_alike(shapes, BATCH):
+        batch = [words[row] for row in rows], [written[row] for row in rows]
+        found.update(zip(rows, _trace_batch(model, *batch)))
     return [found[row] for row in range(len(words))]
 
 

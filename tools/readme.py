@@ -16,9 +16,9 @@ from statistics import mean, median
 from typing import Any
 
 from course.lab.records import epoch_reported
+from nmt import ROOT
 from nmt.runs import reported
 
-ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "assets" / "results" / "runs"
 SPEEDRUN = ROOT / "assets" / "results" / "speedrun.json"
 # The main runs; ablations stand in the notebooks.
@@ -41,11 +41,11 @@ COURSE = {
 }
 
 
-def course_map(root: Path = ROOT) -> str:
+def course_map() -> str:
     """One row a notebook: a link and the minutes that its opening names."""
     rows = ["| notebook | what it is about | minutes |", "| --- | --- | ---: |"]
     for name, topic in COURSE.items():
-        path = root / "notebooks" / f"{name}.ipynb"
+        path = ROOT / "notebooks" / f"{name}.ipynb"
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         opening = "".join(line for cell in cells[:4] for line in cell["source"])
         minutes = re.search(r"(\d+)\s*minutes", opening)

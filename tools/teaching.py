@@ -10,15 +10,11 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+from readme import COURSE, ROOT, with_block
 
-from readme import COURSE, with_block  # noqa: E402
-
-ROOT = Path(__file__).resolve().parents[1]
 PAGE = Path("docs") / "teaching.md"
 MEMORY = ROOT / "assets" / "results" / "memory.json"
 PRESUMES = re.compile(

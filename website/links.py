@@ -13,29 +13,9 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 ELSEWHERE = re.compile(r"[a-zA-Z][a-zA-Z+.-]*:|//")  # https:, mailto:, data:, //host
-SHOWN = (
-    "nmt",
-    "course",
-    "data",
-    "tests",
-    "website",
-    ".ci",
-    "tools",
-    ".github",
-    "notebooks",
-    "docs",
-)  # folders whose files inline code may name
-CODE = (
-    ".py",
-    ".toml",
-    ".yml",
-    ".cff",
-    ".cfg",
-    ".css",
-    ".js",
-    ".txt",
-    "",
-)  # "" is LICENSE or Makefile
+# Folders whose files inline code may name.
+SHOWN = "nmt course data tests website .ci tools .github notebooks docs".split()
+CODE = (".py", ".toml", ".yml", ".cff", ".cfg", ".css", ".js", ".txt", "")  # "": LICENSE, Makefile
 
 
 class BrokenLink(ValueError):
@@ -103,11 +83,8 @@ class Links:
         """The link for an inline `nmt/attention.py` that names a page or a file of code; None for
         any other code.
         """
-        if (
-            not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)+", text)
-            or text.split("/")[0] not in SHOWN
-            or not (self.root / text).is_file()
-        ):
+        named = re.fullmatch(r"([\w.-]+)(?:/[\w.-]+)+", text)
+        if not named or named[1] not in SHOWN or not (self.root / text).is_file():
             return None
         if text not in self.pages and posixpath.splitext(text)[1] not in CODE:
             return None
@@ -136,10 +113,8 @@ def broken(folder: Path) -> list[str]:
     """One sentence for each link of the site in `folder` that leads nowhere, or that loads
     something from another host.
     """
-    pages = {
-        path: _Collector(path.read_text(encoding="utf-8"))
-        for path in sorted(folder.rglob("*.html"))
-    }
+    paths = sorted(folder.rglob("*.html"))
+    pages = {path: _Collector(path.read_text(encoding="utf-8")) for path in paths}
     complaints = []
     for path, page in pages.items():
         for target in page.targets:
@@ -147,13 +122,10 @@ def broken(folder: Path) -> list[str]:
                 continue
             parts = urlsplit(target)
             there = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            ids = pages[there].ids if there in pages else None
             name = f"{path.relative_to(folder).as_posix()} links to {target}"
             if not there.is_file():
                 complaints.append(f"{name}: no such file")
-            elif (
-                parts.fragment
-                and there in pages
-                and unquote(parts.fragment) not in pages[there].ids
-            ):
+            elif parts.fragment and ids is not None and unquote(parts.fragment) not in ids:
                 complaints.append(f"{name}: no such place on that page")
     return complaints

@@ -110,22 +110,16 @@ class Site:
         """One page: `body` between the site's head and foot, with links to the neighbours where it
         is part of the course.
         """
-        place = self.course.index(source) if source in self.course else None
-        before = self._step(self.course[place - 1], address) if place else None
-        after = (
-            self._step(self.course[place + 1], address)
-            if place is not None and place + 1 < len(self.course)
-            else None
-        )
-        menu = [self._step(name, address, label) for name, label in self._menu()]
+        after = dict(zip(self.course, self.course[1:]))
+        before = {two: one for one, two in after.items()}
         text = self.template.render(
             title=title,
             body=body,
             sections=sections,
             source=source,
-            before=before,
-            after=after,
-            menu=menu,
+            before=self._step(before.get(source), address),
+            after=self._step(after.get(source), address),
+            menu=[self._step(name, address, label) for name, label in self._menu()],
             wide=wide,
             here=relative(address, address),
             math='class="math"' in body,
@@ -134,14 +128,13 @@ class Site:
         self.write(address, text.encode())
 
     def _menu(self) -> list[tuple[str, str]]:
-        wanted = {
-            "README.md": "Course",
-            "docs/glossary.md": "Glossary",
-            "docs/teaching.md": "Teaching",
-        }
-        return [(name, label) for name, label in wanted.items() if name in self.links.pages]
+        pages = "README.md", "docs/glossary.md", "docs/teaching.md"
+        labels = "Course", "Glossary", "Teaching"
+        return [(name, label) for name, label in zip(pages, labels) if name in self.links.pages]
 
-    def _step(self, source: str, address: str, label: str = "") -> Step:
+    def _step(self, source: str | None, address: str, label: str = "") -> Step | None:
+        if source is None:
+            return None
         return Step(relative(self.links.pages[source], address), label or self.titles[source])
 
     def build(self) -> None:

@@ -22,11 +22,8 @@ from pygments.lexers.special import TextLexer
 from pygments.util import ClassNotFound
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-EXPLORER, FIGURE, TABLE = (
-    "Explorer (",
-    "Figure. ",
-    "Table. ",
-)  # how the text forms of these outputs begin; a table may also stand folded below a figure
+# How the text forms of these outputs begin; a table may also stand folded below a figure.
+EXPLORER, FIGURE, TABLE = "Explorer (", "Figure. ", "Table. "
 EMBEDDED = re.compile(r'src="data:image/(png|jpeg|gif|webp);base64,([A-Za-z0-9+/=]+)"')
 LINKED = re.compile(r'(<(?:img|a|source)\b[^>]*?\b(?:src|href|srcset)=")([^"]+)(")')
 
@@ -135,9 +132,8 @@ def show_explorers(notebook: NotebookNode, source: str) -> None:
     the explorer's text form says its reading. It is shown again where other cells lie between.
     Raises `ValueError` where there is none.
     """
-    figures: dict[
-        str, tuple[int, str, str]
-    ] = {}  # by reading: number of the code cell, its id, HTML
+    # By reading: number of the code cell, its id, HTML.
+    figures: dict[str, tuple[int, str, str]] = {}
     number = 0
     for cell in notebook.cells:
         number += cell.cell_type == "code"
@@ -151,24 +147,20 @@ def show_explorers(notebook: NotebookNode, source: str) -> None:
             if text.startswith(EXPLORER):
                 start = re.search(r"^It starts with: (.+)$", text, re.M)
                 if not start or start[1] not in figures:
+                    where = f"{source}, {cell['id']}"
                     raise ValueError(
-                        f"{source}, {cell['id']}: an explorer that names no figure above it; run"
-                        " make notebooks"
+                        f"{where}: an explorer that names no figure above it; run make notebooks"
                     )
                 place, name, figure = figures[start[1]]
                 controls = html.escape(text[: text.index("): ") + 1].removeprefix("Explorer "))
                 again = figure if number - place > 1 else ""
-                above = f'<a href="#{name}">the figure above</a>'
-                output.data = NotebookNode(
-                    {
-                        "text/html": (
-                            f'<div class="explorer"><p><strong>Explorer</strong> {controls}. It'
-                            f" starts with {above}. To turn its controls, open"
-                            f" <code>{html.escape(source)}</code> in JupyterLab and run this"
-                            f" cell.</p>{again}</div>"
-                        )
-                    }
+                words = (
+                    f'<strong>Explorer</strong> {controls}. It starts with <a href="#{name}">the'
+                    f" figure above</a>. To turn its controls, open <code>{html.escape(source)}"
+                    "</code> in JupyterLab and run this cell."
                 )
+                shown_instead = f'<div class="explorer"><p>{words}</p>{again}</div>'
+                output.data = NotebookNode({"text/html": shown_instead})
 
 
 def pictures_as_files(body: str, page: str) -> tuple[str, dict[str, bytes]]:
@@ -192,11 +184,6 @@ def render_source(text: str, name: str) -> str:
         lexer = get_lexer_for_filename(name)
     except ClassNotFound:
         lexer = TextLexer()
-    lines = HtmlFormatter(
-        linenos="inline",
-        lineanchors="line",
-        anchorlinenos=True,
-        cssclass="highlight source",
-        wrapcode=True,
-    )
+    anchors = {"lineanchors": "line", "anchorlinenos": True}
+    lines = HtmlFormatter(linenos="inline", cssclass="highlight source", wrapcode=True, **anchors)
     return str(highlight(text, lexer, lines))

@@ -59,11 +59,11 @@ def attempts(exercise: Exercise, function: Callable[..., Any]) -> Attempt:
 
     def attempt(place: int, gradients: bool, seconds: float) -> Outcome:
         arguments = copy.deepcopy(cases[place].arguments)
-        observe = _gradients if gradients else _observed
+        observe = partial(_gradients, exercise) if gradients else exercise.observe
 
         def tried() -> Any:
             torch.manual_seed(0)
-            return observe(exercise, function, arguments)
+            return observe(function, arguments)
 
         return run(tried, seconds, file)
 
@@ -86,11 +86,11 @@ def verdict_of(
                 return Verdict(exercise.name, "not attempted", "")
             if outcomes[-1].out_of_time:
                 return _timeout(exercise, outcomes[-1], seconds)
-        observe = _gradients if gradients else _observed
+        observe = partial(_gradients, exercise) if gradients else exercise.observe
         tried = []
         for case, outcome in zip(cases, outcomes):
             arguments = copy.deepcopy(case.arguments)
-            right = seeded(partial(observe, exercise, exercise.answer, arguments))
+            right = seeded(partial(observe, exercise.answer, arguments))
             tried.append(Tried(case, right, outcome, _difference(exercise, right, outcome)))
         if not gradients and untouched(exercise, tried):
             return _unmended(exercise) if changed else Verdict(exercise.name, "not attempted", "")
@@ -100,10 +100,6 @@ def verdict_of(
         if failed:
             return _wrong(exercise, tried, failed[0])
     return Verdict(exercise.name, "correct", exercise.notice, printed=outcomes[0].printed)
-
-
-def _observed(exercise: Exercise, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    return exercise.observe(function, arguments)
 
 
 def _difference(exercise: Exercise, right: Any, outcome: Outcome) -> Difference | None:
@@ -191,9 +187,9 @@ def _generic(exercise: Exercise, tried: Sequence[Tried], first: Tried) -> tuple[
     clues = {shape_clue(each.right, each.outcome.value) for each in wrong}
     if len(clues) == 1 and (clue := clues.pop()):  # the same on all inputs that fail
         return clue, CLUES.get(clue, FACTOR)
+    if found.kind == "parts" and not exercise.parts:
+        return KINDS["length"]
     if found.kind in KINDS:
-        if found.kind == "parts" and not exercise.parts:
-            return KINDS["length"]
         return KINDS[found.kind]
     values = [each.outcome.value for each in tried if each.outcome.error is None]
     if len(values) > 2 and all(first_difference(values[0], value) is None for value in values[1:]):
@@ -255,8 +251,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, Tensor):
         if value.numel() > SMALL:
             return f"a tensor of shape {tuple(value.shape)}"
-        digits = value.tolist() if value.dtype in (torch.bool, torch.int64) else value.double()
-        return str(digits) if isinstance(digits, (list, bool, int)) else _rounded(digits.tolist())
+        return _rounded(value.tolist())
     if isinstance(value, (torch.nn.Module, torch.optim.Optimizer)) or inspect.isfunction(value):
         return kind_of(value)
     text = _rounded(value)
@@ -272,7 +267,7 @@ def _rounded(value: Any) -> str:
     if type(value) in (list, tuple):
         inner = ", ".join(map(_rounded, value))
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"
-    return repr(value) if not isinstance(value, Tensor) else _shown(value)
+    return _shown(value) if isinstance(value, Tensor) else repr(value)
 
 
 def _capital(text: str) -> str:

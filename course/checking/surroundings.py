@@ -114,11 +114,14 @@ def _settings() -> Iterator[None]:
 @contextmanager
 def _figures() -> Iterator[None]:
     """Figures that the block opens are closed: Jupyter would show each, once for each input."""
-    plots = sys.modules.get("matplotlib.pyplot")
-    before = set(plots.get_fignums()) if plots else set()
+
+    def opened() -> set[int]:
+        plots = sys.modules.get("matplotlib.pyplot")
+        return set(plots.get_fignums()) if plots else set()
+
+    before = opened()
     try:
         yield
     finally:
-        plots = sys.modules.get("matplotlib.pyplot")
-        for number in (set(plots.get_fignums()) if plots else set()) - before:
-            plots.close(number)  # type: ignore[union-attr]
+        for number in opened() - before:
+            sys.modules["matplotlib.pyplot"].close(number)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course.checking.compare import kind_of
-from course.checking.exercise import Case, Draw, Exercise, Slips, Unfit, pick, seeded, table
+from course.checking.exercise import Draw, Exercise, Inputs, Slips, Unfit, pick, shaken, table
 from nmt.data import VOCABULARY
 from nmt.interventions import replace_patterns, switch_off
 from nmt.transformer import Transformer, TransformerConfig
@@ -48,9 +48,7 @@ def _with_and_without(
     def ablate(weights: Tensor) -> Tensor:
         weights = weights.clone()
         even = 1 / weights.shape[-1]
-        chosen = (
-            (..., head % weights.shape[-1]) if "column" in slips else (slice(None), list(heads))
-        )
+        chosen = pick(slips, (slice(None), list(heads)), column=(..., head % weights.shape[-1]))
         weights[chosen] = even if "even" in slips else 0.0
         return weights * count / (count - 1) if "scaled" in slips else weights
 
@@ -81,39 +79,27 @@ def _with_and_without(
     return (after, before) if "swapped" in slips else (before, after)
 
 
-def _ablation_cases() -> list[Case]:
-    def make() -> Transformer:
-        config = TransformerConfig(
-            hidden_size=16, num_heads=4, encoder_layers=1, decoder_layers=1, dropout=0.2
-        )
-        model = Transformer(config).eval().requires_grad_(False)
-        for parameter in model.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter))
-        return model
-
-    cases = []
-    places = (
-        ("decoder.0.cross_attention", 1),
-        ("encoder.0.self_attention", 0),
-        ("decoder.0.self_attention", 2),
-        ("decoder.0.cross_attention", 3),
-        ("encoder.0.self_attention", 3),
+def _ablation_inputs() -> Inputs:
+    config = TransformerConfig(
+        hidden_size=16, num_heads=4, encoder_layers=1, decoder_layers=1, dropout=0.2
     )
-    for seed, (layer, head) in enumerate(places):
+    places = (
+        ("decoder.0.cross_attention", 1, ""),
+        ("encoder.0.self_attention", 0, ""),
+        ("decoder.0.self_attention", 2, ""),
+        ("decoder.0.cross_attention", 3, ", where a hook stands already"),
+        ("encoder.0.self_attention", 3, ", in training mode"),
+    )
+    for seed, (layer, head, state) in enumerate(places):
         draw, b = Draw(150 + seed), seed + 1
         source = torch.cat((draw.integers(26, b, 5), torch.full((b, 1), VOCABULARY.eos)), dim=1)
         first, last = torch.full((b, 1), VOCABULARY.sos), torch.full((b, 1), VOCABULARY.eos)
         target = torch.cat((first, draw.integers(26, b, 6), last), dim=1)
-        model = seeded(make, 20 + seed)
-        label = f"head {head} of {layer}"
-        if seed == 3:  # a model that somebody watches already
+        model = shaken(lambda: Transformer(config), 20 + seed, 0.3).requires_grad_(False)
+        model.train("training" in state)
+        if "hook" in state:  # a model that somebody watches already
             model.attention_layers()[layer].pattern_hook = lambda weights: weights
-            label += ", where a hook stands already"
-        if seed == 4:
-            model.train()
-            label += ", in training mode"
-        cases.append(Case(label, (model, source, target, layer, head)))
-    return cases
+        yield f"head {head} of {layer}{state}", (model, source, target, layer, head)
 
 
 def _left_as_found(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
@@ -165,12 +151,10 @@ ABLATION = Exercise(
     difficulty=2,
     answer=with_and_without,
     course=(replace_patterns, switch_off),
-    cases=_ablation_cases,
+    inputs=_ablation_inputs,
     observe=_left_as_found,
-    notice=(
-        "Notice what the difference says, and what it does not: this head is used here. Another may"
-        " still stand in for it elsewhere."
-    ),
+    notice="""Notice what the difference says, and what it does not: this head is used here.
+        Another may still stand in for it elsewhere.""",
     slipped=_with_and_without,
     mistakes=table("""
         left: the model stays broken

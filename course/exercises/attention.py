@@ -7,7 +7,7 @@ import torch
 from einops import einsum, rearrange
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, Slips, pick, table
+from course.checking.exercise import Draw, Exercise, Inputs, Slips, pick, table, tensors
 from course.exercises.attention_puzzles import LEAK, SHAPES
 from course.exercises.rotary import ROTARY
 from course.exercises.sinusoids import POSITIONS
@@ -52,26 +52,19 @@ def _attend(slips: Slips, query: Tensor, key: Tensor, value: Tensor, mask: Tenso
     return (weights, output) if "exchanged" in slips else (output, weights)
 
 
-def _attention_cases() -> list[Case]:
-    draw, numbers = Draw(20), torch.get_default_dtype()
-    rows = [[2, 0, 0, 0], [0, 2, 2, 0]], [[1, 0, 1, 0], [0, 1, 0, 3]], [[1], [3]]
-    small = [torch.tensor(each, dtype=numbers) for each in rows]
+def _attention_inputs() -> Inputs:
+    draw = Draw(20)
+    small = tensors([[2, 0, 0, 0], [0, 2, 2, 0]], [[1, 0, 1, 0], [0, 1, 0, 3]], [[1], [3]])
     ragged = draw.uniform(2, 4, 6) < 0.6
     ragged[..., 2] = True
-    return [
-        Case("one word of two letters, no mask", (*small, None)),
-        Case("the same with a mask", (*small, torch.tensor([[True, False], [True, True]]))),
-        Case("longer, no mask", (draw.normal(4, 8), draw.normal(6, 8), draw.normal(6, 3), None)),
-        Case("as many queries as keys", (*(draw.normal(5, 4) for _ in range(3)), None)),
-        Case(
-            "a batch with heads and a causal mask",
-            (*(draw.normal(2, 3, 7, 16) for _ in range(3)), causal_mask(7)),
-        ),
-        Case(
-            "a mask for each word",
-            (draw.normal(2, 4, 32), draw.normal(2, 6, 32), draw.normal(2, 6, 5), ragged),
-        ),
-    ]
+    yield "one word of two letters, no mask", (*small, None)
+    yield "the same with a mask", (*small, torch.tensor([[True, False], [True, True]]))
+    yield "longer, no mask", (draw.normal(4, 8), draw.normal(6, 8), draw.normal(6, 3), None)
+    yield "as many queries as keys", (*(draw.normal(5, 4) for _ in range(3)), None)
+    heads = (draw.normal(2, 3, 7, 16) for _ in range(3))
+    yield "a batch with heads and a causal mask", (*heads, causal_mask(7))
+    words = draw.normal(2, 4, 32), draw.normal(2, 6, 32), draw.normal(2, 6, 5)
+    yield "a mask for each word", (*words, ragged)
 
 
 ATTENTION = Exercise(
@@ -80,11 +73,9 @@ ATTENTION = Exercise(
     difficulty=2,
     answer=attend,
     course=(scaled_dot_product_attention,),
-    cases=_attention_cases,
-    notice=(
-        "Notice that the same lines served one word, a batch, and a batch with heads: the dots in"
-        " einsum let every other axis pass."
-    ),
+    inputs=_attention_inputs,
+    notice="""Notice that the same lines served one word, a batch, and a batch with heads: the
+        dots in einsum let every other axis pass.""",
     slipped=_attend,
     mistakes=table("""
         none: √k forgotten
@@ -146,14 +137,12 @@ MASK = Exercise(
     difficulty=1,
     answer=causal,
     course=(causal_mask,),
-    cases=lambda: [
-        Case(f"{q} {'query' if q == 1 else 'queries'}, {k} key{'s' * (k > 1)}", (q, k))
+    inputs=lambda: [
+        (f"{q} {'query' if q == 1 else 'queries'}, {k} key{'s' * (k > 1)}", (q, k))
         for q, k in ((2, 2), (1, 1), (2, 3), (1, 6), (5, 5), (7, 7), (3, 8))
     ],
-    notice=(
-        "Notice that with 1 query and 6 keys nothing is masked. Whoever decodes letter by letter"
-        " asks like this, with the newest letter alone."
-    ),
+    notice="""Notice that with 1 query and 6 keys nothing is masked. Whoever decodes letter by
+        letter asks like this, with the newest letter alone.""",
     slipped=_causal,
     mistakes=table("""
         strict: a letter may not see itself
@@ -227,11 +216,9 @@ def _several_heads(slips: Slips, inputs: Tensor, memory: Tensor, *rest: Any) -> 
     return found if "unmixed" in slips else found @ maps[3].T
 
 
-def _head_cases() -> list[Case]:
-    numbers = torch.get_default_dtype()
-    eye, turn = torch.eye(2, dtype=numbers), torch.tensor([[0, 1], [2, 0]], dtype=numbers)
-    two = torch.tensor([[[1, 0], [0, 2]]], dtype=numbers)
-    cases = [Case("two letters, two heads", (two, two + 1, eye, 2 * eye, eye, turn, 2))]
+def _head_inputs() -> Inputs:
+    two, eye, turn = tensors([[[1, 0], [0, 2]]], [[1, 0], [0, 1]], [[0, 1], [2, 0]])
+    yield "two letters, two heads", (two, two + 1, eye, 2 * eye, eye, turn, 2)
     shapes = (
         (2, 5, 7, 8, 2, "two heads, from 5 letters to 7"),
         (1, 3, 6, 12, 3, "three heads"),
@@ -241,8 +228,7 @@ def _head_cases() -> list[Case]:
     for seed, (b, q, s, d, heads, label) in enumerate(shapes):
         draw = Draw(30 + seed)
         maps = [draw.normal(d, d) / math.sqrt(d) for _ in range(4)]
-        cases.append(Case(label, (draw.normal(b, q, d), draw.normal(b, s, d), *maps, heads)))
-    return cases
+        yield label, (draw.normal(b, q, d), draw.normal(b, s, d), *maps, heads)
 
 
 HEADS = Exercise(
@@ -251,11 +237,9 @@ HEADS = Exercise(
     difficulty=3,
     answer=several_heads,
     course=(MultiHeadAttention,),
-    cases=_head_cases,
-    notice=(
-        "Notice that the number of parameters does not depend on the number of heads: you cut the"
-        " vectors, you did not add any."
-    ),
+    inputs=_head_inputs,
+    notice="""Notice that the number of parameters does not depend on the number of heads: you
+        cut the vectors, you did not add any.""",
     slipped=_several_heads,
     mistakes=table("""
         cut_order+join_order: heads interleaved

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, Slips, Unfit, pick, table
+from course.checking.exercise import Draw, Exercise, Inputs, Slips, Unfit, pick, table
 from nmt.attention import MultiHeadAttention, causal_mask
 
 Layer = Callable[[Tensor], Tensor]
@@ -57,15 +57,13 @@ SHAPES = Exercise(
     difficulty=1,
     answer=shapes,
     course=(MultiHeadAttention,),
-    cases=lambda: [
-        Case(f"b = {b}, q = {q}, s = {s}, d = {d}, h = {h}", (b, q, s, d, h))
+    inputs=lambda: [
+        (f"b = {b}, q = {q}, s = {s}, d = {d}, h = {h}", (b, q, s, d, h))
         for b, q, s, d, h in ((1, 3, 5, 8, 2), (3, 7, 5, 64, 4), (2, 4, 9, 6, 1), (5, 1, 6, 30, 5))
     ],
     observe=in_whole_numbers,
-    notice=(
-        "Notice where s stands: in the scores alone. What comes out has the shape of who asks, so"
-        " a layer can follow a layer."
-    ),
+    notice="""Notice where s stands: in the scores alone. What comes out has the shape of who
+        asks, so a layer can follow a layer.""",
     slipped=_shapes,
     mistakes=table("""
         whole: each head with all d coordinates
@@ -162,32 +160,27 @@ def _late(x: Tensor) -> Tensor:
     return weights @ x
 
 
-def _leak_cases() -> list[Case]:
+def _leak_inputs() -> Inputs:
     mask, even = causal_mask(6).double(), torch.full((6, 6), 1 / 6)
     seen = mask / mask.sum(1, keepdim=True)
-    tiny = seen + 0.01 * even
-    ahead = torch.ones(6, 6).tril(1) / 3
-    before = torch.ones(6, 6).tril(-1).triu(-1)
-    layers: list[tuple[str, Layer]] = [
-        ("each letter is doubled", lambda x: 2 * x),
-        ("each letter stays as it is", lambda x: x.clone()),
-        ("each gets the letter before it", _mix(before)),
-        ("each gets the mean of all letters", _mix(even)),
-        ("each gets the mean of the letters so far", _mix(seen)),
-        ("each sees the next letter too", _mix(ahead)),
-        ("only the first sees the second", _one_sees(0, 1)),
-        ("only the first sees the fifth", _one_sees(0, 4)),
-        ("only the third sees the fourth", _one_sees(2, 3)),
-        ("only the third sees the last", _one_sees(2, 5)),
-        ("masked after the softmax", _late),
-        ("a hundredth of the mean of all letters", _mix(tiny)),
-        ("a norm, then the mean of all letters", lambda x: even @ _normed(x)),
-        ("a norm, then the mean so far", lambda x: seen.to(x) @ _normed(x)),
-    ]
-    return [
-        Case(label, (layer, Draw(140 + place).normal(1, 6 if place else 2, 4)))
-        for place, (label, layer) in enumerate(layers)
-    ]
+    layers: dict[str, Layer] = {
+        "each letter is doubled": lambda x: 2 * x,
+        "each letter stays as it is": lambda x: x.clone(),
+        "each gets the letter before it": _mix(torch.ones(6, 6).tril(-1).triu(-1)),
+        "each gets the mean of all letters": _mix(even),
+        "each gets the mean of the letters so far": _mix(seen),
+        "each sees the next letter too": _mix(torch.ones(6, 6).tril(1) / 3),
+        "only the first sees the second": _one_sees(0, 1),
+        "only the first sees the fifth": _one_sees(0, 4),
+        "only the third sees the fourth": _one_sees(2, 3),
+        "only the third sees the last": _one_sees(2, 5),
+        "masked after the softmax": _late,
+        "a hundredth of the mean of all letters": _mix(seen + 0.01 * even),
+        "a norm, then the mean of all letters": lambda x: even @ _normed(x),
+        "a norm, then the mean so far": lambda x: seen.to(x) @ _normed(x),
+    }
+    for place, (label, layer) in enumerate(layers.items()):
+        yield label, (layer, Draw(140 + place).normal(1, 6 if place else 2, 4))
 
 
 LEAK = Exercise(
@@ -196,11 +189,9 @@ LEAK = Exercise(
     difficulty=2,
     answer=leaks,
     course=(causal_mask,),
-    cases=_leak_cases,
-    notice=(
-        "Notice that a test needs tests: fourteen layers, of which we know the answer. One that"
-        " never failed has not shown that it can."
-    ),
+    inputs=_leak_inputs,
+    notice="""Notice that a test needs tests: fourteen layers, of which we know the answer. One
+        that never failed has not shown that it can.""",
     slipped=_leaks,
     mistakes=table("""
         alias: the old x changed too

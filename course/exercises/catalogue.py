@@ -1,6 +1,4 @@
-"""An exercise as data: what is asked, on which inputs it is tried, the right answer, and the wrong
-ones that people give.
-"""
+"""All exercises, by chapter and by name."""
 
 import importlib
 from collections.abc import Mapping

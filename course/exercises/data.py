@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from course.checking.compare import kind_of
-from course.checking.exercise import Case, Exercise, Slips, Unfit, pick, table
+from course.checking.exercise import Exercise, Inputs, Slips, Unfit, pick, table
 from nmt.batches import LengthBuckets
 from nmt.pig_latin import align, to_pig_latin
 
@@ -59,10 +59,10 @@ def _spell(slips: Slips, word: str) -> Spelled:
     return spelled, [*places, *added]
 
 
-def _words() -> list[Case]:
+def _words() -> Inputs:
     chance = random.Random(0)
     made_up = ["".join(chance.choices("aeiouybcdrstqu", k=chance.randint(2, 9))) for _ in range(12)]
-    return [Case(f"the word {word}", (word,)) for word in dict.fromkeys([*WORDS, *made_up])]
+    return ((f"the word {word}", (word,)) for word in dict.fromkeys([*WORDS, *made_up]))
 
 
 RULE = Exercise(
@@ -71,11 +71,9 @@ RULE = Exercise(
     difficulty=2,
     answer=spell,
     course=(to_pig_latin, align),
-    cases=_words,
-    notice=(
-        "Notice that your alignment holds every place of the word exactly once: the rule moves"
-        " letters, and loses none."
-    ),
+    inputs=_words,
+    notice="""Notice that your alignment holds every place of the word exactly once: the rule
+        moves letters, and loses none.""",
     slipped=_spell,
     mistakes=table("""
         no_y: y never counts as a vowel
@@ -111,10 +109,8 @@ RULE = Exercise(
             One entry for each letter that is written: what stands there for a and y?
     """),
     parts=("spelling", "origin"),
-    later=(
-        "The words before this one are right. Under which line of the table does this one fall, and"
-        " what does that line ask for?"
-    ),
+    later="""The words before this one are right. Under which line of the table does this one
+        fall, and what does that line ask for?""",
 )
 
 
@@ -147,23 +143,21 @@ def _make_batches(slips: Slips, pairs: Pairs, batch_size: int) -> list[Pairs]:
     return [each for each in batches if len(each) == size] if "dropped" in slips else batches
 
 
-def _bucket_cases() -> list[Case]:
-    def spelled(words: str) -> Pairs:
-        return [(word, to_pig_latin(word)) for word in words.split()]
+def _bucket_inputs() -> Inputs:
+    def spelled(*words: str) -> Pairs:
+        return [(word, to_pig_latin(word)) for word in words]
 
     mixed = spelled(
-        "team and street meat apple cat we eat stay is the tame good-bye beautiful dog up to-day"
-        " mate afternoon it he strong"
+        *"team and street meat apple cat we eat stay is the tame good-bye beautiful dog up".split(),
+        *"to-day mate afternoon it he strong".split(),
     )
     chance = random.Random(1)
     letters = ["".join(chance.choices("aeioubcdrst", k=chance.randint(2, 5))) for _ in range(30)]
-    return [
-        Case("three words", (spelled("team meat and"), 2)),
-        Case("one word", (spelled("street"), 4)),
-        Case("22 words", (mixed, 2)),
-        Case("the same words, larger batches", (mixed, 5)),
-        Case("made-up words", (spelled(" ".join(dict.fromkeys(letters))), 3)),
-    ]
+    yield "three words", (spelled("team", "meat", "and"), 2)
+    yield "one word", (spelled("street"), 4)
+    yield "22 words", (mixed, 2)
+    yield "the same words, larger batches", (mixed, 5)
+    yield "made-up words", (spelled(*dict.fromkeys(letters)), 3)
 
 
 def _batches(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
@@ -188,12 +182,10 @@ BUCKETS = Exercise(
     difficulty=1,
     answer=make_batches,
     course=(LengthBuckets,),
-    cases=_bucket_cases,
+    inputs=_bucket_inputs,
     observe=_batches,
-    notice=(
-        "Notice how many batches hold a single word. Training must live with them: notebook 03 adds"
-        " up the gradients of several."
-    ),
+    notice="""Notice how many batches hold a single word. Training must live with them: notebook
+        03 adds up the gradients of several.""",
     slipped=_make_batches,
     mistakes=table("""
         source: source length alone

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from course.checking.compare import kind_of
-from course.checking.exercise import Case, Draw, Exercise, Mistake, Slips, Unfit, pick, table
+from course.checking.exercise import Draw, Exercise, Inputs, Slips, Unfit, pick, table, tensors
 from course.exercises.zero_order_hold import ZOH
 from nmt.discretization import discretize_system
 
@@ -26,11 +26,10 @@ def bilinear(delta: float, A: Tensor, B: Tensor, alpha: float) -> Two:
 
 def _bilinear(slips: Slips, delta: float, A: Tensor, B: Tensor, alpha: float) -> Two:
     eye = torch.eye(len(A), dtype=A.dtype)
-    new, old = 1 - alpha, alpha
     new, old = pick(
         slips,
-        (new, old),
-        exchanged=(old, new),
+        (1 - alpha, alpha),
+        exchanged=(alpha, 1 - alpha),
         half=(0.5, 0.5),
         euler=(0.0, 1.0),
         backward=(1.0, 0.0),
@@ -54,10 +53,9 @@ def _bilinear(slips: Slips, delta: float, A: Tensor, B: Tensor, alpha: float) ->
     return (B_bar, A_bar) if "swapped" in slips else (A_bar, B_bar)
 
 
-def _system_cases() -> list[Case]:
-    draw, numbers = Draw(70), torch.get_default_dtype()
-    A, B = torch.tensor([[-2.0, 1.0], [0.0, -1.0]]), torch.tensor([[1.0], [2.0]])
-    cases = [Case("two states, one input", (0.5, A.to(numbers), B.to(numbers), 0.25))]
+def _system_inputs() -> Inputs:
+    draw, small = Draw(70), tensors([[-2, 1], [0, -1]], [[1], [2]])
+    yield "two states, one input", (0.5, *small, 0.25)
     for n, m, delta, alpha in (
         (3, 2, 0.1, 0.5),
         (2, 2, 0.7, 0.0),
@@ -65,9 +63,7 @@ def _system_cases() -> list[Case]:
         (1, 1, 1.5, 0.75),
     ):
         label = f"{n} state{'s' * (n > 1)}, {m} input{'s' * (m > 1)}, α = {alpha}"
-        A = draw.normal(n, n) - 2 * torch.eye(n)
-        cases.append(Case(label, (delta, A, draw.normal(n, m), alpha)))
-    return cases
+        yield label, (delta, draw.normal(n, n) - 2 * torch.eye(n), draw.normal(n, m), alpha)
 
 
 BILINEAR = Exercise(
@@ -76,19 +72,16 @@ BILINEAR = Exercise(
     difficulty=1,
     answer=bilinear,
     course=(discretize_system,),
-    cases=_system_cases,
-    notice=(
-        "Notice α = 1: nothing is left to invert. Any other α pays for its stability with a linear"
-        " system to be solved."
-    ),
+    inputs=_system_inputs,
+    notice="""Notice α = 1: nothing is left to invert. Any other α pays for its stability with a
+        linear system to be solved.""",
     slipped=_bilinear,
     mistakes=table("""
         exchanged: α and 1 − α exchanged
             α is the trust in the old slope. Which of the two slopes is on the side of h_k, to be
             inverted?
         half euler backward: α not used
-            Your rule is the same, whatever α is. Where do α and 1 − α stand in the
-            derivation?
+            Your rule is the same, whatever α is. Where do α and 1 − α stand in the derivation?
         no_step_b: Δ missing in B̄
             Input flows in for the time Δ. What does B̄ become when Δ goes to 0?
         no_step_a: Δ missing in Ā
@@ -186,53 +179,49 @@ SYMBOLIC = Exercise(
     difficulty=2,
     answer=in_letters,
     course=(discretize_system,),
-    cases=lambda: [
-        Case("the letters of the text", sympy.symbols("A B Delta alpha")),
-        Case("other letters", sympy.symbols("p q r s")),
+    inputs=lambda: [
+        ("the letters of the text", sympy.symbols("A B Delta alpha")),
+        ("other letters", sympy.symbols("p q r s")),
     ],
     observe=_at_points,
-    notice=(
-        "Notice the two coefficients share one denominator: the same M stands below the old state"
-        " and below the input."
-    ),
+    notice="""Notice the two coefficients share one denominator: the same M stands below the old
+        state and below the input.""",
     slipped=_in_letters,
-    mistakes=(
-        *table("""
-            exchanged: α and 1 − α exchanged
-                Which slope does α belong to, that of the beginning or that of the end?
-            no_step: Δ missing in B̄
-                By what is the mean slope multiplied in the first line?
-            once: input at the beginning only
-                The input is held: it is in both slopes, with the weights α and 1 − α. What do they
-                add up to?
-            late: input at the end only
-                The input is held: it is in both slopes, with the weights α and 1 − α. What do they
-                add up to?
-            explicit: the old slope at both ends
-                Nothing is divided in your result. Does h_k stand on both sides of your equation?
-            plus: plus instead of minus in M
-                Which sign does h_k's slope get on the left?
-            half backward: α not used
-                Your rule is the same, whatever α is. Which slope does α belong to?
-            no_one: 1 forgotten
-                What is left of the old state if its slope is 0?
-            bare: B̄ not divided by M
-                The equation is divided by M as a whole. Which terms stood on its right side?
-            hold: zero-order hold
-                That is another rule, with e^{ΔA}. Which rule is asked for?
-            no_b: B missing in B̄
-                What stands in front of x in a slope?
-            no_division: not divided by M
-                What stands in front of h_k on the left side?
-            swapped: Ā and B̄ exchanged
-                Which of the two stands in front of the old state?
-        """),
-        Mistake(
-            "letters that were not given",
-            "The function gets four symbols. Which other letters are left in your result: a state,"
-            " an input, a symbol of your own?",
-            shows=lambda arguments, right, yours: yours[:2] != right[:2],
-        ),
+    mistakes=table(
+        """
+        exchanged: α and 1 − α exchanged
+            Which slope does α belong to, that of the beginning or that of the end?
+        no_step: Δ missing in B̄
+            By what is the mean slope multiplied in the first line?
+        once: input at the beginning only
+            The input is held: it is in both slopes, with the weights α and 1 − α. What do they add
+            up to?
+        late: input at the end only
+            The input is held: it is in both slopes, with the weights α and 1 − α. What do they add
+            up to?
+        explicit: the old slope at both ends
+            Nothing is divided in your result. Does h_k stand on both sides of your equation?
+        plus: plus instead of minus in M
+            Which sign does h_k's slope get on the left?
+        half backward: α not used
+            Your rule is the same, whatever α is. Which slope does α belong to?
+        no_one: 1 forgotten
+            What is left of the old state if its slope is 0?
+        bare: B̄ not divided by M
+            The equation is divided by M as a whole. Which terms stood on its right side?
+        hold: zero-order hold
+            That is another rule, with e^{ΔA}. Which rule is asked for?
+        no_b: B missing in B̄
+            What stands in front of x in a slope?
+        no_division: not divided by M
+            What stands in front of h_k on the left side?
+        swapped: Ā and B̄ exchanged
+            Which of the two stands in front of the old state?
+        others: letters that were not given
+            The function gets four symbols. Which other letters are left in your result: a state, an
+            input, a symbol of your own?
+        """,
+        others=lambda arguments, right, yours: yours[:2] != right[:2],
     ),
     parts=(
         "what is left over in A_bar, beside A, B, Δ and α,",

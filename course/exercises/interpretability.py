@@ -5,7 +5,7 @@ ablates a head is in `ablation`.
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, Slips, pick, table
+from course.checking.exercise import Draw, Exercise, Inputs, Slips, pick, table, tensors
 from course.exercises.ablation import ABLATION
 from course.interpretability.heads import previous_letter_score
 from nmt.hidden_attention import hidden_attention
@@ -32,18 +32,15 @@ def _looks_before(slips: Slips, pattern: Tensor) -> Tensor:
     return pick(slips, found.mean(dim=-1), total=total, all_rows=total / length)
 
 
-def _pattern_cases() -> list[Case]:
+def _pattern_inputs() -> Inputs:
     draw = Draw(130)
-    small = torch.tensor([[1, 0, 0], [0.5, 0.5, 0], [0.25, 0.25, 0.5]])
-    shapes = {
-        "one head": (5, 5),
-        "two layers of three heads": (2, 3, 7, 7),
-        "words of two letters": (4, 2, 2),
-    }
-    drawn = [
-        Case(label, ((2 * draw.normal(*shape)).softmax(dim=-1),)) for label, shape in shapes.items()
-    ]
-    return [Case("a word of three letters", (small.to(torch.get_default_dtype()),)), *drawn]
+    yield "a word of three letters", tensors([[1, 0, 0], [0.5, 0.5, 0], [0.25, 0.25, 0.5]])
+    for label, shape in (
+        ("one head", (5, 5)),
+        ("two layers of three heads", (2, 3, 7, 7)),
+        ("words of two letters", (4, 2, 2)),
+    ):
+        yield label, ((2 * draw.normal(*shape)).softmax(dim=-1),)
 
 
 SCORE = Exercise(
@@ -52,11 +49,9 @@ SCORE = Exercise(
     difficulty=1,
     answer=looks_before,
     course=(previous_letter_score,),
-    cases=_pattern_cases,
-    notice=(
-        "Notice that the first letter is not asked: it has none before it. Whoever counts it makes"
-        " every head look worse."
-    ),
+    inputs=_pattern_inputs,
+    notice="""Notice that the first letter is not asked: it has none before it. Whoever counts
+        it makes every head look worse.""",
     slipped=_looks_before,
     mistakes=table("""
         after: the letter after, not before
@@ -120,17 +115,15 @@ def _unrolled(slips: Slips, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> T
     return alpha.mT if "turned" in slips else alpha
 
 
-def _ssm_cases() -> list[Case]:
-    numbers = torch.get_default_dtype()
-    rows = [[[1.0], [0.5]]], [[-1.0]], [[[1.0], [2.0]]], [[[3.0], [1.0]]]
-    cases = [Case("one word of two letters", tuple(torch.tensor(r, dtype=numbers) for r in rows))]
+def _ssm_inputs() -> Inputs:
+    small = tensors([[[1.0], [0.5]]], [[-1.0]], [[[1.0], [2.0]]], [[[3.0], [1.0]]])
+    yield "one word of two letters", small
     for seed, (b, length, e, n) in enumerate(((1, 5, 2, 3), (2, 7, 3, 1), (2, 1, 2, 2))):
         draw = Draw(140 + seed)
         delta = draw.uniform(b, length, e, low=0.1, high=1.2)
         A = -draw.uniform(e, n, low=0.2, high=2.0)
         reading = draw.normal(b, length, n), draw.normal(b, length, n)
-        cases.append(Case(f"batch {b}, {length} letters, e = {e}, n = {n}", (delta, A, *reading)))
-    return cases
+        yield f"batch {b}, {length} letters, e = {e}, n = {n}", (delta, A, *reading)
 
 
 HIDDEN = Exercise(
@@ -139,11 +132,9 @@ HIDDEN = Exercise(
     difficulty=3,
     answer=unrolled,
     course=(hidden_attention,),
-    cases=_ssm_cases,
-    notice=(
-        "Notice that nothing forces a row to sum to 1, or an entry to be positive: it is read like"
-        " attention, and it is none."
-    ),
+    inputs=_ssm_inputs,
+    notice="""Notice that nothing forces a row to sum to 1, or an entry to be positive: it is
+        read like attention, and it is none.""",
     slipped=_unrolled,
     mistakes=table("""
         own_decay: the letter's own decay counted

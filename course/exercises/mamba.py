@@ -1,17 +1,27 @@
 """Exercises of notebook 06: what is chosen from the input, and the block; those of the recurrence
-are in `mamba_scan`, that of the matrix in `mamba_mask`.
+and its matrix are in `mamba_scan`.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, Slips, in_parts, pick, seeded, table
-from course.exercises.mamba_mask import MASK
+from course.checking.exercise import (
+    Draw,
+    Exercise,
+    Inputs,
+    Slips,
+    in_parts,
+    pick,
+    shaken,
+    table,
+    tensors,
+)
 from course.exercises.mamba_puzzles import CONVOLUTION, SHAPES
-from course.exercises.mamba_scan import SCAN, STEP
+from course.exercises.mamba_scan import MASK, SCAN, STEP
 from nmt.mamba import MambaBlock, MambaConfig
 from nmt.selective_ssm import SelectiveSSM
 
@@ -52,16 +62,13 @@ def _choose(slips: Slips, x: Tensor, select: Tensor, to_delta: Tensor, delta_bia
     return (delta, C, B) if "exchanged" in slips else (delta, B, C)
 
 
-def _choice_cases() -> list[Case]:
-    numbers = torch.get_default_dtype()
-    rows = [[[1, 2]]], [[1, 0], [0, 1], [1, 1]], [[1], [-2]], [0.5, 1.0]
-    cases = [Case("one letter", tuple(torch.tensor(each, dtype=numbers) for each in rows))]
+def _choice_inputs() -> Inputs:
+    yield "one letter", tensors([[[1, 2]]], [[1, 0], [0, 1], [1, 1]], [[1], [-2]], [0.5, 1.0])
     sizes = ((2, 5, 8, 2, 3), (1, 4, 6, 1, 4), (3, 1, 4, 3, 1))
     for seed, (b, length, e, r, n) in enumerate(sizes):
         draw = Draw(90 + seed)
         maps = draw.normal(r + 2 * n, e) / e**0.5, draw.normal(e, r), draw.normal(e)
-        cases.append(Case(f"e = {e}, r = {r}, n = {n}", (draw.normal(b, length, e), *maps)))
-    return cases
+        yield f"e = {e}, r = {r}, n = {n}", (draw.normal(b, length, e), *maps)
 
 
 CHOICE = Exercise(
@@ -70,11 +77,9 @@ CHOICE = Exercise(
     difficulty=2,
     answer=choose,
     course=(SelectiveSSM.choose,),
-    cases=_choice_cases,
-    notice=(
-        "Notice what is not there: A. It meets the letters only in the product ΔA, so choosing Δ"
-        " chooses the decay."
-    ),
+    inputs=_choice_inputs,
+    notice="""Notice what is not there: A. It meets the letters only in the product ΔA, so
+        choosing Δ chooses the decay.""",
     slipped=_choose,
     mistakes=table("""
         none: softplus forgotten
@@ -138,22 +143,13 @@ def _my_block(slips: Slips, inputs: Tensor, parts: Any) -> Tensor:
     return found + pick(slips, inputs, no_road=0, norm_on_road=normed)
 
 
-def _block_cases() -> list[Case]:
-    cases = []
+def _block_inputs() -> Inputs:
     sizes = ((1, 2, 2, 1, 2), (2, 6, 8, 4, 3), (1, 9, 4, 2, 4), (3, 4, 6, 1, 2))
     for seed, (b, length, d, n, k) in enumerate(sizes):
         config = MambaConfig(hidden_size=d, state_size=n, kernel_size=k, dropout=0.0)
-
-        def make() -> MambaBlock:
-            block = MambaBlock(config).eval()  # noqa: B023, it is called at once
-            with torch.no_grad():
-                for name, own in block.named_parameters():
-                    own.add_((0.1 if name.endswith("A_log") else 0.4) * torch.randn_like(own))
-            return block
-
+        block = shaken(partial(MambaBlock, config), seed, by=0.4, A_log=0.1)
         label = f"{b} word{'s' * (b > 1)} of {length}, kernel of {k}"
-        cases.append(Case(label, (Draw(110 + seed).normal(b, length, d), seeded(make, seed))))
-    return cases
+        yield label, (Draw(110 + seed).normal(b, length, d), block)
 
 
 BLOCK = Exercise(
@@ -162,12 +158,10 @@ BLOCK = Exercise(
     difficulty=2,
     answer=my_block,
     course=(MambaBlock,),
-    cases=_block_cases,
+    inputs=_block_inputs,
     observe=in_parts("norm", "widen", "convolution", "ssm", "narrow", "start"),
-    notice=(
-        "Notice that only two of the parts look back: convolution and SSM. All others treat each"
-        " letter by itself."
-    ),
+    notice="""Notice that only two of the parts look back: convolution and SSM. All others treat
+        each letter by itself.""",
     slipped=_my_block,
     mistakes=table("""
         gate_first: gate before the SSM

@@ -5,8 +5,16 @@ import torch.nn.functional as F
 from einops import einsum
 from torch import Tensor
 
-from course.checking.constraints import without_a_loop
-from course.checking.exercise import Case, Draw, Exercise, Mistake, Slips, pick, table
+from course.checking.exercise import (
+    Draw,
+    Exercise,
+    Inputs,
+    Slips,
+    pick,
+    table,
+    tensors,
+    without_a_loop,
+)
 from course.exercises.attention_puzzles import in_whole_numbers
 from nmt.mamba import CausalConvolution, MambaBlock
 
@@ -56,15 +64,13 @@ SHAPES = Exercise(
     difficulty=1,
     answer=shapes,
     course=(MambaBlock,),
-    cases=lambda: [
-        Case(f"b = {b}, l = {length}, d = {d}, n = {n}, r = {r}", (b, length, d, n, r))
+    inputs=lambda: [
+        (f"b = {b}, l = {length}, d = {d}, n = {n}, r = {r}", (b, length, d, n, r))
         for b, length, d, n, r in ((1, 3, 4, 2, 1), (2, 7, 64, 16, 4), (5, 1, 6, 3, 2))
     ],
     observe=in_whole_numbers,
-    notice=(
-        "Notice which of the six does not know the length of the word: the memory. That is why"
-        " each letter costs the same."
-    ),
+    notice="""Notice which of the six does not know the length of the word: the memory. That is
+        why each letter costs the same.""",
     slipped=_shapes,
     mistakes=table("""
         unwidened later_d: e taken for d
@@ -134,16 +140,12 @@ def _convolve(slips: Slips, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return F.silu(y) if "bent" in slips else y
 
 
-def _windows() -> list[Case]:
-    numbers = torch.get_default_dtype()
-    x = torch.tensor([[[1], [2], [3]]], dtype=numbers)
-    small = x, torch.tensor([[10], [1]], dtype=numbers), torch.tensor([0.5], dtype=numbers)
-    cases = [Case("three letters, one channel, k = 2", small)]
+def _windows() -> Inputs:
+    yield "three letters, one channel, k = 2", tensors([[[1], [2], [3]]], [[10], [1]], [0.5])
     for seed, (b, length, e, width) in enumerate(((2, 6, 4, 3), (1, 9, 2, 4), (1, 200, 3, 3))):
         draw = Draw(200 + seed)
         inputs = draw.normal(b, length, e), draw.normal(width, e), draw.normal(e)
-        cases.append(Case(f"{length} letters, {e} channels, k = {width}", inputs))
-    return cases
+        yield f"{length} letters, {e} channels, k = {width}", inputs
 
 
 CONVOLUTION = Exercise(
@@ -152,48 +154,44 @@ CONVOLUTION = Exercise(
     difficulty=2,
     answer=convolve,
     course=(CausalConvolution,),
-    cases=_windows,
+    inputs=_windows,
     observe=without_a_loop(100, "conv"),
-    notice=(
-        "Notice that no number was copied: unfold hands out windows on the same memory, as every"
-        " view does."
-    ),
+    notice="""Notice that no number was copied: unfold hands out windows on the same memory, as
+        every view does.""",
     slipped=_convolve,
-    mistakes=(
-        *table("""
-            behind: the convolution sees the future
-                Which letters are in the window of the first: itself and those before, or after?
-            summed: all channels in one
-                Each channel mixes its own letters. Which axis stands in both and stays?
-            bent: a SiLU that belongs to the block
-                What comes behind the convolution is another box. What does this one give?
-            both centre: the window stands around the letter
-                With k = 3 your window holds a letter before and one after. Which ones may it hold?
-            one_more: one place late
-                Is the letter itself in its window?
-            round: the end of the word stands before it
-                roll hands what leaves on one side in on the other. What should come in?
-            copies: the first letter repeated in front
-                What stands before a word begins?
-            unpadded: shorter than the word
-                The first letter has no k − 1 letters before it. What stands in for them?
-            flipped: the kernel turned round
-                Which weight belongs to the letter itself: the first, or the last?
-            mixed: channels mixed
-                Each channel has its own k weights. Which axis of x meets which of weight?
-            no_bias: bias forgotten
-                What comes out where all letters are zero?
-            mean: a mean, not a sum
-                What do the weights have to say about how much each letter counts?
-            loop: a loop over the letters
-                Your numbers are right. `unfold` makes the windows of all letters in one call.
-                Along which axis?
-        """),
-        Mistake(
-            "torch's own convolution",
-            "Your numbers are right. Can you say it with windows and one product?",
-            shows=lambda arguments, right, yours: yours[1].startswith("conv"),
-        ),
+    mistakes=table(
+        """
+        behind: the convolution sees the future
+            Which letters are in the window of the first: itself and those before, or after?
+        summed: all channels in one
+            Each channel mixes its own letters. Which axis stands in both and stays?
+        bent: a SiLU that belongs to the block
+            What comes behind the convolution is another box. What does this one give?
+        both centre: the window stands around the letter
+            With k = 3 your window holds a letter before and one after. Which ones may it hold?
+        one_more: one place late
+            Is the letter itself in its window?
+        round: the end of the word stands before it
+            roll hands what leaves on one side in on the other. What should come in?
+        copies: the first letter repeated in front
+            What stands before a word begins?
+        unpadded: shorter than the word
+            The first letter has no k − 1 letters before it. What stands in for them?
+        flipped: the kernel turned round
+            Which weight belongs to the letter itself: the first, or the last?
+        mixed: channels mixed
+            Each channel has its own k weights. Which axis of x meets which of weight?
+        no_bias: bias forgotten
+            What comes out where all letters are zero?
+        mean: a mean, not a sum
+            What do the weights have to say about how much each letter counts?
+        loop: a loop over the letters
+            Your numbers are right. `unfold` makes the windows of all letters in one call. Along
+            which axis?
+        torchs: torch's own convolution
+            Your numbers are right. Can you say it with windows and one product?
+        """,
+        torchs=lambda arguments, right, yours: yours[1].startswith("conv"),
     ),
     parts=("y", "torch was asked in"),
     trains=True,

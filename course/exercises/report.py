@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, Slips, pick, table
+from course.checking.exercise import Draw, Exercise, Inputs, Slips, pick, table
 from course.lab.significance import against_itself
 
 Test = Callable[[Tensor, Tensor], float]
@@ -57,8 +57,7 @@ def of_the_shift(first: Tensor, second: Tensor) -> float:
     return 1 / (1 + 40 * apart * len(first) * len(second) / (len(first) + len(second)))
 
 
-def _cases() -> list[Case]:
-    cases = []
+def _inputs() -> Inputs:
     for seed, (runs, words, p_value, level) in enumerate(
         ((5, 40, of_the_shift, 0.5), (6, 30, of_the_means, 0.5), (7, 25, of_the_shift, 0.6),
          (4, 50, of_the_shift, 0.7), (5, 60, of_the_means, 0.4))
@@ -67,8 +66,7 @@ def _cases() -> list[Case]:
         skill = 0.75 + 0.2 * draw.uniform(runs, 1)
         right = draw.uniform(runs, words) < skill
         name = "a permutation test" if p_value is of_the_means else "another test"
-        cases.append(Case(f"{runs} runs, {words} words, {name}", (right, p_value, level)))
-    return cases
+        yield f"{runs} runs, {words} words, {name}", (right, p_value, level)
 
 
 def _as_number(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
@@ -76,39 +74,37 @@ def _as_number(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     return result.item() if isinstance(result, Tensor) and result.numel() == 1 else result
 
 
-EXERCISES = {
-    "report.against-itself": Exercise(
-        name="report.against-itself",
-        minutes=12,
-        difficulty=2,
-        answer=share_of_findings,
-        course=(against_itself,),
-        cases=_cases,
-        observe=_as_number,
-        notice=(
-            "Notice that no truth was needed: where nothing differs but luck, every finding is"
-            " false."
-        ),
-        slipped=_share_of_findings,
-        mistakes=table("""
-            words: the words split, not the runs
-                A run is one row of `right`. Which dimension do you take apart?
-            overlap: a group compared with all runs
-                Can a run be in both groups? Who are the others?
-            one: one run against the rest
-                How many runs are half of five, rounded down?
-            one_other: only one of the others
-                The second group is all runs that were not chosen. How many do you hand over?
-            any_size: groups of every size
-                One run against four is another comparison. Which sizes does the goal name?
-            first: one split alone
-                In how many ways can you choose half of the runs? How many did you try?
-            count: a number, not a share
-                Of how many comparisons? A share lies between 0 and 1.
-            above: the comparisons that are no finding
-                Is a finding a small p or a large one?
-            equal: p equal to the level counted
-                The goal says below the level. What do you do with a p that is the level?
-        """),
-    )
-}
+ITSELF = Exercise(
+    name="report.against-itself",
+    minutes=12,
+    difficulty=2,
+    answer=share_of_findings,
+    course=(against_itself,),
+    inputs=_inputs,
+    observe=_as_number,
+    notice="""Notice that no truth was needed: where nothing differs but luck, every finding is
+        false.""",
+    slipped=_share_of_findings,
+    mistakes=table("""
+        words: the words split, not the runs
+            A run is one row of `right`. Which dimension do you take apart?
+        overlap: a group compared with all runs
+            Can a run be in both groups? Who are the others?
+        one: one run against the rest
+            How many runs are half of five, rounded down?
+        one_other: only one of the others
+            The second group is all runs that were not chosen. How many do you hand over?
+        any_size: groups of every size
+            One run against four is another comparison. Which sizes does the goal name?
+        first: one split alone
+            In how many ways can you choose half of the runs? How many did you try?
+        count: a number, not a share
+            Of how many comparisons? A share lies between 0 and 1.
+        above: the comparisons that are no finding
+            Is a finding a small p or a large one?
+        equal: p equal to the level counted
+            The goal says below the level. What do you do with a p that is the level?
+    """),
+)
+
+EXERCISES = {ITSELF.name: ITSELF}

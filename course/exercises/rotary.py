@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, Slips, pick, table
+from course.checking.exercise import Draw, Exercise, Inputs, Slips, pick, table, tensors
 from nmt.positions import RotaryPositions
 
 
@@ -35,9 +35,8 @@ def _turn(slips: Slips, vectors: Tensor, base: float) -> Tensor:
     u, v = vectors[:, 0::2], vectors[:, 1::2]
     if "halves" in slips or "halves_in" in slips:
         u, v = vectors.chunk(2, dim=1)
-    sine, cosine = (
-        (angle.cos(), angle.sin()) if "exchanged" in slips else (angle.sin(), angle.cos())
-    )
+    sine, cosine = angle.sin(), angle.cos()
+    sine, cosine = (cosine, sine) if "exchanged" in slips else (sine, cosine)
     if "added" in slips:
         return vectors + torch.stack((sine, cosine), -1).flatten(1)
     if "overwritten" in slips:
@@ -46,24 +45,15 @@ def _turn(slips: Slips, vectors: Tensor, base: float) -> Tensor:
     second = u * sine + (-v * cosine if "mirror" in slips else v * cosine)
     pair = u * cosine + (v * sine if "plus" in slips else -v * sine), second
     pair = (u * cosine, v * sine) if "stretched" in slips else pair
-    return (
-        torch.cat(pair, 1)
-        if "halves" in slips or "out" in slips
-        else torch.stack(pair, -1).flatten(1)
-    )
+    if {"halves", "out"} & slips:
+        return torch.cat(pair, 1)
+    return torch.stack(pair, -1).flatten(1)
 
 
-def _turn_cases() -> list[Case]:
-    numbers = torch.get_default_dtype()
-    small = torch.tensor([[1, 0], [1, 0], [0, 2]], dtype=numbers)
-    shapes = ((3, 4, 100.0), (7, 8, 10_000.0), (12, 6, 10.0), (1, 4, 100.0))
-    return [
-        Case("three places, one pair", (small, 100.0)),
-        *(
-            Case(f"{n} place{'s' * (n > 1)}, k = {k}", (Draw(150 + n).normal(n, k), base))
-            for n, k, base in shapes
-        ),
-    ]
+def _turn_inputs() -> Inputs:
+    yield "three places, one pair", (*tensors([[1, 0], [1, 0], [0, 2]]), 100.0)
+    for n, k, base in ((3, 4, 100.0), (7, 8, 10_000.0), (12, 6, 10.0), (1, 4, 100.0)):
+        yield f"{n} place{'s' * (n > 1)}, k = {k}", (Draw(150 + n).normal(n, k), base)
 
 
 ROTARY = Exercise(
@@ -72,13 +62,13 @@ ROTARY = Exercise(
     difficulty=2,
     answer=turn,
     course=(RotaryPositions,),
-    cases=_turn_cases,
+    inputs=_turn_inputs,
     notice="Notice row 0: a turn by nothing. And no row has changed its length.",
     slipped=_turn,
     mistakes=table("""
         halves: first half with second half
-            Some models pair coordinate i with i + k/2. Which two stand beside each other in a
-            pair here?
+            Some models pair coordinate i with i + k/2. Which two stand beside each other in a pair
+            here?
         halves_in out: cut one way, put together another
             By which rule were the pairs taken out? By which must they go back?
         back: turned backwards
@@ -90,18 +80,16 @@ ROTARY = Exercise(
         fixed: 10000 written in
             Which of the arguments do you not use?
         half: exponent too small by half
-            θ_i = base^(−2i/k). What stands above k in your exponent for the second pair: 1, 2 or
-            4?
+            θ_i = base^(−2i/k). What stands above k in your exponent for the second pair: 1, 2 or 4?
         double: exponent twice too large
-            θ_i = base^(−2i/k). What stands above k in your exponent for the second pair: 1, 2 or
-            4?
+            θ_i = base^(−2i/k). What stands above k in your exponent for the second pair: 1, 2 or 4?
         sign: multiplied instead of divided
             Later pairs turn more slowly. Does base to your exponent grow or shrink?
         overwritten: the new u in the place of the old
             Both results are made of the old u and v. Which u does your second line read?
         degrees: degrees taken for radians
-            torch's sine wants radians, and a place times θ is an angle in radians. Which line
-            makes something else of it?
+            torch's sine wants radians, and a place times θ is an angle in radians. Which line makes
+            something else of it?
         no_place: turned alike at every place
             Which of your lines knows where a row stands?
         alike: all pairs at one speed

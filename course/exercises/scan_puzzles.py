@@ -1,14 +1,88 @@
-"""Exercises of notebook 05, continued: what a scan costs, predicted; chunks with a bug."""
+"""Exercises of notebook 05, continued: joining two steps, what a scan costs, chunks with a bug."""
 
 import inspect
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, Slips, pick, table
+from course.checking.exercise import Draw, Exercise, Inputs, Slips, pick, table, tensors
 from course.lab.scan_steps import count_cost
-from nmt.parallel_scan import chunked
+from nmt.parallel_scan import affine, chunked
+
+Step = tuple[Any, Any]
+
+
+def my_join(earlier: Step, later: Step) -> Step:
+    """a₂(a₁h + b₁) + b₂, in front of h and without it."""
+    (a1, b1), (a2, b2) = earlier, later
+    return a2 * a1, a2 * b1 + b2
+
+
+def _my_join(slips: Slips, earlier: Step, later: Step) -> Step:
+    (a1, b1), (a2, b2) = (later, earlier) if "swapped" in slips else (earlier, later)
+    if "mixed" in slips:  # (a₁, b₁) read as (a₁, a₂)
+        (a1, a2), (b1, b2) = earlier, later
+    a = pick(slips, a2 * a1, added=a1 + a2, later_a=a2, earlier_a=a1)
+    b = pick(
+        slips,
+        a2 * b1 + b2,
+        kept=b1 + b2,
+        lost=a2 * b1,
+        decays=a2 * (b1 + b2),
+        cross=a1 * b2 + b1,
+        both=a1 * a2 * b1 + b2,
+        times=b1 * b2,
+    )
+    return (b, a) if "exchanged" in slips else (a, b)
+
+
+def _join_inputs() -> Inputs:
+    draw, half = Draw(80), tensors(0.5, 2.0, 0.25, 3.0)
+    yield "two steps", (half[:2], half[2:])
+    for shape in ((4,), (2, 3)):
+        a1, b1, a2, b2 = (draw.normal(*shape) for _ in range(4))
+        yield f"steps of shape {shape}", ((a1, b1), (a2, b2))
+
+
+JOIN = Exercise(
+    name="scans.join",
+    minutes=5,
+    difficulty=1,
+    answer=my_join,
+    course=(affine,),
+    inputs=_join_inputs,
+    notice="""Notice that no h was needed: steps can be joined before anyone knows the state
+        that they will meet.""",
+    slipped=_my_join,
+    mistakes=table("""
+        swapped cross: the later step first
+            Put h through the earlier step, then its result through the later one. Which a
+            multiplies which b?
+        kept: what was paid in does not decay
+            b₁ is in the account when the second day begins. What happens to it there?
+        both: what was paid in decays twice
+            b₁ is paid in on the first day, after that day's decay. Which decay does it still meet?
+        times: inputs multiplied
+            Two sums are paid in. Does the account multiply them?
+        mixed: two pairs taken apart the wrong way
+            `earlier` holds its own a and its own b. What do your four names hold?
+        added: decays added
+            Half of a half is kept. Is that 1, or a quarter?
+        later_a: only the later decay
+            What is left of h after both days?
+        earlier_a: only the earlier decay
+            What is left of h after both days?
+        lost: the later input forgotten
+            What is paid in on the second day?
+        decays: the later input decays too
+            Is b₂ paid in before or after the second day's share is taken?
+        exchanged: a and b exchanged
+            Which comes first in a step: what is kept, or what is paid in?
+    """),
+    parts=("a", "b"),
+)
 
 
 def price(length: int) -> tuple[int, int]:
@@ -38,11 +112,9 @@ PRICE = Exercise(
     difficulty=1,
     answer=price,
     course=(count_cost,),
-    cases=lambda: [Case(f"{n} steps", (n,)) for n in (4, 2, 3, 5, 8, 13, 100, 1000)],
-    notice=(
-        "Notice 1,000 steps: ten rounds, and nine times the work of a loop. Who gains depends on"
-        " how many work."
-    ),
+    inputs=lambda: [(f"{n} steps", (n,)) for n in (4, 2, 3, 5, 8, 13, 100, 1000)],
+    notice="""Notice 1,000 steps: ten rounds, and nine times the work of a loop. Who gains
+        depends on how many work.""",
     slipped=_price,
     mistakes=table("""
         floor: a round too few between powers of two
@@ -120,17 +192,13 @@ def _in_chunks(slips: Slips, a: Tensor, b: Tensor, size: int) -> Tensor:
     return torch.cat(chunks)
 
 
-def _chunk_cases() -> list[Case]:
-    numbers = torch.get_default_dtype()
-    days = torch.tensor([4.0, 0, 0, 2, 0, 1], dtype=numbers)[:, None]
-    cases = [Case("six days in chunks of 2", (torch.full_like(days, 0.5), days, 2))]
+def _chunk_inputs() -> Inputs:
+    days = tensors([4, 0, 0, 2, 0, 1])[0][:, None]
+    yield "six days in chunks of 2", (torch.full_like(days, 0.5), days, 2)
     for seed, (length, width, size) in enumerate(((7, 3, 3), (12, 2, 4), (5, 2, 8), (6, 1, 1))):
         draw = Draw(190 + seed)
-        a = draw.uniform(length, width, low=0.3)
-        cases.append(
-            Case(f"{length} days in chunks of {size}", (a, draw.normal(length, width), size))
-        )
-    return cases
+        a, b = draw.uniform(length, width, low=0.3), draw.normal(length, width)
+        yield f"{length} days in chunks of {size}", (a, b, size)
 
 
 CHUNKS = Exercise(
@@ -139,11 +207,9 @@ CHUNKS = Exercise(
     difficulty=2,
     answer=in_chunks,
     course=(chunked,),
-    cases=_chunk_cases,
-    notice=(
-        "Notice that two chunks hid it. What is handed on is tested only when it is handed on"
-        " twice."
-    ),
+    inputs=_chunk_inputs,
+    notice="""Notice that two chunks hid it. What is handed on is tested only when it is handed
+        on twice.""",
     slipped=_in_chunks,
     mistakes=table("""
         inside: the chunks before the last are forgotten

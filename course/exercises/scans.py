@@ -7,10 +7,18 @@ import torch
 from torch import Tensor
 
 from course.checking.compare import kind_of
-from course.checking.constraints import without_a_loop
-from course.checking.exercise import Case, Draw, Exercise, Mistake, Slips, Unfit, pick, table
-from course.exercises.scan_join import JOIN, Step, my_join
-from course.exercises.scan_puzzles import CHUNKS, PRICE
+from course.checking.exercise import (
+    Draw,
+    Exercise,
+    Inputs,
+    Slips,
+    Unfit,
+    pick,
+    table,
+    tensors,
+    without_a_loop,
+)
+from course.exercises.scan_puzzles import CHUNKS, JOIN, PRICE, Step, my_join
 from nmt.parallel_scan import heinsen, hillis_steele
 
 Join = Callable[[Step, Step], Step]
@@ -34,18 +42,13 @@ def _look_back(slips: Slips, steps: list[Step], join: Join) -> list[Step]:
         for step in steps[1:]:
             running.append(join(running[-1], step))
         return running
-    if "wraps" in slips:
-        held, distance = list(steps), 1
-        while distance < len(held):
-            held = [join(held[t - distance], held[t]) for t in range(len(held))]
-            distance *= 2
-        return held
     held, distance = list(steps), 2 if "starts_late" in slips else 1
     rounds = 1 if "once" in slips else len(held)
     while distance * (2 if "too_few" in slips else 1) < len(held) and rounds > 0:
         rounds -= 1
         new = held if "in_place" in slips else list(held)
-        for t in range(distance + ("edge" in slips), len(held)):
+        first = pick(slips, distance, edge=distance + 1, wraps=0)
+        for t in range(first, len(held)):
             pair = held[t - distance], held[t]
             new[t] = join(*pair[::-1]) if "swapped" in slips else join(*pair)
         held = new
@@ -53,13 +56,12 @@ def _look_back(slips: Slips, steps: list[Step], join: Join) -> list[Step]:
     return held
 
 
-def _tree_cases() -> list[Case]:
+def _tree_inputs() -> Inputs:
     draw = Draw(81)
-    cases = [Case("3 steps", ([(0.5, 1.0), (2.0, 3.0), (0.25, 4.0)], my_join))]
+    yield "3 steps", ([(0.5, 1.0), (2.0, 3.0), (0.25, 4.0)], my_join)
     for length in (1, 2, 5, 8, 13):
         steps = list(zip(draw.uniform(length, low=0.2).tolist(), draw.normal(length).tolist()))
-        cases.append(Case(f"{length} step{'s' * (length > 1)}", (steps, my_join)))
-    return cases
+        yield f"{length} step{'s' * (length > 1)}", (steps, my_join)
 
 
 def _in_rounds(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
@@ -92,47 +94,41 @@ TREE = Exercise(
     difficulty=2,
     answer=look_back,
     course=(hillis_steele,),
-    cases=_tree_cases,
+    inputs=_tree_inputs,
     observe=_in_rounds,
-    notice=(
-        "Notice the price: for 13 steps a loop makes 12 joins in 12 rounds, Hillis and Steele make"
-        " 37 in 4, if they have workers enough."
-    ),
+    notice="""Notice the price: for 13 steps a loop makes 12 joins in 12 rounds, Hillis and
+        Steele make 37 in 4, if they have workers enough.""",
     slipped=_look_back,
-    mistakes=(
-        *table("""
-            loop: a loop, not a tree
-                Your numbers are right, and each join waits for the one before. Which joins could be
-                made in the same round?
-            once: one round alone
-                After round 1 everyone holds two steps. Who holds all of them?
-            wraps: the first looks at the last
-                Index −1 is the last place. Who has nobody to the left?
-            one_further: one place further each round
-                After round 1 everyone holds two steps. How far must they look in round 2, so that
-                none is joined twice?
-            in_place: reads what this round has written
-                In a round all look at the same time. Does your place t see its neighbour's old or
-                new pair?
-            swapped: the later step first
-                What stands to the left happened earlier. Which argument of join comes first?
-            too_few: one round too few
-                With 8 steps the last round looks 4 places back. Does your loop reach it?
-            edge: off by one at the left edge
-                May the place number `distance`, counted from 0, look `distance` places back?
-            starts_late: starts two places back
-                In the first round each joins its neighbour. How far away does it stand?
-        """),
-        Mistake(
-            "a join of your own",
-            "The function gets a `join`. Which of your lines joins two steps without it?",
-            shows=lambda arguments, right, yours: yours[1] == "unknown",
-        ),
-        Mistake(
-            "more rounds than needed",
-            "Your numbers are right. How many rounds are enough, if each doubles what is held?",
-            shows=lambda arguments, right, yours: yours[0] == right[0] and yours[1] > right[1],
-        ),
+    mistakes=table(
+        """
+        loop: a loop, not a tree
+            Your numbers are right, and each join waits for the one before. Which joins could be
+            made in the same round?
+        once: one round alone
+            After round 1 everyone holds two steps. Who holds all of them?
+        wraps: the first looks at the last
+            Index −1 is the last place. Who has nobody to the left?
+        one_further: one place further each round
+            After round 1 everyone holds two steps. How far must they look in round 2, so that none
+            is joined twice?
+        in_place: reads what this round has written
+            In a round all look at the same time. Does your place t see its neighbour's old or new
+            pair?
+        swapped: the later step first
+            What stands to the left happened earlier. Which argument of join comes first?
+        too_few: one round too few
+            With 8 steps the last round looks 4 places back. Does your loop reach it?
+        edge: off by one at the left edge
+            May the place number `distance`, counted from 0, look `distance` places back?
+        starts_late: starts two places back
+            In the first round each joins its neighbour. How far away does it stand?
+        own_join: a join of your own
+            The function gets a `join`. Which of your lines joins two steps without it?
+        rounds: more rounds than needed
+            Your numbers are right. How many rounds are enough, if each doubles what is held?
+        """,
+        own_join=lambda arguments, right, yours: yours[1] == "unknown",
+        rounds=lambda arguments, right, yours: yours[0] == right[0] and yours[1] > right[1],
     ),
     parts=("the list of running joins", "the number of rounds"),
 )
@@ -167,10 +163,9 @@ def _log_scan(slips: Slips, a: Tensor, b: Tensor) -> Tensor:
     return pick(slips, h.real, complex=h, size=h.abs(), imaginary=h.imag)
 
 
-def _log_cases() -> list[Case]:
-    draw, numbers = Draw(82), torch.get_default_dtype()
-    small = [torch.tensor([[[0.5], [0.5], [1.0]]]), torch.tensor([[[1.0], [-2.0], [3.0]]])]
-    cases = [Case("three steps", tuple(each.to(numbers) for each in small))]
+def _log_inputs() -> Inputs:
+    draw = Draw(82)
+    yield "three steps", tensors([[[0.5], [0.5], [1.0]]], [[[1.0], [-2.0], [3.0]]])
     for label, shape, low in (
         ("inputs of both signs", (2, 7, 3), -2.0),
         ("positive inputs", (1, 9, 2), 0.1),
@@ -179,8 +174,7 @@ def _log_cases() -> list[Case]:
         b = draw.uniform(*shape, low=low, high=2.0)
         b = torch.where(b.abs() < 0.05, 0.05, b)  # zero has a section of its own
         a = draw.uniform(*shape, low=0.4, high=1.0)
-        cases.append(Case(label, (a.double(), b.double()) if shape[1] > 1000 else (a, b)))
-    return cases
+        yield label, (a.double(), b.double()) if shape[1] > 1000 else (a, b)
 
 
 LOG = Exercise(
@@ -189,12 +183,10 @@ LOG = Exercise(
     difficulty=3,
     answer=log_scan,
     course=(heinsen,),
-    cases=_log_cases,
+    inputs=_log_inputs,
     observe=without_a_loop(1000),
-    notice=(
-        "Notice that iπ did the bookkeeping of signs: e^{iπ} = −1, and the imaginary parts vanish"
-        " in the end."
-    ),
+    notice="""Notice that iπ did the bookkeeping of signs: e^{iπ} = −1, and the imaginary parts
+        vanish in the end.""",
     slipped=_log_scan,
     mistakes=table("""
         real_log: logarithm of a negative

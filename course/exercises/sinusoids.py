@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Exercise, Slips, pick, table
+from course.checking.exercise import Exercise, Slips, pick, table
 from nmt.positions import sinusoidal_table
 
 
@@ -43,20 +43,18 @@ POSITIONS = Exercise(
     difficulty=2,
     answer=position_table,
     course=(sinusoidal_table,),
-    cases=lambda: [
-        Case(f"{length} places, d = {size}, base {base:g}", (length, size, base))
+    inputs=lambda: [
+        (f"{length} places, d = {size}, base {base:g}", (length, size, base))
         for length, size, base in (
-            (2, 4, 100.0),
-            (1, 2, 10_000.0),
-            (6, 8, 10_000.0),
+            (2, 4, 1e2),
+            (1, 2, 1e4),
+            (6, 8, 1e4),
             (17, 4, 70.0),
             (12, 16, 30.0),
         )
     ],
-    notice=(
-        "Notice the row of place 0: zeros and ones, whatever the base. All clock hands start"
-        " together."
-    ),
+    notice="""Notice the row of place 0: zeros and ones, whatever the base. All clock hands
+        start together.""",
     slipped=_position_table,
     mistakes=table("""
         halves: sines first, then cosines

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course.checking.exercise import Case, Draw, Exercise, Slips, pick, seeded, table
+from course.checking.exercise import Draw, Exercise, Inputs, Slips, pick, seeded, table, tensors
 from nmt.training import token_loss, train_epoch
 from nmt.transformer import Transformer, TransformerConfig
 
@@ -44,18 +44,16 @@ def _padded_loss(slips: Slips, logits: Tensor, asked: Tensor, real: Tensor) -> T
     )  # fmt: skip
 
 
-def _loss_cases() -> list[Case]:
-    numbers = torch.get_default_dtype()
-    small = torch.tensor([[[0, 0, 0], [0, 0, 0]], [[3, 0, 0], [5, 0, 0]]], dtype=numbers)
+def _loss_inputs() -> Inputs:
+    small, asked = tensors([[[0, 0, 0], [0, 0, 0]], [[3, 0, 0], [5, 0, 0]]]), [[0, 1], [0, 1]]
     real = torch.tensor([[True, True], [True, False]])
-    cases = [Case("two words of 2 and 1", (small, torch.tensor([[0, 1], [0, 1]]), real))]
+    yield "two words of 2 and 1", (*small, torch.tensor(asked), real)
     for seed, (lengths, v) in enumerate((([5, 2, 3], 7), ([4, 4], 29), ([1, 6, 6, 2], 4))):
         draw, longest = Draw(160 + seed), max(lengths)
         real = torch.arange(longest) < torch.tensor(lengths)[:, None]
         logits = draw.normal(len(lengths), longest, v)
-        asked = draw.integers(v, len(lengths), longest)
-        cases.append(Case(f"words of {', '.join(map(str, lengths))}", (logits, asked, real)))
-    return cases
+        asked_for = draw.integers(v, len(lengths), longest)
+        yield f"words of {', '.join(map(str, lengths))}", (logits, asked_for, real)
 
 
 LOSS = Exercise(
@@ -64,11 +62,9 @@ LOSS = Exercise(
     difficulty=2,
     answer=padded_loss,
     course=(token_loss,),
-    cases=_loss_cases,
-    notice=(
-        "Notice that a long word counts more than a short one: the loss is per token, and padding"
-        " is no token."
-    ),
+    inputs=_loss_inputs,
+    notice="""Notice that a long word counts more than a short one: the loss is per token, and
+        padding is no token.""",
     slipped=_padded_loss,
     mistakes=table("""
         no_mask: padding counted as tokens
@@ -166,7 +162,7 @@ def _three_steps(function: Callable[..., Any], arguments: tuple[Any, ...]) -> An
     return None if losses[0] is None else (losses[:1], losses[1:], weights, kept)
 
 
-def _step_cases() -> list[Case]:
+def _step_inputs() -> Inputs:
     def make() -> tuple[Any, ...]:
         config = TransformerConfig(
             hidden_size=8, num_heads=2, mlp_size=8, dropout=0.0, encoder_layers=1, decoder_layers=1
@@ -174,13 +170,9 @@ def _step_cases() -> list[Case]:
         model = Transformer(config)
         return model, torch.optim.SGD(model.parameters(), lr=0.5)
 
-    return [
-        Case(
-            f"{b} word{'s' * (b > 1)} of {s} tokens",
-            (*seeded(make, b), Draw(b).integers(26, b, s), Draw(t).integers(26, b, t)),
-        )
-        for b, s, t in ((1, 3, 5), (3, 4, 7))
-    ]
+    for b, s, t in ((1, 3, 5), (3, 4, 7)):
+        words = Draw(b).integers(26, b, s), Draw(t).integers(26, b, t)
+        yield f"{b} word{'s' * (b > 1)} of {s} tokens", (*seeded(make, b), *words)
 
 
 STEP = Exercise(
@@ -189,9 +181,9 @@ STEP = Exercise(
     difficulty=2,
     answer=training_step,
     course=(train_epoch,),
-    cases=_step_cases,
+    inputs=_step_inputs,
     observe=_three_steps,
-    notice=("Notice that with either bug the loss fell; only what the model wrote gave them away."),
+    notice="Notice that with either bug the loss fell; only what the model wrote gave them away.",
     slipped=_training_step,
     mistakes=table("""
         unshifted late_unshifted: asked for the token that it reads
@@ -203,8 +195,8 @@ STEP = Exercise(
         back: asked for the token before
             Which end of the target does the model never read, and which is never asked for?
         late no_step no_slope: the weights stay
-            step() goes against the gradients that it finds. Is it called? Which call fills them
-            in, and what happens to them before step() looks?
+            step() goes against the gradients that it finds. Is it called? Which call fills them in,
+            and what happens to them before step() looks?
         early: stepped before the gradient is known
             Which gradient does step() use, and when is it made?
         uphill: up instead of down

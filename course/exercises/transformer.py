@@ -1,18 +1,117 @@
-"""Exercises of notebook 03: writing a word alone; the layers are in `transformer_layers`."""
+"""Exercises of notebook 03: writing a word alone, and a cache of keys and values; the layers are in
+`transformer_layers`.
+"""
 
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, Slips, pick, seeded, table
-from course.exercises.cache import CACHE
+from course.checking.exercise import Draw, Exercise, Inputs, Slips, pick, shaken, table, tensors
 from course.exercises.training_steps import LOSS, STEP
 from course.exercises.transformer_layers import DECODER, ENCODER
+from nmt.attention import MultiHeadAttention
 from nmt.data import VOCABULARY
 from nmt.decoding import greedy_decode
 from nmt.transformer import Transformer, TransformerConfig
 
-# (seed, letters of the source, most tokens)
-SEEDS = ((50, 4, 8), (51, 5, 9), (47, 5, 4), (24, 2, 5), (29, 3, 6))
+Cache = tuple[Tensor, Tensor]
+
+
+def remember(query: Tensor, key: Tensor, value: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
+    """The new letter's key and value go behind the old ones; then it looks at all of them."""
+    keys = torch.cat((cache[0], key), dim=1)  # (b, t + 1, k)
+    values = torch.cat((cache[1], value), dim=1)
+    weights = (query @ keys.mT / query.shape[-1] ** 0.5).softmax(dim=-1)  # (b, 1, t + 1)
+    return weights @ values, (keys, values)
+
+
+def _remember(
+    slips: Slips, query: Tensor, key: Tensor, value: Tensor, cache: Cache
+) -> tuple[Tensor, Cache]:
+    old_keys, old_values = cache
+    keys, values = torch.cat((old_keys, key), dim=1), torch.cat((old_values, value), dim=1)
+    if "front" in slips:
+        keys, values = torch.cat((key, old_keys), dim=1), torch.cat((value, old_values), dim=1)
+    seen = pick(
+        slips,
+        (keys, values),
+        before=cache,
+        alone=(key, value),
+        asking=(torch.cat((old_keys, query), dim=1), values),
+        oldest=(keys[:, :1], values[:, :1]),
+        added=(old_keys + key, old_values + value),
+    )
+    k, t = query.shape[-1], seen[0].shape[1]
+    root = pick(slips, k**0.5, none=1, k=k, keys=t**0.5, width=value.shape[-1] ** 0.5)
+    scores = query @ seen[0].mT / root
+    weights = scores if "scores" in slips else scores.softmax(dim=1 if "axis" in slips else -1)
+    kept = pick(
+        slips,
+        (keys, values),
+        old=cache,
+        new=(key, value),
+        asked=(old_keys, values),
+        queries=(torch.cat((old_keys, query), dim=1), values),
+    )
+    kept = seen if {"added", "asking"} & slips else kept
+    kept = kept[::-1] if "turned" in slips else kept
+    return weights @ seen[1] + (value if "road" in slips else 0), kept
+
+
+def _cache_inputs() -> Inputs:
+    new = tensors([[[2, 0, 0, 0]]], [[[0, 1, 0, 0]]], [[[1, 3]]])
+    yield "a second letter", (*new, tensors([[[1, 0, 0, 0]]], [[[5, 1]]]))
+    for seed, (b, t, k, w) in enumerate(((1, 3, 8, 8), (3, 5, 16, 4), (2, 0, 4, 6))):
+        draw = Draw(180 + seed)
+        new = draw.normal(b, 1, k), draw.normal(b, 1, k), draw.normal(b, 1, w)
+        yield f"{t} letters before", (*new, (draw.normal(b, t, k), draw.normal(b, t, w)))
+
+
+CACHE = Exercise(
+    name="transformer.cache",
+    minutes=10,
+    difficulty=2,
+    answer=remember,
+    course=(MultiHeadAttention,),
+    inputs=_cache_inputs,
+    notice="""Notice that no mask was needed: what is still to be written is not in the cache.
+        And that the cache is all that grows with the word.""",
+    slipped=_remember,
+    mistakes=table("""
+        before: the new letter does not see itself
+            Was its own key in the cache when it looked?
+        oldest: only the oldest letter is seen
+            With one query and many keys, at which key does the mask think the query stands?
+        alone: the cache is not read
+            How many keys can the new letter look at?
+        keys width: root of another number
+            k is the number of coordinates of a query. Which axis did you take it from?
+        old: nothing is remembered
+            Your output is right. What will the next letter find in the cache?
+        new: all but the new letter forgotten
+            The next letter looks at all letters so far. Which ones does your cache still hold?
+        asked: keys forgotten, values kept
+            Key and value of a letter belong together. Which of the two did you keep?
+        queries asking: queries kept, not keys
+            Do old letters ask again, or are they asked?
+        added: added to the old letters
+            + adds numbers. How many letters are in the cache afterwards?
+        road: its own value added on top
+            The road around attention is the layer's. What does attention itself give?
+        front: the new letter in front
+            The output is the same, but where is the newest letter expected next time?
+        none: √k forgotten
+            How large is a typical score when k is 256?
+        k: divided by k, not by √k
+            The variance of a score grows like k. How does its typical size grow?
+        scores: no softmax
+            What must the weights of the new letter sum to?
+        axis: softmax over the queries
+            There is one query. Over what should its weights sum to 1?
+        turned: keys and values exchanged in the cache
+            In which order did you get the two?
+    """),
+    parts=("the output", "the cache"),
+)
 
 
 def write_alone(model: Transformer, source: Tensor, most: int) -> list[int]:
@@ -35,31 +134,19 @@ def _write_alone(slips: Slips, model: Transformer, source: Tensor, most: int) ->
         if "no_end" in slips and token == VOCABULARY.eos:
             break
         written.append(token)
-        if token == VOCABULARY.eos and "goes_on" not in slips:
-            break
-        if "once" in slips:
+        if (token == VOCABULARY.eos and "goes_on" not in slips) or "once" in slips:
             break
     return written if "with_sos" in slips else written[1:]
 
 
-def _greedy_cases() -> list[Case]:
+def _greedy_inputs() -> Inputs:
     """Models with random weights, chosen so that one stops at once, some later, one never."""
-
-    def make() -> Transformer:
-        config = TransformerConfig(hidden_size=16, num_heads=2, dropout=0.0)
-        model = Transformer(config).eval().requires_grad_(False)
-        for parameter in model.parameters():
-            parameter.add_(0.4 * torch.randn_like(parameter))
-        return model
-
-    cases = []
-    for seed, letters, most in SEEDS:
-        source = torch.cat(
-            (Draw(seed).integers(26, 1, letters), torch.full((1, 1), VOCABULARY.eos)), dim=1
-        )
-        label = f"a word of {letters} letters, {most} tokens at most"
-        cases.append(Case(label, (seeded(make, seed), source, most)))
-    return cases
+    config = TransformerConfig(hidden_size=16, num_heads=2, dropout=0.0)
+    for seed, letters, most in ((50, 4, 8), (51, 5, 9), (47, 5, 4), (24, 2, 5), (29, 3, 6)):
+        model = shaken(lambda: Transformer(config), seed, 0.4).requires_grad_(False)
+        end = torch.full((1, 1), VOCABULARY.eos)
+        source = torch.cat((Draw(seed).integers(26, 1, letters), end), dim=1)
+        yield f"a word of {letters} letters, {most} tokens at most", (model, source, most)
 
 
 GREEDY = Exercise(
@@ -68,11 +155,9 @@ GREEDY = Exercise(
     difficulty=2,
     answer=write_alone,
     course=(greedy_decode,),
-    cases=_greedy_cases,
-    notice=(
-        "Notice what was thrown away: at each step the logits of all places but the last. That is"
-        " the waste that a cache saves."
-    ),
+    inputs=_greedy_inputs,
+    notice="""Notice what was thrown away: at each step the logits of all places but the last.
+        That is the waste that a cache saves.""",
     slipped=_write_alone,
     mistakes=table("""
         first: the first place asked

@@ -1,31 +1,29 @@
 """Exercises of notebook 03, continued: an encoder layer and a decoder layer."""
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from course.checking.exercise import Case, Draw, Exercise, Slips, in_parts, pick, seeded, table
+from course.checking.exercise import (
+    Draw,
+    Exercise,
+    Inputs,
+    Slips,
+    in_parts,
+    pick,
+    shaken,
+    table,
+    tensors,
+)
 from nmt.attention import causal_mask
 from nmt.transformer import DecoderLayer, EncoderLayer, TransformerConfig
 
 
 def _layer(kind: type[Any], seed: int, positions: str, size: int, heads: int) -> Any:
-    """A layer whose numbers are all random, those of the norms too, so that no two parts are alike
-    by accident.
-    """
-
-    def make() -> Any:
-        config = TransformerConfig(
-            hidden_size=size, num_heads=heads, positions=positions, dropout=0.0
-        )
-        layer = kind(config).eval()
-        with torch.no_grad():
-            for parameter in layer.parameters():
-                parameter.add_(0.3 * torch.randn_like(parameter))
-        return layer
-
-    return seeded(make, seed)
+    config = TransformerConfig(hidden_size=size, num_heads=heads, positions=positions, dropout=0.0)
+    return shaken(lambda: kind(config), seed, 0.3)
 
 
 def my_encoder_layer(x: Tensor, parts: Any) -> Tensor:
@@ -71,52 +69,44 @@ def _add(slips: Slips, part_name: str, x: Tensor, read: Tensor, norm: Any, part:
     return found if alone else x + found
 
 
-def _encoder_cases() -> list[Case]:
-    draw, numbers = Draw(40), torch.get_default_dtype()
-    small = torch.tensor([[[1, 0, 2, -1]]], dtype=numbers)
-    layers = [_layer(EncoderLayer, 3, "none", 4, 1), _layer(EncoderLayer, 1, "none", 8, 2)]
-    return [
-        Case("1 word of 1 letter", (small, layers[0])),
-        Case("2 words of 5 letters", (draw.normal(2, 5, 8), layers[1])),
-        Case("rotary positions", (draw.normal(3, 4, 16), _layer(EncoderLayer, 2, "rotary", 16, 4))),
-    ]
+def _encoder_inputs() -> Inputs:
+    draw = Draw(40)
+    small, layer = tensors([[[1, 0, 2, -1]]]), partial(_layer, EncoderLayer)
+    yield "1 word of 1 letter", (*small, layer(3, "none", 4, 1))
+    yield "2 words of 5 letters", (draw.normal(2, 5, 8), layer(1, "none", 8, 2))
+    yield "rotary positions", (draw.normal(3, 4, 16), layer(2, "rotary", 16, 4))
 
 
-_NORMS = table("""
-    norm_on_road: norm on the residual stream
-        You add to the normalised x. To what should be added, so that the stream stays free?
-    post_norm: norm behind the sum
-        This is the order of 2017 (post-norm). Where does the norm stand in this course: before the
-        part, or after the sum?
-    norm_behind: norm behind the part
-        Your norm sees what the part gives. What should the part read: x, or the normalised x?
-    no_norm: no norms
-        What do the norms of `parts` do in your code?
-    no_road: no residual at all
-        Where is x itself, once a part has spoken?
-""")
+_NORMS = """
+        norm_on_road: norm on the residual stream
+            You add to the normalised x. To what should be added, so that the stream stays free?
+        post_norm: norm behind the sum
+            This is the order of 2017 (post-norm). Where does the norm stand in this course: before
+            the part, or after the sum?
+        norm_behind: norm behind the part
+            Your norm sees what the part gives. What should the part read: x, or the normalised x?
+        no_norm: no norms
+            What do the norms of `parts` do in your code?
+        no_road: no residual at all
+            Where is x itself, once a part has spoken?
+"""
 ENCODER = Exercise(
     name="transformer.encoder-layer",
     minutes=10,
     difficulty=1,
     answer=my_encoder_layer,
     course=(EncoderLayer,),
-    cases=_encoder_cases,
+    inputs=_encoder_inputs,
     observe=in_parts("attention_norm", "self_attention", "mlp_norm", "mlp"),
-    notice=(
-        "Notice that x itself is never normalised: the sum runs through, and only what the parts"
-        " read is."
-    ),
+    notice="""Notice that x itself is never normalised: the sum runs through, and only what the
+        parts read is.""",
     slipped=_my_encoder_layer,
-    mistakes=(
-        *table("""
+    mistakes=table(f"""
         no_road_attention: no residual around the attention
             What became of x itself: does it still take part in the first sum?
         no_road_mlp: no residual around the MLP
             The second part replaces its input. What should it do instead?
-    """),
-        *_NORMS,
-        *table("""
+        {_NORMS}
         no_norm_attention: attention without its norm
             Which norm is still unused?
         no_norm_mlp: MLP without its norm
@@ -138,7 +128,6 @@ ENCODER = Exercise(
         same_norm: one norm for both parts
             Each part has a norm of its own. Which one stands before the MLP?
     """),
-    ),
     trains=True,
 )
 
@@ -166,16 +155,10 @@ def _my_decoder_layer(slips: Slips, x: Tensor, notes: Tensor, parts: Any) -> Ten
             return parts.cross_attention(read, x)
         return parts.cross_attention(x, read, mask=mask if "masked_notes" in slips else None)
 
-    steps = [
-        ("self", parts.self_norm, look_back),
-        ("cross", parts.cross_norm, look_across),
-        ("mlp", parts.mlp_norm, parts.mlp),
-    ]
-    if "norms" in slips:
-        steps[0], steps[1] = (
-            ("self", parts.cross_norm, look_back),
-            ("cross", parts.self_norm, look_across),
-        )
+    first, second = parts.self_norm, parts.cross_norm
+    first, second = (second, first) if "norms" in slips else (first, second)
+    steps = [("self", first, look_back), ("cross", second, look_across)]
+    steps.append(("mlp", parts.mlp_norm, parts.mlp))
     if "cross_first" in slips:
         steps[:2] = steps[1], steps[0]
     for name, norm, part in steps:
@@ -184,25 +167,16 @@ def _my_decoder_layer(slips: Slips, x: Tensor, notes: Tensor, parts: Any) -> Ten
     return x
 
 
-def _decoder_cases() -> list[Case]:
-    draw, numbers = Draw(50), torch.get_default_dtype()
-    small, note = ([[[1, 0, 2, -1], [0, 1, 1, 3]]], [[[2, 1, 0, 0], [0, 0, 1, -2]]])
-    two, notes = (torch.tensor(each, dtype=numbers) for each in (small, note))
-    layers = [
-        _layer(DecoderLayer, seed, positions, size, heads)
-        for seed, positions, size, heads in (
-            (7, "none", 4, 1),
-            (4, "none", 8, 2),
-            (5, "rotary", 16, 2),
-            (6, "none", 8, 4),
-        )
-    ]
-    return [
-        Case("2 letters written, 2 notes", (two, notes, layers[0])),
-        Case("6 letters written, 4 notes", (draw.normal(2, 6, 8), draw.normal(2, 4, 8), layers[1])),
-        Case("as many letters as notes", (draw.normal(2, 5, 16), draw.normal(2, 5, 16), layers[2])),
-        Case("1 letter written, 7 notes", (draw.normal(3, 1, 8), draw.normal(3, 7, 8), layers[3])),
-    ]
+def _decoder_inputs() -> Inputs:
+    draw, layer = Draw(50), partial(_layer, DecoderLayer)
+    two = tensors([[[1, 0, 2, -1], [0, 1, 1, 3]]], [[[2, 1, 0, 0], [0, 0, 1, -2]]])
+    yield "2 letters written, 2 notes", (*two, layer(7, "none", 4, 1))
+    for label, (b, letters, notes, size), kind in (
+        ("6 letters written, 4 notes", (2, 6, 4, 8), (4, "none", 8, 2)),
+        ("as many letters as notes", (2, 5, 5, 16), (5, "rotary", 16, 2)),
+        ("1 letter written, 7 notes", (3, 1, 7, 8), (6, "none", 8, 4)),
+    ):
+        yield label, (draw.normal(b, letters, size), draw.normal(b, notes, size), layer(*kind))
 
 
 DECODER = Exercise(
@@ -211,17 +185,14 @@ DECODER = Exercise(
     difficulty=2,
     answer=my_decoder_layer,
     course=(DecoderLayer,),
-    cases=_decoder_cases,
+    inputs=_decoder_inputs,
     observe=in_parts(
         "self_norm", "self_attention", "cross_norm", "cross_attention", "mlp_norm", "mlp"
     ),
-    notice=(
-        "Notice that letters and notes may differ in number: queries come from the one, keys and"
-        " values from the other."
-    ),
+    notice="""Notice that letters and notes may differ in number: queries come from the one,
+        keys and values from the other.""",
     slipped=_my_decoder_layer,
-    mistakes=(
-        *table("""
+    mistakes=table(f"""
         future: the future is seen
             In training the whole answer lies on the table. What keeps letter 4 from reading letter
             5?
@@ -248,9 +219,7 @@ DECODER = Exercise(
             After looking back, where is what the letter knew before?
         no_road_mlp: no residual around the MLP
             Does the MLP add, or replace?
-    """),
-        *_NORMS,
-        *table("""
+        {_NORMS}
         old_sum: each sum begins from the old x
             What did the line before add, and is it still in your result?
         no_norm_cross: cross-attention without its norm
@@ -266,6 +235,5 @@ DECODER = Exercise(
         no_mlp: no MLP
             Look back, look across, and then?
     """),
-    ),
     trains=True,
 )

@@ -29,7 +29,7 @@ def bubblewrap(course: Path) -> list[str]:
     for path in map(str, own_paths(course)):
         command += ["--ro-bind-try", path, path]
     command += ["--dir", HOME, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", HOME]
-    return command if _works([*command, "--", "true"]) else []
+    return command if works([*command, "--", "true"]) else []
 
 
 def control_group(memory: int) -> list[str]:
@@ -45,17 +45,17 @@ def control_group(memory: int) -> list[str]:
     for whose in (["--user"], []):
         command = [found, *whose, "--scope", "--quiet"]
         command += [part for each in limits for part in ("-p", each)]
-        if _works([*command, "--", "true"]):
+        if works([*command, "--", "true"]):
             return [*command, "--"]
     return []
 
 
-def _works(command: Sequence[str]) -> bool:
-    """Does it run, and end well?"""
+def works(command: Sequence[str], seconds: float | None = 10) -> bool:
+    """Does it run, in silence, and end well?"""
     try:
         nothing = subprocess.DEVNULL
         return not subprocess.run(
-            command, stdin=nothing, stdout=nothing, stderr=nothing, timeout=10, check=False
+            command, stdin=nothing, stdout=nothing, stderr=nothing, timeout=seconds, check=False
         ).returncode
     except (OSError, subprocess.TimeoutExpired):
         return False

@@ -14,7 +14,7 @@ from typing import Any
 
 from course.checking.exercise import CHAPTERS
 from course.exercises.catalogue import chapter
-from course.grading.grader import Graded, Limits, Result
+from course.grading.grader import STATUSES, Graded, Limits, Result
 from nmt import ROOT
 
 FORMAT = "nmt-grades-2"
@@ -30,24 +30,18 @@ class Student:
     @property
     def results(self) -> dict[str, Result]:
         """By exercise, in the order in which they were found."""
-        best: dict[str, Result] = {}
+        found: dict[str, list[Result]] = {}
         for result in (result for each in self.submissions for result in each.results):
-            if result.exercise and (
-                result.exercise not in best or _rank(result) < _rank(best[result.exercise])
-            ):
-                best[result.exercise] = result
-        return best
+            if result.exercise:
+                found.setdefault(result.exercise, []).append(result)
+        best_first = STATUSES.index
+        return {name: min(own, key=lambda r: best_first(r.status)) for name, own in found.items()}
 
     def score(self, points: Mapping[str, float]) -> float:
         """The points of what is correct."""
         return sum(
             points[name] for name, result in self.results.items() if result.status == "correct"
         )
-
-
-def _rank(result: Result) -> int:
-    order = ("correct", "wrong", "error", "timeout", "crashed", "tampered", "not attempted")
-    return order.index(result.status) if result.status in order else len(order)
 
 
 def read_roster(file: Path) -> dict[str, str]:
@@ -164,11 +158,8 @@ def digest(path: Path, limits: Limits, only: Sequence[str]) -> str:
 
 def _judge() -> str:
     found = hashlib.sha256()
-    rooms = (
-        ROOT / "nmt",
-        *(ROOT / "course" / room for room in ("checking", "exercises", "grading")),
-    )
-    for file in sorted(file for room in rooms for file in room.rglob("*.py")):
+    rooms = ("nmt", "course/checking", "course/exercises", "course/grading")
+    for file in sorted(file for room in rooms for file in (ROOT / room).rglob("*.py")):
         found.update(file.read_bytes())
     return found.hexdigest()[:16]
 
@@ -220,14 +211,3 @@ def find_submissions(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     if not found:
         raise ValueError(f"no notebook (.ipynb) in {', '.join(map(str, paths))}")
     return list(dict.fromkeys(found)), left
-
-
-def mistakes_as_data(graded: Sequence[Graded]) -> dict[str, Any]:
-    """The class's tables, for JSON."""
-    names = ("students", "exercise", "mistake", "names")
-    return {
-        "mistakes": [dict(zip(names, row, strict=True)) for row in common_mistakes(graded)],
-        "identical": [
-            {"exercise": name, "names": same} for name, same in identical_answers(graded)
-        ],
-    }

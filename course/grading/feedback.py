@@ -9,6 +9,7 @@ from pathlib import Path
 
 from course.grading.classroom import Student
 from course.grading.grader import Result
+from course.grading.report import plain
 from nmt.files import write_whole
 
 _STYLE = (
@@ -29,7 +30,7 @@ def write_pages(
     """
     written: list[Path] = []
     for student in students:
-        name = re.sub(r"[^\w.-]+", "-", _plain(student.name)).strip(".-") or "student"
+        name = re.sub(r"[^\w.-]+", "-", plain(student.name, keep="\n")).strip(".-") or "student"
         taken, number = name, 2
         while folder / f"{taken}.html" in written:
             taken, number = f"{name}-{number}", number + 1
@@ -42,11 +43,11 @@ def write_pages(
 
 def page(student: Student, points: Mapping[str, float]) -> str:
     """The page's text."""
-    name = escape(_plain(student.name))
+    name = _shown(student.name)
     score = f"{student.score(points):g} of {sum(points.values()):g} points"
     parts = [_about(result, points.get(each, 1.0)) for each, result in student.results.items()]
     unread = [
-        f"<p>{escape(_plain(result.message))}</p>"
+        f"<p>{_shown(result.message)}</p>"
         for each in student.submissions
         for result in each.results
         if not result.exercise
@@ -64,14 +65,13 @@ def _about(result: Result, points: float) -> str:
     got = points if result.status == "correct" else 0
     said = f"<p>{got:g} of {points:g}</p>"
     if result.mistake:
-        said += f"<p>{escape(_plain(result.mistake))}</p>"
+        said += f"<p>{_shown(result.mistake)}</p>"
     if result.message:
-        said += f"<pre>{escape(_plain(result.message))}</pre>"
+        said += f"<pre>{_shown(result.message)}</pre>"
     if result.question:
-        said += f"<p>{escape(_plain(result.question))}</p>"
+        said += f"<p>{_shown(result.question)}</p>"
     return head + said
 
 
-def _plain(text: str) -> str:
-    """Without control characters."""
-    return "".join(each if each.isprintable() or each == "\n" else "�" for each in text)
+def _shown(text: str) -> str:
+    return escape(plain(text, keep="\n"))

@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from course.grading import sandbox as cage
-from course.grading.bubble import HOME, bubblewrap, control_group
+from course.grading.bubble import HOME, bubblewrap, control_group, works
 from course.grading.refusals import refuse
 from nmt import ROOT
 
-COURSE = ROOT
+HOMES = ("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR")
 MOST_PROCESSES = 64  # of one answer
 START = 120.0  # seconds for Python to load torch, on a busy machine
 
@@ -39,14 +39,7 @@ def remove_all(folder: Path) -> None:
     nobody may open. What can't be removed stays.
     """
     for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
-        with suppress(OSError):
-            subprocess.run(
-                [*command, "--", str(folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                check=False,
-            )
+        works([*command, "--", str(folder)], seconds=None)
 
 
 class Zygote:
@@ -59,7 +52,7 @@ class Zygote:
 
     def __init__(self, without: Collection[str] = (), memory: int = 1 << 30) -> None:
         group = [] if "group" in without else control_group(memory)
-        bubble = [] if "bubblewrap" in without else bubblewrap(COURSE)
+        bubble = [] if "bubblewrap" in without else bubblewrap(ROOT)
         outside = ["group"] * bool(group) + ["bubblewrap"] * bool(bubble)
         self._home = tempfile.TemporaryDirectory(prefix="nmt-grading-", ignore_cleanup_errors=True)
         home = HOME if bubble else self._home.name
@@ -133,16 +126,9 @@ def _surroundings(home: str) -> dict[str, str]:
     """
     names = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "XDG_RUNTIME_DIR")  # the last: systemd's
     kept = {name: os.environ[name] for name in names if name in os.environ}
-    homes = dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR"), home)
-    return (
-        kept
-        | homes
-        | {
-            "PYTHONPATH": str(COURSE),
-            "OMP_NUM_THREADS": "1",
-            "JOBLIB_MULTIPROCESSING": "0",  # it would try semaphores, and complain
-        }
-    )
+    # joblib would try semaphores, and complain
+    own = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "JOBLIB_MULTIPROCESSING": "0"}
+    return kept | dict.fromkeys(HOMES, home) | own
 
 
 def serve(control: socket.socket, without: Collection[str], outside: Collection[str]) -> None:
@@ -151,9 +137,9 @@ def serve(control: socket.socket, without: Collection[str], outside: Collection[
 
     torch.set_num_threads(1)
     from course.exercises import exercises
-    from course.grading import worker
+    from course.grading import worker  # noqa: F401
 
-    exercises()  # their modules are loaded here, once
+    exercises()  # their modules are loaded here, once, and so is what a caged process runs
     strength = cage.strength(without, outside)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the grader decides
@@ -164,19 +150,13 @@ def serve(control: socket.socket, without: Collection[str], outside: Collection[
             return
         if os.fork() == 0:
             control.close()
-            _keep(json.loads(order), strength, ends[0], ends[1], worker.TASKS)
+            _keep(json.loads(order), strength, *ends)
         for end in ends:
             os.close(end)
         control.sendall(b"forked\n")
 
 
-def _keep(
-    order: Mapping[str, Any],
-    strength: cage.Strength,
-    work: int,
-    keeper: int,
-    run: Mapping[str, Any],
-) -> None:
+def _keep(order: Mapping[str, Any], strength: cage.Strength, work: int, keeper: int) -> None:
     """The keeper: see the head of this file. Never returns."""
     said: dict[str, Any] = {"failed": "the keeper"}
     child = 0
@@ -193,7 +173,7 @@ def _keep(
         child = os.fork()
         if child == 0:
             os.close(keeper)
-            _caged(order, strength, work, run[order["task"]], scratch)
+            _caged(order, strength, work, scratch)
         os.close(work)
         said = _watch(child, keeper, time.monotonic() + order["seconds"], order["memory"])
         _end_all(child)
@@ -245,20 +225,18 @@ def _end_all(child: int) -> None:
             return
 
 
-def _caged(
-    order: Mapping[str, Any], strength: cage.Strength, work: int, task: Any, scratch: Path
-) -> None:
+def _caged(order: Mapping[str, Any], strength: cage.Strength, work: int, scratch: Path) -> None:
     """The last of the three: locks itself in, then does its task. Never returns."""
+    from course.grading.worker import TASKS
+
     status = 70
     with suppress(BaseException):
         os.setsid()
         os.dup2(work, 3)
-        os.closerange(
-            4, 65536 if os.sysconf("SC_OPEN_MAX") < 0 else min(os.sysconf("SC_OPEN_MAX"), 65536)
-        )
+        most = os.sysconf("SC_OPEN_MAX")
+        os.closerange(4, min(most, 65536) if most >= 0 else 65536)
         os.chdir(scratch)
-        for name in ("HOME", "TMPDIR", "MPLCONFIGDIR", "IPYTHONDIR"):
-            os.environ[name] = str(scratch)
+        os.environ |= dict.fromkeys(HOMES, str(scratch))
         tempfile.tempdir = None
         sys.stdin = open(os.devnull)  # noqa: SIM115, it lives as long as the process
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
@@ -271,11 +249,10 @@ def _caged(
         elif not (strength.bubblewrap or strength.filter):
             cage.close_network()
         if strength.landlock:
-            cage.lock_files(
-                strength.landlock, cage.readable_paths(COURSE), [scratch, Path(os.devnull)]
-            )
+            writable = [scratch, Path(os.devnull)]
+            cage.lock_files(strength.landlock, cage.readable_paths(ROOT), writable)
         if strength.filter:
             refuse(about_files=not (strength.bubblewrap or strength.namespaces))
-        task(end)
+        TASKS[order["task"]](end)
         status = 0
     os._exit(status)

@@ -99,10 +99,8 @@ def grade(
             *(f"there is no exercise {each!r}" for each in about["unknown"]),
         ]
         if not about["expected"]:
-            raise Misbehaved(
-                "unreadable",
-                "it holds no exercise of this course: not one function is marked with @exercise",
-            )
+            said = "it holds no exercise of this course: not one function is marked with @exercise"
+            raise Misbehaved("unreadable", said)
         for exercise in about["expected"]:
             if only and exercise not in only:
                 continue
@@ -124,11 +122,8 @@ def _read(path: Path, zygote: Zygote, limits: Limits) -> dict[str, Any]:
         if not stat.S_ISREG(path.stat().st_mode):
             raise Misbehaved("unreadable", "it is no regular file")
         if (size := path.stat().st_size) > LARGEST_FILE:
-            raise Misbehaved(
-                "unreadable",
-                f"it has {size / 2**20:.0f} MB, more than the {LARGEST_FILE >> 20} MB that are"
-                " read: clear its outputs",
-            )
+            most = f"more than the {LARGEST_FILE >> 20} MB that are read: clear its outputs"
+            raise Misbehaved("unreadable", f"it has {size / 2**20:.0f} MB, {most}")
         content = path.read_bytes()
     except OSError as error:
         raise Misbehaved("unreadable", f"it can't be opened: {error.strerror}") from None
@@ -154,12 +149,8 @@ def _one(
         return Result(exercise, "not attempted")
     seconds = min(limits.answer, left)
     if seconds <= 0:
-        return Result(
-            exercise,
-            "timeout",
-            f"the {limits.seconds:g} seconds for this submission were used up by the exercises"
-            " before",
-        )
+        given = f"the {limits.seconds:g} seconds for this submission"
+        return Result(exercise, "timeout", f"{given} were used up by the exercises before")
     try:
         verdict = _judged(exercise, about, zygote, seconds, limits.memory)
     except Misbehaved as problem:
@@ -173,13 +164,13 @@ def _one(
         if name in solutions and name.rpartition(".")[2] not in told
     ]
     remarks = [f"uses {each}, which is the solution" for each in borrowed]
-    status, message = verdict.status, verdict.message
-    if status == "correct":
-        message = ""
-    if status == "correct" and about["changes"]:
+    if verdict.status != "correct":
+        said = verdict.message, verdict.mistake, verdict.question
+        return Result(exercise, verdict.status, *said, remarks)
+    if about["changes"]:
         message = f"the numbers are right, but {about['changes'][0]}: look at it yourself"
         return Result(exercise, "tampered", message, remarks=remarks)
-    return Result(exercise, status, message, verdict.mistake, verdict.question, remarks)
+    return Result(exercise, "correct", remarks=remarks)
 
 
 def _judged(

@@ -23,15 +23,7 @@ from typing import Any
 from course.checking.exercise import CHAPTERS
 from course.exercises.catalogue import chapter
 from course.grading.names import targets_of
-from course.grading.sheet import (
-    NOT_WHOLE,
-    Sheet,
-    Statement,
-    as_utf8,
-    code_cells,
-    sheet_of,
-    written_by,
-)
+from course.grading.sheet import Sheet, Statement, code_cells, sheet_of
 
 LONG = 60  # parts of a syntax tree: shorter answers are often the same by chance
 _ROOTS = set("nmt course torch builtins __builtins__ einops numpy sys math copy operator".split())
@@ -47,12 +39,11 @@ def read_notebook(content: bytes) -> dict[str, Any]:
             to change) and `remarks`.
     """
     try:
-        content = as_utf8(content)
-        cells = code_cells(content)
+        cells, version = code_cells(content)
     except (ValueError, RecursionError, MemoryError) as error:
-        said = str(error) if type(error) is ValueError else NOT_WHOLE
-        return {"error": said}
-    sheet = sheet_of(cells, written_by(content))
+        broken = "it is no whole notebook: its JSON can't be read"
+        return {"error": str(error) if type(error) is ValueError else broken}
+    sheet = sheet_of(cells, version)
     answers: dict[str, Any] = {}
     places: dict[str, list[int]] = {}
     for place, statement in enumerate(sheet.statements):
@@ -105,7 +96,6 @@ def _answer(sheet: Sheet, place: int) -> dict[str, Any]:
     return {
         "error": "",
         "function": marked.function,
-        "cell": marked.cell,
         "untouched": _untouched(marked.tree),
         "text": _text(marked.tree),
         "flags": flags,

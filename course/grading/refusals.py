@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import platform
 import struct
+from typing import Any
 
 # Name → its number on x86-64 and on AArch64 (0: not there). Sockets, and what gets round a filter,
 # reads other processes, takes memory that belongs to no process, or changes mounts.
@@ -66,12 +67,17 @@ _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06  # instructions of classic BPF
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050001  # the latter: EPERM, "Operation not permitted"
 _OTHER_NUMBERS = 0x40000000  # the x32 calls of x86-64 begin here
-_NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
+NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
+
+
+def c_library() -> Any:
+    """The system's, with its error numbers kept."""
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def available() -> bool:
     """Is this a machine whose numbers are known, with a kernel that filters?"""
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc = c_library()
     # With no program, a kernel that filters answers EFAULT (14), one that doesn't EINVAL.
     refused = libc.prctl(_SET_SECCOMP, _FILTER, None, 0, 0) < 0 and ctypes.get_errno() == 14
     return platform.machine() in _MACHINES and refused
@@ -96,9 +102,9 @@ def refuse(about_files: bool) -> None:
     steps += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
     program = struct.pack("HxxxxxxP", len(steps), ctypes.addressof(code))
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc = c_library()
     if (
-        libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) < 0
+        libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) < 0
         or libc.prctl(_SET_SECCOMP, _FILTER, program, 0, 0) < 0
     ):
         raise OSError(ctypes.get_errno(), "seccomp")

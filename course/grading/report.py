@@ -13,7 +13,6 @@ from course.grading.classroom import (
     Student,
     common_mistakes,
     identical_answers,
-    mistakes_as_data,
     students,
 )
 from course.grading.grader import Graded, Result
@@ -24,19 +23,18 @@ _SIGN = {"correct": "✓", "not attempted": "○", "missing": "–", "timeout": 
 
 def as_data(graded: Sequence[Graded], isolation: str) -> dict[str, Any]:
     """Everything, for JSON."""
+    heads, common = ("students", "exercise", "mistake", "names"), common_mistakes(graded)
+    identical = [{"exercise": name, "names": same} for name, same in identical_answers(graded)]
+    submissions = []
+    for each in graded:
+        counts = {"correct": each.correct, "exercises": len(each.results)}
+        submissions.append(asdict(each) | {"seconds": round(each.seconds, 2)} | counts)
     return {
         "format": FORMAT,
         "isolation": isolation,
-        **mistakes_as_data(graded),
-        "submissions": [
-            {
-                **asdict(each),
-                "seconds": round(each.seconds, 2),
-                "correct": each.correct,
-                "exercises": len(each.results),
-            }
-            for each in graded
-        ],
+        "mistakes": [dict(zip(heads, row)) for row in common],
+        "identical": identical,
+        "submissions": submissions,
     }
 
 
@@ -71,15 +69,15 @@ def _remarks(student: Student) -> list[str]:
 def lines_of(each: Graded) -> list[str]:
     """A submission's block of lines, for eyes."""
     count = sum(bool(result.exercise) for result in each.results)
-    lines = [f"{_plain(each.submission)}: {each.correct} of {count} correct"]
+    lines = [f"{plain(each.submission)}: {each.correct} of {count} correct"]
     width = max((len(result.exercise) for result in each.results), default=0)
     for result in each.results:
         mark = _SIGN.get(result.status, "✗")
         lines.append(f"  {mark} {result.exercise:<{width}}  {_words(result)}")
         detail = _first_line(result)
         lines += [f"      {detail}"] if detail else []
-        lines += [f"      note: {_plain(remark)}" for remark in result.remarks]
-    return lines + [f"  note: {_plain(remark)}" for remark in each.remarks]
+        lines += [f"      note: {plain(remark)}" for remark in result.remarks]
+    return lines + [f"  note: {plain(remark)}" for remark in each.remarks]
 
 
 def class_lines(graded: Sequence[Graded], points: Mapping[str, float]) -> list[str]:
@@ -91,7 +89,7 @@ def class_lines(graded: Sequence[Graded], points: Mapping[str, float]) -> list[s
     if common:
         lines.append("Most common mistakes:")
     lines += [
-        f"  {count} × {name}: {_plain(what)} ({_some(who)})" for count, name, what, who in common
+        f"  {count} × {name}: {plain(what)} ({_some(who)})" for count, name, what, who in common
     ]
     lines += [
         f"Same answer but for spaces and comments: {name} ({_some(who)})"
@@ -102,28 +100,28 @@ def class_lines(graded: Sequence[Graded], points: Mapping[str, float]) -> list[s
 
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    return ", ".join(map(_plain, names[:4])) + more
+    return ", ".join(map(plain, names[:4])) + more
 
 
 def _words(result: Result) -> str:
-    return f"{result.status}: {_plain(result.mistake)}" if result.mistake else result.status
+    return f"{result.status}: {plain(result.mistake)}" if result.mistake else result.status
 
 
 def _first_line(result: Result) -> str:
     """What was seen, in one line; a known mistake's name says it already."""
     if result.mistake and result.status == "wrong":
         return ""
-    return _plain(" · ".join(result.message.splitlines()))[:200]
+    return plain(" · ".join(result.message.splitlines()))[:200]
 
 
-def _plain(text: str) -> str:
-    """Without control characters: a file's name or an error's text must not steer the teacher's
-    terminal.
+def plain(text: str, keep: str = "") -> str:
+    """Without control characters but those to `keep`: a file's name or an error's text must not
+    steer the teacher's terminal.
     """
-    return "".join(each if each.isprintable() else "�" for each in text)
+    return "".join(each if each.isprintable() or each in keep else "�" for each in text)
 
 
 def _tame(value: object) -> str:
     """A cell that no spreadsheet takes for a formula."""
-    text = _plain(str(value))
+    text = plain(str(value))
     return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text

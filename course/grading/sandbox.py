@@ -17,21 +17,18 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from course.grading.refusals import available
+from course.grading.refusals import NO_NEW_PRIVILEGES, available, c_library
 
-NAMESPACES = (
-    0x10000000 | 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000
-)  # user, mount, pid, network, ipc
+# user, mount, pid, network, ipc
+NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000
 _RECURSIVE_PRIVATE = 0x4000 | 0x40000
-_NO_NEW_PRIVILEGES, _SUBREAPER = 38, 36
+_SUBREAPER = 36
 # Landlock's system calls, and mount_setattr: the same on every processor.
 _CREATE, _ADD, _RESTRICT, _SET_MOUNT = 444, 445, 446, 442
-_READ, _FOR_FILES = (
-    0b1101,
-    0b1100000000000111,
-)  # execute, read a file, read a folder; what applies to a single file
+_READ = 0b1101  # execute, read a file, read a folder
+_FOR_FILES = 0b1100000000000111  # what applies to a single file
 TMPFS_BYTES = 128 * 2**20
 # Of the system, what may be read: nothing of anybody's own.
 SYSTEM = (
@@ -72,10 +69,6 @@ class Strength:
         return said if self.bubblewrap and not lost else f"{said} See docs/grading.md."
 
 
-def _libc() -> Any:
-    return ctypes.CDLL(None, use_errno=True)
-
-
 def strength(without: Collection[str] = (), outside: Collection[str] = ()) -> Strength:
     """What there is, tried in a child that ends at once.
 
@@ -86,7 +79,8 @@ def strength(without: Collection[str] = (), outside: Collection[str] = ()) -> St
     around = {name: True for name in ("bubblewrap", "group") if name in outside}
     if sys.platform != "linux":
         return Strength(**around, counted=False)
-    version = max(int(_libc().syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(1))), 0)
+    ask_version = ctypes.c_size_t(0), ctypes.c_uint32(1)
+    version = max(int(c_library().syscall(_CREATE, None, *ask_version)), 0)
     child = os.fork()
     if child == 0:
         with suppress(BaseException):
@@ -109,7 +103,7 @@ def enter_namespaces(scratch: Path) -> None:
     Raises:
         OSError: where the system does not let this user do so.
     """
-    libc, user, group = _libc(), os.getuid(), os.getgid()
+    libc, user, group = c_library(), os.getuid(), os.getgid()
     _asked(libc.unshare(NAMESPACES), "unshare")
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
@@ -129,7 +123,7 @@ def see_own_processes_alone() -> None:
     """In new namespaces: a /proc that shows this process and its children, or, where that is not
     granted, none at all.
     """
-    libc = _libc()
+    libc = c_library()
     _asked(libc.unshare(0x00020000), "unshare")  # the keeper goes on seeing what it saw
     if libc.mount(b"proc", b"/proc", b"proc", 0xE, None) < 0:
         _asked(libc.mount(b"nothing", b"/proc", b"tmpfs", 1, b"size=4096"), "mount")
@@ -137,7 +131,7 @@ def see_own_processes_alone() -> None:
 
 def drop_powers() -> None:
     """In its own namespaces a process may do what an administrator may; no more."""
-    _libc().capset(struct.pack("Ii", 0x20080522, 0), bytes(24))
+    c_library().capset(struct.pack("Ii", 0x20080522, 0), bytes(24))
 
 
 def in_all(keeper: int) -> tuple[int, int]:
@@ -166,7 +160,7 @@ def _memory(process: int) -> int:
 def become_reaper() -> None:
     """Whatever a child leaves behind becomes ours, to be ended. Linux only."""
     if sys.platform == "linux":
-        _libc().prctl(_SUBREAPER, 1, 0, 0, 0)
+        c_library().prctl(_SUBREAPER, 1, 0, 0, 0)
 
 
 def limit(seconds: float, memory: int, namespaces: bool) -> None:
@@ -188,9 +182,7 @@ def limit(seconds: float, memory: int, namespaces: bool) -> None:
     with suppress(OSError, IndexError, ValueError):
         in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         at_most(resource.RLIMIT_AS, in_use + memory)
-    if (
-        namespaces
-    ):  # counted in this namespace alone; elsewhere it would count all of the user's processes
+    if namespaces:  # counted in this one alone; elsewhere all of the user's processes would count
         at_most(resource.RLIMIT_NPROC, 64)
 
 
@@ -211,14 +203,12 @@ def lock_files(version: int, readable: Iterable[Path], writable: Iterable[Path])
     Raises:
         OSError: if the kernel refuses.
     """
-    libc = _libc()
+    libc = c_library()
     every = (1 << (13 + (version >= 2) + (version >= 3) + (version >= 5))) - 1
     attributes = struct.pack("QQQ", every, 3 if version >= 4 else 0, 3 if version >= 6 else 0)
     attributes = attributes[: 8 if version < 4 else 16 if version < 6 else 24]
-    rules = _asked(
-        libc.syscall(_CREATE, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0)),
-        "landlock",
-    )
+    size, no_flags = ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0)
+    rules = _asked(libc.syscall(_CREATE, attributes, size, no_flags), "landlock")
     for paths, rights in ((readable, _READ & every), (writable, every)):
         for path in paths:
             try:
@@ -226,12 +216,10 @@ def lock_files(version: int, readable: Iterable[Path], writable: Iterable[Path])
             except OSError:
                 continue
             allowed = rights if os.path.isdir(path) else rights & (_FOR_FILES | 1 << 14)
-            _asked(
-                libc.syscall(_ADD, rules, 1, struct.pack("=Qi", allowed & every, place), 0),
-                "landlock",
-            )
+            rule = struct.pack("=Qi", allowed & every, place)
+            _asked(libc.syscall(_ADD, rules, 1, rule, 0), "landlock")
             os.close(place)
-    _asked(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0), "prctl")
+    _asked(libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0), "prctl")
     _asked(libc.syscall(_RESTRICT, rules, 0), "landlock")
     os.close(rules)
 

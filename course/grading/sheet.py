@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from course.grading.names import Names, names_of
 
 MOST_CELLS, LONGEST_CELL = 2000, 200_000
-NOT_WHOLE = "it is no whole notebook: its JSON can't be read"
 _READ_THROUGH = ("time", "capture", "prun")
 
 
@@ -40,35 +39,18 @@ class Sheet:
     modules: dict[str, str] = field(default_factory=dict)
 
 
-def as_utf8(content: bytes) -> bytes:
-    """Some editors save in the alphabet of the system, mostly latin-1."""
-    try:
-        json.loads(content)
-    except UnicodeDecodeError:
-        return content.decode("latin-1").encode()
-    except (ValueError, RecursionError):
-        pass  # which is said by who reads it next
-    return content
-
-
-def written_by(content: bytes) -> str:
-    """The version of Python that the notebook was written with, where it says so."""
-    metadata = json.loads(content).get("metadata")
-    about = metadata.get("language_info") if isinstance(metadata, dict) else None
-    version = about.get("version") if isinstance(about, dict) else None
-    return version[:20] if isinstance(version, str) and version.isprintable() else ""
-
-
-def code_cells(content: bytes) -> list[str]:
-    """The text of each cell, empty for those that hold no code.
+def code_cells(content: bytes) -> tuple[list[str], str]:
+    """The text of each cell, empty for those that hold no code; and the version of Python that the
+    notebook was written with, where it says so.
 
     Raises:
-        ValueError: in words, if it is no notebook.
+        ValueError: in words, if it is no notebook; one of its subclasses, `RecursionError` or
+            `MemoryError`, if it can't be read.
     """
     try:
         data = json.loads(content)
-    except (ValueError, RecursionError):
-        raise ValueError(NOT_WHOLE) from None
+    except UnicodeDecodeError:  # some editors save in the alphabet of the system, mostly latin-1
+        data = json.loads(content.decode("latin-1"))
     cells = data.get("cells") if isinstance(data, dict) else None
     if not isinstance(cells, list):
         raise ValueError(
@@ -83,7 +65,10 @@ def code_cells(content: bytes) -> list[str]:
         source = cell.get("source", "") if code else ""
         parts = source if isinstance(source, list) else [source]
         texts.append("".join(part for part in parts if isinstance(part, str)))
-    return texts
+    version = data
+    for name in ("metadata", "language_info", "version"):
+        version = version.get(name) if isinstance(version, dict) else None
+    return texts, version[:20] if isinstance(version, str) and version.isprintable() else ""
 
 
 def sheet_of(cells: list[str], version: str) -> Sheet:

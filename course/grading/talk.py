@@ -72,7 +72,7 @@ class Process:
         """Ask for an outcome. The ticket makes sure that what comes answers this question, and was
         not there before it.
         """
-        if pending(self._end) and not self._gone():
+        if pending(self._end):
             raise Misbehaved("tampered", f"something came out of {what} before it was asked for")
         self._deadline = time.monotonic() + seconds + GRACE
         ticket = secrets.token_hex(8)
@@ -85,12 +85,6 @@ class Process:
             return decode_outcome(header, tensors)
         except Malformed as problem:
             raise _not_ours(what, problem) from None
-
-    def _gone(self) -> bool:
-        try:
-            return self._end.recv(1, socket.MSG_PEEK) == b""
-        except OSError:
-            return True
 
     def _ending(self) -> str:
         """How the process ended, in words, from its keeper."""

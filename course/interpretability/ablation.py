@@ -1,9 +1,10 @@
 """Causes, not pictures: what is lost when a head is ablated, or looks elsewhere?"""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,8 +12,9 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from course.interpretability.alignment import rows_alike, rows_by_rule_class, true_places
+from course.interpretability.alignment import rows_by_rule_class, true_places
 from nmt.attention import MultiHeadAttention, PatternHook
+from nmt.batches import rows_alike
 from nmt.data import VOCABULARY
 from nmt.decoding import evaluating
 from nmt.interventions import look_at, replace_patterns, spread_evenly, switch_off
@@ -99,10 +101,6 @@ def replace_heads(
     """
     attention = model.attention_layers()[layer]
     columns = head_columns(attention, heads)
-    written: list[Tensor] = []
-
-    def keep(_module: Any, inputs: tuple[Tensor]) -> None:
-        written.append(inputs[0].flatten(0, 1))
 
     def change(_module: Any, inputs: tuple[Tensor]) -> tuple[Tensor]:
         joined = inputs[0].clone()
@@ -111,9 +109,10 @@ def replace_heads(
         return (joined,)
 
     if how == "mean":
-        with before(attention.to_output, keep):
+        with recorded(model, [f"{layer}.to_output"]) as seen:
             ask(model, words)
-        mean = torch.cat(written).mean(dim=0)
+        (calls,) = seen.values()
+        mean = torch.cat([joined.flatten(0, 1) for joined, _ in calls]).mean(dim=0)
     with before(attention.to_output, change):
         yield
 
@@ -132,6 +131,26 @@ def before(module: nn.Module, hook: Callable[[Any, tuple[Tensor]], Any]) -> Iter
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def recorded(
+    model: nn.Module, names: Iterable[str]
+) -> Iterator[dict[str, list[tuple[Tensor, Tensor]]]]:
+    """Inside the block, each call of the named modules is kept: what goes in, and what comes out.
+
+    Of a module that returns vectors and a cache, the vectors.
+    """
+    seen: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in names}
+
+    def keep(calls: list[tuple[Tensor, Tensor]], _module: Any, inputs: Any, output: Any) -> None:
+        calls.append((inputs[0], output[0] if isinstance(output, tuple) else output))
+
+    with ExitStack() as stack:
+        for name, calls in seen.items():
+            hook = partial(keep, calls)
+            stack.callback(model.get_submodule(name).register_forward_hook(hook).remove)
+        yield seen
 
 
 def jobs(word: str) -> list[str]:

@@ -4,7 +4,7 @@ map can be scored.
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nmt.batches import rows_alike
 from nmt.hidden_attention import hidden_attention
 from nmt.pig_latin import RULE_CLASSES, align, rule_class
 from nmt.selective_ssm import SSMTrace
@@ -24,16 +25,6 @@ Places = Sequence[int | None]
 Patterns = Sequence[Float[Tensor, "layers h _ _"]]
 _class_of = lru_cache(maxsize=30_000)(rule_class)  # asked again for each of many measurements
 SIDE_BY_SIDE = 16  # words whose hidden attention is computed together
-
-
-def rows_alike(keys: Iterable[Hashable], most: int) -> Iterator[list[int]]:
-    """The rows with one and the same key, key after key in order, at most `most` rows at a time."""
-    by_key: dict[Any, list[int]] = defaultdict(list)
-    for row, key in enumerate(keys):
-        by_key[key].append(row)
-    for key in sorted(by_key):
-        rows = by_key[key]
-        yield from (rows[begin : begin + most] for begin in range(0, len(rows), most))
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,9 +179,7 @@ def rows_by_rule_class(words: Sequence[str]) -> dict[str, list[int]]:
     """The rows of the words of each rule class, in the order of `RULE_CLASSES`, without classes
     that have none.
     """
-    classes = [_class_of(word) for word in words]
-    return {
-        name: rows
-        for name in RULE_CLASSES
-        if (rows := [row for row, own in enumerate(classes) if own == name])
-    }
+    rows: dict[str, list[int]] = {name: [] for name in RULE_CLASSES}
+    for row, word in enumerate(words):
+        rows[_class_of(word)].append(row)
+    return {name: own for name, own in rows.items() if own}

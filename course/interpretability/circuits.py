@@ -10,7 +10,6 @@ Source: Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits";
 """
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -18,7 +17,7 @@ from einops import einsum, rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from course.interpretability.ablation import teacher_batches
+from course.interpretability.ablation import recorded, teacher_batches
 from nmt.decoding import evaluating
 from nmt.pig_latin import align
 from nmt.transformer import Transformer
@@ -170,16 +169,6 @@ def _record(
     model: Transformer, source: Tensor, target: Tensor, names: Sequence[str]
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """What goes into each named module and what comes out of it, in one pass."""
-    modules, seen = dict(model.named_modules()), {}
-
-    def keep(name: str) -> Any:
-        def hook(_module: Any, inputs: tuple[Any, ...], output: Any) -> None:
-            seen[name] = (inputs[0], output[0] if isinstance(output, tuple) else output)
-
-        return hook
-
-    with ExitStack() as stack:
-        for name in names:
-            stack.callback(modules[name].register_forward_hook(keep(name)).remove)
+    with recorded(model, names) as seen:
         model(source, target)
-    return seen
+    return {name: call for name, (call,) in seen.items()}

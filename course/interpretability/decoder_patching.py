@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course.interpretability.ablation import teacher_batches
-from course.interpretability.alignment import rows_alike
+from course.interpretability.ablation import recorded, teacher_batches
 from course.interpretability.patching import CHUNK, Pair
+from nmt.batches import rows_alike
 from nmt.data import VOCABULARY
 from nmt.decoding import evaluating
 from nmt.pig_latin import align
@@ -73,31 +73,19 @@ def _patch(
     letters = [VOCABULARY.encode(p.word[p.place] + p.other[p.place]) for p in pairs]
     mine, wanted = torch.tensor(letters).T
 
-    def distance(patch: Part | None, source: Tensor, values: dict[str, Tensor]) -> Tensor:
-        with ExitStack() as stack:
-            if patch is None:
-                for module, reads, _ in parts.values():
-                    stack.callback(_keep(model, module, reads, values).remove)
-            else:
-                stack.callback(_put(model, patch, values[patch[0]], at).remove)
-            logits = model(source, target[:, :-1])[at]  # (b, v)
+    def distance(source: Tensor) -> Tensor:
+        logits = model(source, target[:, :-1])[at]  # (b, v)
         return (logits.gather(1, wanted[:, None]) - logits.gather(1, mine[:, None]))[:, 0]
 
-    values: dict[str, Tensor] = {}
-    after = distance(None, theirs, values)
-    before = distance(None, source, {})
-    return {
-        name: (distance(part, source, values) - before) / (after - before)
-        for name, part in parts.items()
-    }
-
-
-def _keep(model: Transformer, name: str, reads: bool, values: dict[str, Tensor]) -> Any:
-    def keep(_module: Any, inputs: tuple[Tensor], output: Tensor | None = None) -> None:
-        values[name] = inputs[0] if output is None else output
-
-    module = model.get_submodule(name)
-    return module.register_forward_pre_hook(keep) if reads else module.register_forward_hook(keep)
+    with recorded(model, [module for module, _, _ in parts.values()]) as seen:
+        after = distance(theirs)
+    before, moved = distance(source), {}
+    for name, part in parts.items():
+        ((read, written),) = seen[part[0]]
+        with ExitStack() as stack:
+            stack.callback(_put(model, part, read if part[1] else written, at).remove)
+            moved[name] = (distance(source) - before) / (after - before)
+    return moved
 
 
 def _put(model: Transformer, part: Part, values: Tensor, at: tuple[Tensor, Tensor]) -> Any:

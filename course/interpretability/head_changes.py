@@ -8,13 +8,14 @@ model writes its own answer under them, letter by letter.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course.interpretability.ablation import ask, before, head_columns
+from course.interpretability.ablation import ask, before, head_columns, recorded
 from course.interpretability.spelling import Spelling
 from nmt.attention import PatternHook
 from nmt.data import VOCABULARY
@@ -67,20 +68,17 @@ class ChangedHeads:
         Args:
             other: the word whose values are taken by "another word".
         """
-        layers, looks = self.model.attention_layers(), []
-        values = {"mean": dict[str, Tensor](), "another word": dict[str, Tensor]()}
-        if any(change.how == "mean" for change in changes):
-            values["mean"] = self._mean_writes()
-        if any(change.how == "another word" for change in changes):
-            values["another word"] = self._writes(other)
-        for change in changes:
-            looks.append({change.layer: _look(change, layers[change.layer].num_heads)})
+        layers, asked = self.model.attention_layers(), {change.how for change in changes}
+        values = {
+            "mean": self._mean_writes() if "mean" in asked else {},
+            "another word": self._writes(other) if "another word" in asked else {},
+        }
         with ExitStack() as stack:
-            for look in looks:
-                stack.enter_context(replace_patterns(self.model, look))
             for change in changes:
+                look = replace_patterns(self.model, {change.layer: _look(change)})
+                stack.enter_context(look)
                 if change.how in WRITES:
-                    hook = _writer(change, values[change.how][change.layer], layers)
+                    hook = _writer(change, values[change.how][f"{change.layer}.to_output"], layers)
                     stack.enter_context(before(layers[change.layer].to_output, hook))
             yield
 
@@ -99,7 +97,10 @@ class ChangedHeads:
         most, eos = max(MIN_STEPS, 2 * len(word)), VOCABULARY.eos
         source = torch.tensor([[*VOCABULARY.encode(word), eos]])
         own = [*VOCABULARY.encode(draft or to_pig_latin(word)), eos][:most]
-        keepers = replace_patterns(self.model, _keepers(self.model, seen))
+        layers = self.model.attention_layers()
+        keepers = replace_patterns(
+            self.model, {name: partial(_keep, seen, name) for name in layers}
+        )
         with evaluating(self.model), self.changed(changes, other), keepers:
             while True:
                 logits = self.model(source, torch.tensor([[VOCABULARY.sos, *own[:-1]]]))[0]
@@ -121,30 +122,21 @@ class ChangedHeads:
     def _mean_writes(self) -> dict[str, Tensor]:
         """What each layer's heads write on average over all tokens, (1, d)."""
         if not self._means:
-            with self._recorded() as kept:
+            with self._recorded() as seen:
                 ask(self.model, self.words)
-            for name, parts in kept.items():
-                rows = torch.cat([part.flatten(0, 1) for part in parts])
+            for name, calls in seen.items():
+                rows = torch.cat([joined.flatten(0, 1) for joined, _ in calls])
                 self._means[name] = rows.mean(dim=0, keepdim=True)
         return self._means
 
     def _writes(self, word: str) -> dict[str, Tensor]:
         """What each layer's heads write at each place of one word and of its answer, (q, d)."""
-        with self._recorded() as kept:
+        with self._recorded() as seen:
             self.spell(word)
-        return {name: parts[-1][0] for name, parts in kept.items()}
+        return {name: calls[-1][0][0] for name, calls in seen.items()}
 
-    @contextmanager
-    def _recorded(self) -> Iterator[dict[str, list[Tensor]]]:
-        kept: dict[str, list[Tensor]] = {name: [] for name in self.model.attention_layers()}
-        with ExitStack() as stack:
-            for name, layer in self.model.attention_layers().items():
-
-                def keep(_module: Any, inputs: tuple[Tensor], name: str = name) -> None:
-                    kept[name].append(inputs[0])
-
-                stack.enter_context(before(layer.to_output, keep))
-            yield kept
+    def _recorded(self) -> Any:
+        return recorded(self.model, [f"{name}.to_output" for name in self.model.attention_layers()])
 
 
 def move_looks(
@@ -161,7 +153,7 @@ def move_looks(
     return torch.zeros_like(weights).scatter_add(-1, there, weights)
 
 
-def _look(change: HeadChange, heads: int) -> PatternHook:
+def _look(change: HeadChange) -> PatternHook:
     """The change as a function of a layer's weights."""
     causal = change.layer.startswith("decoder") and change.layer.endswith("self_attention")
     if change.how == "off":
@@ -194,14 +186,7 @@ def _writer(change: HeadChange, values: Tensor, layers: Mapping[str, Any]) -> An
     return put
 
 
-def _keepers(model: Transformer, seen: dict[str, Tensor]) -> dict[str, PatternHook]:
-    """Hooks that keep every layer's latest weights in `seen`."""
-
-    def keeper(name: str) -> PatternHook:
-        def keep(weights: Tensor) -> Tensor:
-            seen[name] = weights
-            return weights
-
-        return keep
-
-    return {name: keeper(name) for name in model.attention_layers()}
+def _keep(seen: dict[str, Tensor], name: str, weights: Tensor) -> Tensor:
+    """A hook that keeps a layer's latest weights in `seen`."""
+    seen[name] = weights
+    return weights

@@ -8,15 +8,14 @@ the model spells *brown*, one vector (one layer, one position) is replaced by th
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course.interpretability.ablation import teacher_batches
-from course.interpretability.alignment import rows_alike
+from course.interpretability.ablation import recorded, teacher_batches
+from nmt.batches import rows_alike
 from nmt.data import VOCABULARY
 from nmt.decoding import evaluating
 from nmt.interventions import replace_patterns, replace_vectors
@@ -97,21 +96,20 @@ def _patch(model: Transformer, pairs: Sequence[Pair]) -> list[Patched]:
     ((_, source, target),) = teacher_batches([pair.word for pair in pairs])
     ((_, theirs, _),) = teacher_batches([pair.other for pair in pairs])
     target, positions = target[:, :-1], source.shape[1]
-    clean, clean_cross, _ = _run(model, source, target)
-    wished, _, vectors = _run(model, theirs, target, layers)
+    clean, clean_cross = _run(model, source, target)
+    with recorded(model, layers) as seen:
+        wished, _ = _run(model, theirs, target)
     rows = torch.arange(len(pairs)).repeat_interleave(positions)
     columns = torch.arange(positions).repeat(len(pairs))
     patched = []
     for layer in layers:
 
-        def put(own: Tensor, new: Tensor = vectors[layer]) -> Tensor:
-            if own.shape[1] != positions:  # the decoder embeds its letters with the same table
-                return own
+        def put(own: Tensor, new: Tensor = seen[layer][0][1]) -> Tensor:
             own = own.clone()
             own[torch.arange(len(rows)), columns] = new[rows, columns]
             return own
 
-        logits, cross, _ = _run(model, source[rows], target[rows], (), {layer: _first_call(put)})
+        logits, cross = _run(model, source[rows], target[rows], {layer: _first_call(put)})
         patched.append((logits.unflatten(0, (-1, positions)), cross.unflatten(0, (-1, positions))))
     results = []
     for number, pair in enumerate(pairs):
@@ -150,27 +148,19 @@ def _run(
     model: Transformer,
     source: Tensor,
     target: Tensor,
-    keep: Sequence[str] = (),
-    change: Mapping[str, Callable[[Tensor], Tensor]] | None = None,
-) -> tuple[Float[Tensor, "b t v"], Float[Tensor, "b t s"], dict[str, Tensor]]:
-    """Logits, the last layer's cross-attention (mean over heads), the vectors of layers to keep."""
-    kept: dict[str, Tensor] = {}
+    change: Mapping[str, Callable[[Tensor], Tensor]] = {},
+) -> tuple[Float[Tensor, "b t v"], Float[Tensor, "b t s"]]:
+    """Logits, and the last layer's cross-attention (mean over heads), with changed vectors."""
     cross: list[Tensor] = []
     last = f"decoder.{model.config.decoder_layers - 1}.cross_attention"
-
-    def keeper(name: str) -> Callable[[Tensor], Tensor]:
-        return lambda vectors: kept.setdefault(name, vectors) if name not in kept else vectors
 
     def look(weights: Tensor) -> Tensor:
         cross.append(weights.mean(dim=1))
         return weights
 
-    with ExitStack() as stack:
-        stack.enter_context(replace_vectors(model, {name: keeper(name) for name in keep}))
-        stack.enter_context(replace_vectors(model, change or {}))
-        stack.enter_context(replace_patterns(model, {last: look}))
+    with replace_vectors(model, change), replace_patterns(model, {last: look}):
         logits = model(source, target)
-    return logits, cross[0], kept
+    return logits, cross[0]
 
 
 def around_the_letter(

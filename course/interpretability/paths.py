@@ -14,18 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Int
 from torch import Tensor
 
-from course.interpretability.ablation import before, head_columns
-from course.interpretability.alignment import rows_alike
+from course.interpretability.ablation import NOTHING, Change, before, head_columns, letter_written
+from course.interpretability.embeddings import VOWELS
 from course.interpretability.heads import first_vowel
-from nmt.data import VOCABULARY
-from nmt.decoding import evaluating
+from nmt.attention import PatternHook
 from nmt.pig_latin import to_pig_latin
 from nmt.transformer import Transformer
 
-VOWELS = "aeiou"
 WAYS = ("keys", "values")
 Corrupt = Callable[[Tensor], AbstractContextManager[Any]]  # from the source to what changes a model
 
@@ -106,40 +103,31 @@ def swap_marks(
         The shares of words whose first letter is that at "first", at "second", or "neither".
     """
     attention = model.attention_layers()[layer]
-    columns = head_columns(attention, heads)
-    counts = dict.fromkeys(("first", "second", "neither"), 0)
-    with evaluating(model):
-        for rows in rows_alike([len(one.word) for one in asked], 128):
-            batch = [asked[row] for row in rows]
-            swapped = _swapper(batch, columns, attention.to_output)
-            way = (
-                only_through(model, swapped, ways) if ways is not None else swapped(torch.zeros(0))
-            )
-            with way:
-                logits = model(_sources(batch), torch.full((len(batch), 1), VOCABULARY.sos))
-            for one, guess in zip(batch, logits[:, 0].argmax(dim=-1).tolist()):
-                letter = VOCABULARY.token(guess)
-                where = {one.word[one.second]: "second", one.word[one.first]: "first"}
-                counts[where.get(letter, "neither")] += 1
-    return {name: count / len(asked) for name, count in counts.items()}
+    columns, by_word = head_columns(attention, heads), {one.word: one for one in asked}
+    batch: list[TwoVowels] = []
 
-
-def _swapper(batch: Sequence[TwoVowels], columns: Tensor, output: Any) -> Corrupt:
-    rows = torch.arange(len(batch))[:, None]
-    first = torch.tensor([[one.first] for one in batch])
-    second = torch.tensor([[one.second] for one in batch])
+    def note(words: Sequence[str]) -> dict[str, PatternHook]:
+        batch[:] = [by_word[word] for word in words]
+        return {}
 
     def swap(_module: Any, inputs: tuple[Tensor]) -> tuple[Tensor]:
         joined, own = inputs[0].clone(), inputs[0]  # (b, s, d)
+        rows = torch.arange(len(batch))[:, None]
+        first, second = torch.tensor([[one.first, one.second] for one in batch]).T[..., None]
         joined[rows, first, columns] = own[rows, second, columns]
         joined[rows, second, columns] = own[rows, first, columns]
         return (joined,)
 
-    return lambda _source: before(output, swap)
+    def swapped(_source: Tensor | None = None) -> AbstractContextManager[None]:
+        return before(attention.to_output, swap)
 
-
-def _sources(batch: Sequence[TwoVowels]) -> Int[Tensor, "b s"]:
-    return torch.tensor([[*VOCABULARY.encode(one.word), VOCABULARY.eos] for one in batch])
+    with swapped() if ways is None else only_through(model, swapped, ways):
+        letters = first_letters(model, [one.word for one in asked], note)
+    names = [
+        {one.word[one.second]: "second", one.word[one.first]: "first"}.get(letter, "neither")
+        for one, letter in zip(asked, letters)
+    ]
+    return {name: names.count(name) / len(asked) for name in ("first", "second", "neither")}
 
 
 @dataclass(frozen=True)
@@ -172,17 +160,9 @@ def later_vowels(word: str) -> list[str]:
     return [letter for letter in word[first_vowel(word) + 1 :] if letter in VOWELS]
 
 
-def first_letters(model: Transformer, words: Sequence[str]) -> list[str]:
-    """The token that a model writes first, for each word."""
-    found = [""] * len(words)
-    with evaluating(model):
-        for rows in rows_alike(map(len, words), 128):
-            source = [[*VOCABULARY.encode(words[row]), VOCABULARY.eos] for row in rows]
-            target = torch.full((len(rows), 1), VOCABULARY.sos)
-            guesses = model(torch.tensor(source), target)[:, 0].argmax(dim=-1).tolist()
-            for row, guess in zip(rows, guesses):
-                found[row] = VOCABULARY.token(guess)
-    return found
+def first_letters(model: Transformer, words: Sequence[str], change: Change = NOTHING) -> list[str]:
+    """The token that a model writes first, for each word, while its attention is changed."""
+    return letter_written(model, words, [0] * len(words), change, [""] * len(words))
 
 
 def starts_right(words: Sequence[str], letters: Sequence[str]) -> list[bool]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -32,20 +33,26 @@ SWITCHES = {
 }
 
 
-def encoder_layer(x: Float[Tensor, "b s d"], parts: EncoderLayer) -> Float[Tensor, "b s d"]:
-    """Attention, then the MLP; around each  x ← x + part(norm(x))."""
-    x = x + parts.self_attention(parts.attention_norm(x))  # (b, s, d)
-    return x + parts.mlp(parts.mlp_norm(x))  # (b, s, d)
+def encoder_layer(
+    x: Float[Tensor, "b s d"], parts: EncoderLayer, summed: bool = True
+) -> Float[Tensor, "b s d"]:
+    """Attention, then the MLP; around each  x ← x + part(norm(x)), or without the x."""
+    x = summed * x + parts.self_attention(parts.attention_norm(x))  # (b, s, d)
+    return summed * x + parts.mlp(parts.mlp_norm(x))  # (b, s, d)
 
 
 def decoder_layer(
-    x: Float[Tensor, "b t d"], notes: Float[Tensor, "b s d"], parts: DecoderLayer
+    x: Float[Tensor, "b t d"],
+    notes: Float[Tensor, "b s d"],
+    parts: DecoderLayer,
+    summed: bool = True,
+    masked: bool = True,
 ) -> Float[Tensor, "b t d"]:
     """Causal self-attention, cross-attention to the encoder's `notes`, MLP."""
-    mask = causal_mask(x.shape[1], device=x.device)
-    x = x + parts.self_attention(parts.self_norm(x), mask=mask)  # (b, t, d)
-    x = x + parts.cross_attention(parts.cross_norm(x), notes)  # (b, t, d)
-    return x + parts.mlp(parts.mlp_norm(x))  # (b, t, d)
+    mask = causal_mask(x.shape[1], device=x.device) if masked else None
+    x = summed * x + parts.self_attention(parts.self_norm(x), mask=mask)  # (b, t, d)
+    x = summed * x + parts.cross_attention(parts.cross_norm(x), notes)  # (b, t, d)
+    return summed * x + parts.mlp(parts.mlp_norm(x))  # (b, t, d)
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,8 @@ class Assembled(Transformer):
 
     def encode(self, source: Int[Tensor, "b s"], mask: Any = None) -> Float[Tensor, "b s d"]:
         """The encoder's output, layer by layer; `mask` must be None, for nothing is padded here."""
-        self._refuse(mask)
+        if mask is not None:
+            raise ValueError("an assembled transformer reads words of one length, without padding")
         x = self.embed(source, "encoder")  # (b, s, d)
         for parts in cast(Iterable[EncoderLayer], self.encoder):
             x = self.run_encoder_layer(x, parts)
@@ -91,8 +99,7 @@ class Assembled(Transformer):
         self, source: Int[Tensor, "b s"], target: Int[Tensor, "b t"], source_mask: Any = None
     ) -> Float[Tensor, "b t v"]:
         """Logits of the letter after each target letter."""
-        self._refuse(source_mask)
-        return self._write(self.encode(source), target)
+        return self._write(self.encode(source, source_mask), target)
 
     def start(self, source: Int[Tensor, "b s"]) -> Any:
         """Read the source; nothing is written yet."""
@@ -112,11 +119,6 @@ class Assembled(Transformer):
             x = self.run_decoder_layer(x, notes, parts)
         return cast(Tensor, self.output(self.decoder_norm(x)))  # (b, t, v)
 
-    @staticmethod
-    def _refuse(mask: Any) -> None:
-        if mask is not None:
-            raise ValueError("an assembled transformer reads words of one length, without padding")
-
 
 def without(config: TransformerConfig, switched_off: Collection[str]) -> Assembled:
     """A fresh transformer of `config` without the parts that `switched_off` names.
@@ -135,18 +137,8 @@ def without(config: TransformerConfig, switched_off: Collection[str]) -> Assembl
     if "rotary_cross" in switched_off:
         config = replace(config, rotary_cross=False)
     masked, summed = "mask" not in switched_off, "residual" not in switched_off
-
-    def encoder(x: Tensor, parts: EncoderLayer) -> Tensor:
-        x = summed * x + parts.self_attention(parts.attention_norm(x))
-        return summed * x + parts.mlp(parts.mlp_norm(x))
-
-    def decoder(x: Tensor, notes: Tensor, parts: DecoderLayer) -> Tensor:
-        mask = causal_mask(x.shape[1], device=x.device) if masked else None
-        x = summed * x + parts.self_attention(parts.self_norm(x), mask=mask)
-        x = summed * x + parts.cross_attention(parts.cross_norm(x), notes)
-        return summed * x + parts.mlp(parts.mlp_norm(x))
-
-    model = Assembled(config, encoder, decoder)
+    decoder = partial(decoder_layer, summed=summed, masked=masked)
+    model = Assembled(config, partial(encoder_layer, summed=summed), decoder)
     if "root" in switched_off:
         _undo_the_root(model)
     return model

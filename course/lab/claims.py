@@ -65,8 +65,8 @@ def makes_up(rows: Rows) -> Finding:
     """Batches of one length against padded random ones, with 1 and with 5 batches added up: is
     there a loss, and does it go away?
 
-    In part if it only shrinks, or goes away at a price: batches of one length are better off with
-    one batch than with five.
+    It holds if the loss goes away because batches of one length gain. In part if it only shrinks,
+    or is gone without a gain: then random lengths may have lost, to fewer steps, what they led by.
     """
     padded, same = ([f"{kind}, {n} added up" for n in (1, 5)] for kind in _KINDS)
     pairs = [*zip(padded, same), same]
@@ -74,7 +74,7 @@ def makes_up(rows: Rows) -> Finding:
     if alone.sign <= 0:
         verdict = FAILS if alone.sign else NOT_SHOWN
     elif added.sign <= 0:
-        verdict = IN_PART if price.sign > 0 else HOLDS
+        verdict = HOLDS if price.sign < 0 else IN_PART
     else:
         verdict = IN_PART if added.value < alone.value else BY_SIGN[-price.sign]
     return Finding(verdict, (alone, added, price))

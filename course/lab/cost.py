@@ -2,13 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import cache
 from math import log
 from statistics import mean, median
 from typing import Any
 
 from course.lab.grid import Run
-from nmt.data import load_pairs
+from course.lab.records import count_words
 
 SIMILAR = 3  # settings that an estimate asks
 Records = Mapping[tuple[str, int], Mapping[str, Any]]
@@ -62,13 +61,8 @@ def _distance(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
 
 def words_seen(training: Mapping[str, Any]) -> int:
     """How many training words a run goes through in all its epochs."""
-    words = training.get("words", 0) or _all_words(training["data"])
+    words = training.get("words", 0) or count_words(training["data"], "train")
     return words * training["epochs"] * training.get("passes", 1)
-
-
-@cache
-def _all_words(data: str) -> int:
-    return len(load_pairs(data, "train"))
 
 
 def in_words(seconds: float) -> str:

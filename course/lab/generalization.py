@@ -69,10 +69,7 @@ def look_beyond(model: Seq2Seq, data: str, words: int = 0) -> dict[str, Any]:
     """
     training = training_words(load_pairs(data, "train"), words)
     held_out = load_pairs(data, "val")
-    answers = greedy_decode(model, [pair.source for pair in held_out])
-    mistakes = [
-        (p.source, p.target, a) for p, a in zip(held_out, answers, strict=True) if a != p.target
-    ]
+    mistakes = ask(model, [pair.source for pair in held_out], shown=None)["mistakes"]
     wrong = {source for source, _, _ in mistakes}
     longest = max(len(pair.source) for pair in training)
     most = model.longest_word
@@ -85,7 +82,7 @@ def look_beyond(model: Seq2Seq, data: str, words: int = 0) -> dict[str, Any]:
             "by_class": _as_lists(rates(held_out, wrong, lambda pair: pair.rule_class)),
             "by_distance": distance_rates(held_out, wrong, training),
         },
-        "test": _ask_test_words(model, data),
+        "test": ask(model, _test_words(data), shown=None),
         "wugs": {kind: ask(model, make_wugs(kind, WUGS)) for kind in WUG_CLASSES},
         "longest_in_training": longest,
         "long": {
@@ -108,22 +105,18 @@ def by_seed(name: str, before: dict[str, Any]) -> dict[str, Any]:
         weights = FOLDER / run.folder / "model.safetensors"
         if run.name == name and weights.exists():
             model = load_checkpoint(weights).model
-            asked = _ask_test_words(model, run.training.data)
+            asked = ask(model, _test_words(run.training.data), shown=None)
             found[str(run.seed)] = {"weights": fingerprint(weights), **asked}
     return dict(sorted(found.items()))
 
 
-def _ask_test_words(model: Seq2Seq, data: str) -> dict[str, Any]:
-    """The test words as [wrong, asked], and the mistakes as [word, right, answer]."""
-    test = load_pairs(data, "test")
-    answers = zip(test, greedy_decode(model, [pair.source for pair in test]), strict=True)
-    mistakes = [[p.source, p.target, answer] for p, answer in answers if answer != p.target]
-    return {"wrong": [len(mistakes), len(test)], "mistakes": mistakes}
+def _test_words(data: str) -> list[str]:
+    return [pair.source for pair in load_pairs(data, "test")]
 
 
-def ask(model: Seq2Seq, words: Sequence[str]) -> dict[str, Any]:
-    """How many of `words` the model spells wrong, as [wrong, asked], and the first mistakes, as
-    [word, right, answer].
+def ask(model: Seq2Seq, words: Sequence[str], shown: int | None = SHOWN) -> dict[str, Any]:
+    """How many of `words` the model spells wrong, as [wrong, asked], and the first mistakes
+    (`shown`; None: all), as [word, right, answer].
     """
     answers = greedy_decode(model, words)
     mistakes = [
@@ -131,7 +124,7 @@ def ask(model: Seq2Seq, words: Sequence[str]) -> dict[str, Any]:
         for word, answer in zip(words, answers, strict=True)
         if answer != to_pig_latin(word)
     ]
-    return {"wrong": [len(mistakes), len(words)], "mistakes": mistakes[:SHOWN]}
+    return {"wrong": [len(mistakes), len(words)], "mistakes": mistakes[:shown]}
 
 
 def distance_rates(

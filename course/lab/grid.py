@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from course.lab.records import settings_key
-from nmt.checkpoints import KINDS, read_config
+from nmt.checkpoints import read_config, read_model_config
 from nmt.runs import Preset
 from nmt.training import TrainingConfig
 
@@ -111,11 +111,7 @@ class Experiment:
             ValueError: if the row's settings make no model, or no training.
         """
         settings = (row.base or self.base).but(dict(row.model), dict(row.training))
-        kind = settings.model["kind"]
-        config = read_config(
-            KINDS[kind][1], {key: value for key, value in settings.model.items() if key != "kind"}
-        )
-        model = {"kind": kind, **asdict(config)}
+        model = {"kind": settings.model["kind"], **asdict(read_model_config(settings.model))}
         seeds = row.seeds or self.seeds
         label = slug(row.label)
         name = row.name or (label if self.name in label else f"{self.name}-{label}")

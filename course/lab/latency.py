@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from functools import cache, partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from course.lab.catalogue import CATALOGUE
 from course.lab.grid import Experiment
 from course.lab.records import RECORDS, compact_json
 from course.lab.timing import take_turns
-from nmt.checkpoints import build_model
+from nmt.checkpoints import build_model, read_model_config
 from nmt.data import VOCABULARY, load_pairs
 from nmt.decoding import Seq2Seq, greedy_decode
 from nmt.files import write_whole
@@ -31,7 +32,7 @@ def architecture(model: Mapping[str, Any]) -> str:
     """What two models share exactly if they do the same work for a word: all settings but dropout,
     those left out as their defaults.
     """
-    config = build_model(model).config_data()
+    config = {"kind": model["kind"], **asdict(read_model_config(model))}
     return json.dumps({key: config[key] for key in sorted(config) if key != "dropout"})
 
 
@@ -76,16 +77,11 @@ def _recorded() -> dict[str, dict[str, float]]:
     return dict(json.loads(RECORD.read_text(encoding="utf-8")))
 
 
-@cache
-def _of(model: str) -> dict[str, float]:
-    return _recorded().get(architecture(json.loads(model)), {})
-
-
 def latency(model: Mapping[str, Any]) -> dict[str, float]:
     """The recorded milliseconds a word, by the number of words in a batch, "1" and "256"; empty for
     an architecture that no experiment of the catalogue has.
     """
-    return _of(json.dumps(dict(model), sort_keys=True))
+    return _recorded().get(architecture(model), {})
 
 
 def main() -> None:

@@ -6,11 +6,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from nmt import ROOT
-from nmt.checkpoints import KINDS, read_config, write_whole
+from nmt.checkpoints import read_config, read_model_config, write_whole
+from nmt.data import Split, load_pairs
 from nmt.training import TrainingConfig
 
 RECORDS = ROOT / "assets" / "results" / "runs"
@@ -28,15 +30,10 @@ def settings_key(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
     Raises:
         ValueError: for an unknown kind or key, or a value of the wrong type.
     """
-    kind = model.get("kind")
-    if kind not in KINDS:
-        raise ValueError(f"unknown kind of model {kind!r}; choose one of {', '.join(KINDS)}")
-    full_model = asdict(
-        read_config(KINDS[kind][1], {key: value for key, value in model.items() if key != "kind"})
-    )
+    full_model = asdict(read_model_config(model))
     full_training = asdict(read_config(TrainingConfig, training))
     del full_training["seed"], full_training["device"]
-    text = json.dumps([kind, full_model, full_training], sort_keys=True)
+    text = json.dumps([model["kind"], full_model, full_training], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -138,6 +135,12 @@ def find_files(folder: Path = RECORDS) -> dict[tuple[str, int], tuple[Path, dict
         except (KeyError, ValueError):
             continue
     return found
+
+
+@cache
+def count_words(data: str, split: Split) -> int:
+    """How many words a split of a data set has."""
+    return len(load_pairs(data, split))
 
 
 def wrong_words(record: Mapping[str, Any]) -> set[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -11,7 +10,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from course.lab.records import wrong_words
+from course.lab.records import count_words, wrong_words
 from nmt.data import load_pairs
 
 RESAMPLES = 2_000
@@ -143,12 +142,7 @@ def _standard_error(
 
 def number_of_words(record: Mapping[str, Any]) -> int:
     """On how many validation words a run was measured: all of its data set."""
-    return int(record["words"]) if "words" in record else _held_out(record["training"]["data"])
-
-
-@cache
-def _held_out(data: str) -> int:
-    return len(load_pairs(data, "val"))
+    return int(record.get("words") or count_words(record["training"]["data"], "val"))
 
 
 def holm(ps: Sequence[float], family: int = 0) -> list[float]:

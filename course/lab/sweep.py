@@ -55,14 +55,14 @@ def train_run(
             leftover.unlink()
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
+        settings = run.name, dict(run.model), run.training, out
         try:
-            try:
-                record = train_one(run.name, dict(run.model), run.training, out, on_epoch)
-            except CheckpointError:  # a damaged state: begin again
-                (out / "state.safetensors").unlink(missing_ok=True)
-                record = train_one(run.name, dict(run.model), run.training, out, on_epoch)
-            except ArithmeticError as error:  # a result, too: the epoch before it counts
-                record = record_divergence(run.name, dict(run.model), run.training, out, str(error))
+            record = train_one(*settings, on_epoch)
+        except CheckpointError:  # a damaged state: begin again
+            (out / "state.safetensors").unlink(missing_ok=True)
+            record = train_one(*settings, on_epoch)
+        except ArithmeticError as error:  # a result, too: the epoch before it counts
+            record = record_divergence(*settings, str(error))
         finally:
             torch.set_num_threads(threads)
         if record is not None:  # the state is three quarters of the folder, and of no more use

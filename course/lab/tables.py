@@ -5,8 +5,8 @@ and nothing that no run has shown.
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import mean, stdev
 from typing import Any
 
@@ -128,32 +128,33 @@ def table(found: Sequence[Outcome]) -> list[dict[str, str]]:
         cells = {"row": outcome.row.label, "runs": outcome.state, "seeds": seeds}
         for name in _FIGURES:
             values = outcome.values(name)
-            cells[name] = _number(mean(values), 4) if values else ""
-            cells[f"{name}_sd"] = _number(stdev(values), 4) if len(values) > 1 else ""
+            cells[name] = _cell(values)
+            cells[f"{name}_sd"] = _cell(values if len(values) > 1 else [], of=stdev)
         accuracies = outcome.values("val_accuracy")
-        cells["val_accuracy_min"] = _number(min(accuracies), 4) if accuracies else ""
-        cells["val_accuracy_max"] = _number(max(accuracies), 4) if accuracies else ""
+        cells["val_accuracy_min"] = _cell(accuracies, of=min)
+        cells["val_accuracy_max"] = _cell(accuracies, of=max)
         cells["parameters"] = str(outcome.records[0]["parameters"]) if outcome.records else ""
         seconds = [record["cpu_seconds"] for record in outcome.records if "cpu_seconds" in record]
-        cells["cpu_seconds"] = _number(mean(seconds), 0) if seconds else ""
+        cells["cpu_seconds"] = _cell(seconds, 0)
         times = latency(outcome.records[0]["model"]) if outcome.records else {}
-        cells["milliseconds_alone"] = _number(times["1"], 2) if times else ""
-        cells["milliseconds_a_word"] = _number(times["256"], 2) if times else ""
+        for name, size in (("milliseconds_alone", "1"), ("milliseconds_a_word", "256")):
+            cells[name] = _cell([times[size]] if times else [], 2)
         cells["epoch"] = epoch_reported(outcome.records)
         cells["reference"] = "reference" if outcome.reference else ""
-        for key in ("difference", "low", "high"):
-            value = getattr(outcome.against, key) if outcome.against else None
-            cells[key] = "" if value is None else _number(value, 4)
-        cells["p"] = _p(outcome.against.p) if outcome.against else ""
-        reported = asdict(outcome.row.student) if outcome.row.student else {}
+        against, student = outcome.against, outcome.row.student
+        for name in ("difference", "low", "high"):
+            cells[name] = _cell([getattr(against, name)] if against else [])
+        cells["p"] = _p(against.p) if against else ""
         for name in _FIGURES:
-            cells[f"student_{name}"] = _number(reported[name], 3) if reported else ""
+            cells[f"student_{name}"] = _cell([getattr(student, name)] if student else [], 3)
         rows.append(cells)
     return rows
 
 
-def _number(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}"
+def _cell(
+    values: Sequence[float], digits: int = 4, of: Callable[[Sequence[float]], float] = mean
+) -> str:
+    return f"{of(values):.{digits}f}" if values else ""
 
 
 def _p(p: float) -> str:

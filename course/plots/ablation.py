@@ -8,17 +8,8 @@ from torch import Tensor
 
 from course.interpretability.ablation import Loss
 from course.plots.axes import describe_table, draw_table, percent_axis
-from course.plots.style import (
-    INK,
-    NEUTRAL,
-    SOURCE,
-    TARGET,
-    TRANSFORMER,
-    Picture,
-    finish,
-    label_letters,
-    new_figure,
-)
+from course.plots.colours import INK, NEUTRAL, SOURCE, TARGET, TRANSFORMER
+from course.plots.style import Picture, finish, label_letters, new_figure
 
 WAYS = {  # how heads are ablated: marker, face, shift from the column's middle
     "off": ("o", TRANSFORMER, -0.24),
@@ -35,9 +26,8 @@ def _kind(layer: str) -> str:
 
 
 def plot_losses(losses: Sequence[Loss], untouched: float) -> Picture:
-    """The loss per token when heads are ablated: a column for each head, or for a whole layer, a
-    marker for each way; on a logarithmic axis, for most heads are missed a thousand times less than
-    a layer.
+    """The loss per token when heads are ablated: a column for each head or whole layer, a marker
+    for each way; logarithmic, for most heads are missed a thousand times less than a layer.
 
     Args:
         losses: any mixture; those of several heads are drawn as "all".
@@ -54,9 +44,8 @@ def plot_losses(losses: Sequence[Loss], untouched: float) -> Picture:
     axis.axhline(untouched, color=NEUTRAL, ls="--", label="untouched")
     for layer in dict.fromkeys(layer for layer, _ in columns):
         spots = [place for place, (own_layer, _) in enumerate(columns) if own_layer == layer]
-        middle = (sum(spots) / len(spots), 1.02)
-        coordinates = ("data", "axes fraction")
-        axis.annotate(_kind(layer), middle, xycoords=coordinates, ha="center", va="bottom")
+        look = {"transform": axis.get_xaxis_transform(), "ha": "center", "va": "bottom"}
+        axis.text(sum(spots) / len(spots), 1.02, _kind(layer), **look)
         if spots[0]:
             axis.axvline(spots[0] - 0.5, color=NEUTRAL, lw=0.8)
     names = [str(heads[0]) if len(heads) == 1 else "all" for _, heads in columns]
@@ -100,11 +89,7 @@ def plot_swaps(
     swapped: Sequence[Mapping[str, float]], kept: Sequence[Mapping[str, float]]
 ) -> Picture:
     """How often the decoder goes to the wrong letter when neighbours are swapped in one head, two
-    heads, and so on.
-
-    Args:
-        swapped: as `course.interpretability.misleading.swap_more_and_more` gives it.
-        kept: the same without the swap.
+    heads, … (`course.interpretability.misleading.swap_more_and_more`); `kept`: without the swap.
     """
     figure, axis = new_figure(6.6, 2.9)
     heads = range(1, len(swapped) + 1)
@@ -126,12 +111,12 @@ def plot_swaps(
         f" words; in the best {three + 1}, in {swapped[three]['other']:.0%} (control"
         f" {kept[three]['other']:.0%}, which stays right in {kept[three]['place']:.0%})."
     )
-    alt = "; ".join(
+    told = "; ".join(
         f"{n} head{'s' * (n > 1)}: {one['other']:.0%}, control {two['other']:.0%}"
         for n, one, two in zip(heads, swapped, kept)
     )
     what = "Lines over the number of heads: words in which the decoder goes to the other letter."
-    return finish(figure, alt=f"{what} {alt}.", reading=reading)
+    return finish(figure, alt=f"{what} {told}.", reading=reading)
 
 
 def plot_patching(
@@ -179,7 +164,6 @@ def plot_patching_average(
         f" ({letter[-1, list(offsets).index(0)]:.2f} after {last}); what finds the next letter is"
         f" {where[0]} in {first} and {where[-1]} after {last}."
     )
-    written = describe_table(letter, layers, names, False)
-    found = describe_table(finding, layers, names, False)
+    written, found = (describe_table(one, layers, names, False) for one in (letter, finding))
     alt = f"Two tables. Letter written. {written} Finding the next. {found}"
     return finish(figure, alt=alt, reading=reading)

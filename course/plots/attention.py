@@ -6,23 +6,12 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from matplotlib.axes import Axes
-from matplotlib.image import AxesImage
 from torch import Tensor
 
 from course.plots.axes import draw_cells, frame_cell
+from course.plots.colours import FREE, NEUTRAL, SOURCE, TARGET, TRUTH
 from course.plots.sketch import Panel, finish_sketch
-from course.plots.style import (
-    FREE,
-    NEUTRAL,
-    SOURCE,
-    TARGET,
-    TRUTH,
-    Picture,
-    finish,
-    label_letters,
-    new_figure,
-    new_panels,
-)
+from course.plots.style import Picture, finish, label_letters, new_figure, new_panels
 from course.plots.svg import Drawing
 
 # kind of attention: colour and label of the key axis, then of the query axis
@@ -60,13 +49,11 @@ def plot_attention_map(
         f"{query} to {keys[column]} ({row[column]:.2f})"
         for query, row, column in zip(queries, weights, weights.argmax(-1).tolist())
     )
-    alt = (
-        f"Heat map of attention weights, {len(queries)} queries by {len(keys)} keys. Strongest key"
-        f" of each query: {told}."
-    )
+    size = f"{len(queries)} queries by {len(keys)} keys"
+    alt = f"Heat map of attention weights, {size}. Strongest key of each query: {told}."
     reading = f"Each row sums to 1; the strongest weight is {weights.max():.2f}."
     width = min(60, 620 / len(keys))
-    drawing = Drawing(round(110 + max(width * len(keys), 330)), MAP_HEIGHT + 140, "", "")
+    drawing = Drawing(round(110 + max(width * len(keys), 330)), MAP_HEIGHT + 140)
     box, across = (80, 54, width * len(keys), MAP_HEIGHT), (-0.5, len(keys) - 0.5)
     panel = Panel(drawing, box, across, (len(queries) - 0.5, -0.5))
     drawing.text(80, 22, title, size=14, anchor="start")
@@ -125,16 +112,11 @@ def plot_attention_maps(
         draw_attention(axis, weights, queries, keys, kind, sums=sums)
         axis.set_title(title, pad=18 if sums else 6)
         axis.label_outer()
-    peaks = "; ".join(
-        f"{title}: strongest weight {weights.max():.2f}" for title, weights in maps.items()
-    )
-    alt = (
-        f"{len(maps)} heat maps of attention weights, {len(queries)} queries by {len(keys)} keys."
-        f" {peaks}."
-    )
-    return finish(
-        figure, alt=alt, reading=reading or f"The same letters, {len(maps)} patterns. {peaks}."
-    )
+    peaks = "; ".join(f"{title}: strongest weight {one.max():.2f}" for title, one in maps.items())
+    size = f"{len(queries)} queries by {len(keys)} keys"
+    alt = f"{len(maps)} heat maps of attention weights, {size}. {peaks}."
+    reading = reading or f"The same letters, {len(maps)} patterns. {peaks}."
+    return finish(figure, alt=alt, reading=reading)
 
 
 def plot_look_up(
@@ -146,10 +128,7 @@ def plot_look_up(
     features: Sequence[str],
 ) -> Picture:
     """A look-up from left to right: scores, weights (their softmax), values, and outputs (weights ·
-    values).
-
-    `features` names the coordinates of a value vector; a letter each where values are one-hot
-    letters.
+    values). `features` names the coordinates of a value vector, such as one-hot letters.
     """
     outputs = weights @ values
     tables = {
@@ -234,10 +213,8 @@ def check_map(weights: Tensor, queries: Sequence[str], keys: Sequence[str], kind
     if kind not in LABELS:
         raise ValueError(f"unknown kind of attention {kind!r}; choose one of {', '.join(LABELS)}")
     if tuple(weights.shape) != (len(queries), len(keys)):
-        raise ValueError(
-            f"{len(queries)} queries and {len(keys)} keys need a table of that shape, not"
-            f" {tuple(weights.shape)}"
-        )
+        size = f"{len(queries)} queries and {len(keys)} keys"
+        raise ValueError(f"{size} need a table of that shape, not {tuple(weights.shape)}")
 
 
 def draw_attention(
@@ -249,11 +226,11 @@ def draw_attention(
     *,
     sums: bool = False,
     limits: tuple[float, float] = (0.0, 1.0),
-) -> AxesImage:
+) -> None:
     """The map itself, with numbers in its cells where it is small enough to read them."""
     table = weights.detach().float().numpy()
     write = _short if max(table.shape) <= LARGEST_WITH_NUMBERS else None
-    image = draw_cells(axis, table, limits, write=write)
+    draw_cells(axis, table, limits, write=write)
     if max(table.shape) <= 30:  # lines between cells, so that equal neighbours stay two
         axis.set_xticks(np.arange(0.5, table.shape[1] - 1), minor=True)
         axis.set_yticks(np.arange(0.5, table.shape[0] - 1), minor=True)
@@ -266,7 +243,6 @@ def draw_attention(
         for column, total in enumerate(table.sum(0)):
             text = axis.text(column, -0.62, f"{total:.2f}", fontsize=8, color=NEUTRAL)
             text.set(ha="center", va="bottom")
-    return image
 
 
 def _short(number: float) -> str:

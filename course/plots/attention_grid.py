@@ -10,7 +10,8 @@ from torch import Tensor
 
 from course.plots.attention import LABELS
 from course.plots.axes import draw_cells, frame_cell
-from course.plots.style import NEUTRAL, Picture, finish, new_figure
+from course.plots.colours import NEUTRAL
+from course.plots.style import Picture, finish, new_figure
 
 GAP = 1.5  # cells between two maps
 CELL = 0.17  # inches
@@ -32,12 +33,7 @@ def plot_patterns(
     patterns: Sequence[Pattern], layers: Sequence[int], *, heads: str = "head", reading: str
 ) -> Picture:
     """Every head as a small map: a row of maps for each layer, a column for each head, one panel
-    for each kind of attention.
-
-    Args:
-        patterns: what to draw, panel by panel.
-        layers: the number of each layer in `weights`.
-        heads: what a column is called.
+    for each kind of attention. `layers` numbers those in `weights`; a column is called `heads`.
     """
     rows = [len(layers) * (len(p.queries) + GAP) for p in patterns]
     columns = [p.weights.shape[1] * (len(p.keys) + GAP) for p in patterns]
@@ -46,12 +42,9 @@ def plot_patterns(
     figure, axes = new_figure(width, height, len(patterns), 1, squeeze=False, height_ratios=rows)
     for axis, pattern in zip(axes.flat, patterns):
         _draw_maps(axis, pattern, layers, heads)
-    sharpest = [f"{p.title}: {', '.join(_sharpest(p, layers, heads))}" for p in patterns]
-    return finish(
-        figure,
-        alt=f"Small heat maps, one for each {heads}. Sharpest look of each. {'. '.join(sharpest)}.",
-        reading=reading,
-    )
+    sharpest = ". ".join(f"{p.title}: {_sharpest(p, layers, heads)}" for p in patterns)
+    alt = f"Small heat maps, one for each {heads}. Sharpest look of each. {sharpest}."
+    return finish(figure, alt=alt, reading=reading)
 
 
 def _draw_maps(axis: Axes, pattern: Pattern, layers: Sequence[int], heads: str) -> None:
@@ -83,8 +76,7 @@ def _draw_maps(axis: Axes, pattern: Pattern, layers: Sequence[int], heads: str) 
     axis.set_yticks(spots, [*pattern.queries] * down, fontsize=size)
     for label in axis.get_xticklabels():
         label.set(color=key_colour, rotation=90 if len(label.get_text()) > 1 else 0)
-    for label in axis.get_yticklabels():
-        label.set_color(query_colour)
+    axis.tick_params("y", labelcolor=query_colour)
     axis.tick_params(length=0, pad=1)
     axis.spines[:].set_visible(False)
     axis.set_title(pattern.title, pad=16, loc="left")
@@ -92,7 +84,7 @@ def _draw_maps(axis: Axes, pattern: Pattern, layers: Sequence[int], heads: str) 
     axis.set_ylabel(query_label, color=query_colour, labelpad=14)
 
 
-def _sharpest(pattern: Pattern, layers: Sequence[int], heads: str) -> list[str]:
+def _sharpest(pattern: Pattern, layers: Sequence[int], heads: str) -> str:
     """For each head the query with the largest weight, where it looks, and how much."""
     found = []
     for number, layer in zip(layers, pattern.weights):
@@ -102,4 +94,4 @@ def _sharpest(pattern: Pattern, layers: Sequence[int], heads: str) -> list[str]:
                 f"layer {number} {heads} {head} {pattern.queries[query]} to {pattern.keys[key]}"
                 f" {weights[query, key]:.2f}"
             )
-    return found
+    return ", ".join(found)

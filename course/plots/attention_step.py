@@ -9,8 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course.plots.bars import draw_bars_across
+from course.plots.colours import INK, MODEL, SOURCE, TARGET, TRUTH
 from course.plots.sketch import WIDTH, Panel, Zone, finish_sketch
-from course.plots.style import INK, MODEL, SOURCE, TARGET, TRUTH, Picture
+from course.plots.style import Picture
 from course.plots.svg import Drawing
 from nmt.data import VOCABULARY
 
@@ -27,9 +28,8 @@ class Look:
     Args:
         name: of the model.
         title: above the map, what stands behind a colon on a second line.
-        weights: a row for each letter that is written, a column for each of `keys`.
-        keys: the tokens of the source.
-        asked: the letter that is written at each row.
+        weights: a row for each of `asked`, the letters that are written, a column for each of
+            `keys`, the tokens of the source.
         truth: for each row the place in the source that the rule copies there, or None.
         right: for each row the token that the rule asks for, or None after a mistake.
         probabilities: of the 29 tokens at each row.
@@ -81,7 +81,7 @@ def plot_attention_step(looks: Sequence[Look], step: int) -> Picture:
     rows = max(len(look.asked) for look in looks)
     steps = [min(step, len(look.asked) - 1) for look in looks]
     below = _TOP + _ROW * rows + _BETWEEN
-    drawing = Drawing(WIDTH, below + _ROW * SHOWN + 56, "", "")
+    drawing = Drawing(WIDTH, below + _ROW * SHOWN + 56)
     room = (WIDTH - 20) / len(looks)
     zones = []
     for number, (look, row) in enumerate(zip(looks, steps)):

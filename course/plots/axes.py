@@ -15,8 +15,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import Formatter, FuncFormatter, NullFormatter, NullLocator
 from torch import Tensor
 
-from course.plots.sketch import ink_on
-from course.plots.style import DIVERGING, SEQUENTIAL
+from course.plots.colours import DIVERGING, SEQUENTIAL, ink_on
 
 Way = Literal["x", "y"]
 ROOM = 0.07  # of a logarithmic axis: the least distance of two labels that don't touch
@@ -72,10 +71,7 @@ def spaced(ticks: Sequence[float], room: float = ROOM, *, log: bool = True) -> l
     """Of the sorted `ticks` of a logarithmic (or plain) axis those that have room for a number:
     first, last, and what keeps its distance from the one before and from the last.
 
-    Args:
-        ticks: where they stand.
-        room: the least distance, as a share of the axis.
-        log: whether the axis is logarithmic.
+    The least distance is `room`, as a share of the axis.
     """
     places = [math.log(tick) if log else tick for tick in ticks]
     room *= places[-1] - places[0]
@@ -97,23 +93,17 @@ def draw_bars(
     values: Sequence[float],
     *,
     colours: str | Sequence[str],
-    notes: Sequence[str] = (),
+    notes: Sequence[str],
 ) -> None:
-    """Bars that lie, the first group on top, each with a note at its end.
-
-    Args:
-        groups: what stands beside each bar.
-        values: how long each is, from 0.
-        colours: one for all bars, or one each.
-        notes: what stands at the end of each bar; nothing without them.
+    """Bars that lie, the first group on top, as long as `values` from 0, each with a note at its
+    end, in one colour or one each.
     """
     bars = axis.barh(range(len(groups)), values, color=colours)
     axis.set_yticks(range(len(groups)), list(groups))
     axis.invert_yaxis()
     axis.set_xlim(0, 1.2 * (max(values) or 1))
     axis.tick_params(axis="y", length=0)
-    if notes:
-        axis.bar_label(bars, list(notes), padding=4)
+    axis.bar_label(bars, list(notes), padding=4)
 
 
 def draw_pairs(
@@ -165,7 +155,6 @@ def draw_cells(
     """A heat map, a cell for each number; nan leaves its cell empty.
 
     Args:
-        table: rows of numbers.
         limits: what the lightest and the darkest shade stand for; where they begin below zero, both
             signs have a colour.
         write: what is written into a cell, in ink that can be read there; nothing without it.
@@ -211,17 +200,15 @@ def draw_table(
     """Shade and number every cell; a missing number (nan) leaves its cell empty.
 
     Args:
-        values: the numbers.
-        rows, columns: what stands beside and below them.
+        rows, columns: what stands beside and below the values.
         percent: numbers as whole percent, otherwise with two decimals.
         limit: the number that gets the darkest shade.
         signed: whether numbers below zero have a colour of their own.
     """
     low = -limit if signed else 0.0
-    write = (
-        (lambda number: f"{100 * number:z.0f}") if percent else (lambda number: f"{number:z.2f}")
-    )
-    draw_cells(axis, values.detach().double().numpy(), (low, limit), write=write)
+    form, unit = ("{:z.0f}", 100) if percent else ("{:z.2f}", 1)
+    numbers = values.detach().double().numpy()
+    draw_cells(axis, numbers, (low, limit), write=lambda number: form.format(unit * number))
     axis.set_xticks(range(len(columns)), list(columns))
     axis.set_yticks(range(len(rows)), list(rows))
     axis.tick_params(length=0)
@@ -235,12 +222,8 @@ def describe_table(
     percent: bool = True,
 ) -> str:
     """The table in words, for alt text: a sentence for each row."""
-
-    def say(number: float) -> str:
-        return f"{number:z.0%}" if percent else f"{number:z.2f}"
-
-    lines = []
+    form, lines = "{} {:z.0%}" if percent else "{} {:z.2f}", []
     for row, numbers in zip(rows, values.tolist()):
-        said = [f"{name} {say(one)}" for name, one in zip(columns, numbers) if one == one]
+        said = [form.format(name, one) for name, one in zip(columns, numbers) if one == one]
         lines.append(f"{row}: {', '.join(said)}.")
     return " ".join(lines)

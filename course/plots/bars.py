@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
+from course.plots.colours import NEUTRAL
 from course.plots.sketch import Panel
-from course.plots.style import NEUTRAL
 
 
 def draw_bars_across(
@@ -19,10 +19,8 @@ def draw_bars_across(
     """A bar from 0 to the right at each of `places` on the y axis, a note at its end.
 
     Args:
-        panel: whose y axis is linear.
-        places, lengths: of the bars, in the panel's own coordinates.
+        panel: whose y axis is linear; places and lengths are in its coordinates.
         colours: one for all, or one for each.
-        notes: what stands at the end of each.
         thick: a bar's share of the distance from a place to the next whole number.
         hatched: numbers of bars with stripes.
     """
@@ -31,9 +29,8 @@ def draw_bars_across(
         x0, middle = panel.at(0, place)
         x1, edge = panel.at(length, place - thick / 2)
         half = abs(middle - edge)
-        panel.drawing.element(
-            "rect", x=x0, y=middle - half, width=x1 - x0, height=2 * half, fill=each[number]
-        )
+        size = {"width": x1 - x0, "height": 2 * half}
+        panel.drawing.element("rect", x=x0, y=middle - half, **size, fill=each[number])
         if number in hatched:
             for step in range(int((x1 - x0) // 7)):
                 left = x0 + 7 * step

@@ -154,9 +154,8 @@ def _adapted(form: str, code: str, head: str) -> str:
         }
     for old, new in changes.items():
         if old not in code:
-            raise RuntimeError(
-                f"this bertviz has no {old!r}; the course needs the version in requirements.txt"
-            )
+            needed = "the course needs the version in requirements.txt"
+            raise RuntimeError(f"this bertviz has no {old!r}; {needed}")
         code = code.replace(old, new, 1)
     return code
 

@@ -62,9 +62,8 @@ class AttentionView:
 
     def to_html(self) -> str:
         """The frame, also for `ipywidgets.HTML`; inside it a picture for who may not run it."""
-        picture = (
-            self.still.to_html().split("<figcaption>")[0].removeprefix('<figure style="margin:0">')
-        )
+        picture = self.still.to_html().partition("<figcaption>")[0]
+        picture = picture.removeprefix('<figure style="margin:0">')
         size = f"width:{self.width}px;max-width:100%;height:{self.height}px"
         return (
             f'<div>{THEME}<figure style="margin:0"><iframe title="{html.escape(self.title)}"'
@@ -98,9 +97,8 @@ class Beside:
         )
         widest = max(view.width for view in self.views)
         columns = f"repeat(auto-fit,minmax(min(100%,{widest}px),{widest}px))"
-        return (
-            f'<div style="display:grid;grid-template-columns:{columns};gap:4px 16px">{cells}</div>'
-        )
+        style = f"display:grid;grid-template-columns:{columns};gap:4px 16px"
+        return f'<div style="{style}">{cells}</div>'
 
 
 def beside(*views: AttentionView) -> Beside:
@@ -153,10 +151,8 @@ def _view(
     groups: int | None,
 ) -> AttentionView:
     chosen = [kinds] if isinstance(kinds, str) else list(kinds)
-    weights = {
-        kind: trace.attention(kind, groups)
-        for kind in sorted(set(chosen), key=(*KINDS, *chosen).index)
-    }
+    ordered = sorted(set(chosen), key=(*KINDS, *chosen).index)
+    weights = {kind: trace.attention(kind, groups) for kind in ordered}
     layers = _check(weights, layers)
     mamba = isinstance(trace, MambaTrace)
     head = "group" if mamba else "head"
@@ -174,10 +170,8 @@ def _view(
         f" {names}, {len(layers)} layer{'s' * (len(layers) > 1)} of"
         f" {patterns[0].weights.shape[1]} {head}s"
     )
-    width, drawing = HEAD_WIDTH, _head_height(patterns)
-    if form == "model":
-        width, drawing = MODEL_WIDTH + 2 * MARGIN, _model_height(patterns)
-    height = math.ceil(drawing) + 2 * MARGIN + CONTROLS + GAP + HELP
+    width = HEAD_WIDTH if form == "head" else MODEL_WIDTH + 2 * MARGIN
+    height = math.ceil(_height(form, patterns)) + 2 * MARGIN + CONTROLS + GAP + HELP
     return AttentionView(title, page, width, height, still)
 
 
@@ -187,23 +181,19 @@ def _check(weights: dict[str, Tensor], layers: Sequence[int] | None) -> list[int
         raise ValueError(f"name at least one kind of attention: {', '.join(KINDS)}")
     heads = {kind: len(values[0]) for kind, values in weights.items()}
     if len(set(heads.values())) > 1:
-        raise ValueError(
-            f"all kinds in one view need the same number of heads, not {heads}; show one kind at a"
-            " time"
-        )
+        need = "all kinds in one view need the same number of heads"
+        raise ValueError(f"{need}, not {heads}; show one kind at a time")
     counts = {kind: len(values) for kind, values in weights.items()}
     if layers is None:
         if len(set(counts.values())) > 1:
-            raise ValueError(
-                f"the numbers of layers differ: {counts}; name the `layers` to show, or show one"
-                " kind at a time"
-            )
+            choose = "name the `layers` to show, or show one kind at a time"
+            raise ValueError(f"the numbers of layers differ: {counts}; {choose}")
         return list(range(min(counts.values())))
-    missing = [layer for layer in layers if not 0 <= layer < min(counts.values())]
-    if missing or not layers or len(set(layers)) < len(layers):
+    every = range(min(counts.values()))
+    if not layers or not set(layers) <= set(every) or len(set(layers)) < len(layers):
         raise ValueError(
-            f"layers must be different numbers from 0 to {min(counts.values()) - 1}, at least one,"
-            f" not {list(layers)}"
+            f"layers must be different numbers from 0 to {every[-1]}, at least one, not"
+            f" {list(layers)}"
         )
     return list(layers)
 
@@ -224,16 +214,13 @@ def _reading(trace: Trace, patterns: dict[str, Pattern], layers: Sequence[int], 
             shares = pattern.weights.diagonal(offset=-1, dim1=-2, dim2=-1).mean(dim=-1)
             what = "at the token before"
         elif trace.written == to_pig_latin(trace.word):
-            copied = [
-                (row, place) for row, place in enumerate(align(trace.word)) if place is not None
-            ]
+            copied = [pair for pair in enumerate(align(trace.word)) if pair[1] is not None]
             rows, places = map(list, zip(*copied))
             shares = pattern.weights[:, :, rows, places].mean(dim=-1)
             what = "at the letter that the rule copies"
         else:
-            sentences.append(
-                f"{pattern.title}: the answer is wrong, the rule says {to_pig_latin(trace.word)}."
-            )
+            right = to_pig_latin(trace.word)
+            sentences.append(f"{pattern.title}: the answer is wrong, the rule says {right}.")
             continue
         layer, number = divmod(int(shares.argmax()), shares.shape[1])
         sentences.append(
@@ -243,13 +230,12 @@ def _reading(trace: Trace, patterns: dict[str, Pattern], layers: Sequence[int], 
     return " ".join(sentences)
 
 
-def _head_height(patterns: Sequence[Pattern]) -> float:
-    """As head_view.js computes it, for the kind with most letters."""
-    return max(max(len(p.queries), len(p.keys)) for p in patterns) * 22.5 + 30
-
-
-def _model_height(patterns: Sequence[Pattern]) -> float:
-    """As model_view.js computes it, with our bound on the height of a letter."""
+def _height(form: str, patterns: Sequence[Pattern]) -> float:
+    """As head_view.js computes it for the kind with most letters, and model_view.js with our bound
+    on the height of a letter.
+    """
     letters = max(max(len(p.queries), len(p.keys)) for p in patterns)
+    if form == "head":
+        return letters * 22.5 + 30
     layers, heads = patterns[0].weights.shape[:2]
     return max(layers * (letters * min(12, 84 / heads) + 10) + 38, letters * 18 + 55)

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from course.plots.colours import INK, MODEL, NEUTRAL, SOURCE, TARGET, TRANSFORMER, TRUTH
 from course.plots.sketch import SMALL, WIDTH, finish_sketch
-from course.plots.style import INK, MODEL, NEUTRAL, SOURCE, TARGET, TRANSFORMER, TRUTH, Picture
+from course.plots.style import Picture
 from course.plots.svg import Drawing, Point
 
 HEIGHT = 500
@@ -12,9 +13,8 @@ HEIGHT = 500
 
 @dataclass(frozen=True)
 class Edge:
-    """What an edge of the circuit does, as the share of cases in which an experiment on this edge
-    has the effect that it should have, and the same for a control that should have none; `beside`
-    says what the second number is.
+    """The share of cases in which an experiment on an edge of the circuit has the effect that it
+    should have, and that of a control that should have none; `beside` says what the second is.
     """
 
     share: float
@@ -51,7 +51,7 @@ def plot_circuit(edges: Mapping[str, Edge], heads: Mapping[str, str], reading: s
             query", "cross → letter", "feed-forward → letter".
         heads: for "marks" and "before" which heads they are, such as "encoder 0, head 2".
     """
-    drawing = Drawing(WIDTH, HEIGHT, "", "")
+    drawing = Drawing(WIDTH, HEIGHT)
     drawing.text(300, 20, "encoder", size=14, colour=NEUTRAL)
     drawing.text(300, 362, "decoder", size=14, colour=NEUTRAL)
     for name, (left, top, width, height, colour, lines) in _BOXES.items():
@@ -79,8 +79,7 @@ def plot_circuit(edges: Mapping[str, Edge], heads: Mapping[str, str], reading: s
     for row, line in enumerate(LEGEND):
         drawing.text(800, 408 + 16 * row, line, size=11, colour=NEUTRAL, anchor="end")
     told = "; ".join(
-        f"{name}: {edge.share:.0%}, {edge.beside} {edge.control:.0%}"
-        for name, edge in edges.items()
+        f"{name}: {e.share:.0%}, {e.beside} {e.control:.0%}" for name, e in edges.items()
     )
     alt = (
         "A circuit. The word's letters go to the first-vowel head, the previous-letter heads, and"

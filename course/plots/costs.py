@@ -10,17 +10,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from course.plots.style import (
-    FREE,
-    INK,
-    MAMBA,
-    MODEL,
-    NEUTRAL,
-    TRANSFORMER,
-    Picture,
-    finish,
-    new_figure,
-)
+from course.plots.colours import FREE, INK, MAMBA, MODEL, NEUTRAL, TRANSFORMER
+from course.plots.style import Picture, finish, new_figure
 from course.plots.training import wilson_interval
 
 Counts = Mapping[str, Sequence[int]]  # a group of words → [wrong, asked]
@@ -42,45 +33,36 @@ def plot_cost(lengths: Sequence[int], counts: Mapping[str, Sequence[int]]) -> Pi
     axis.set_xticks(lengths, [str(length) for length in lengths])
     axis.set(xlabel="letters in the sequence", ylabel="numbers computed")
     axis.legend()
-    growth = [f"{name} by {values[-1] / values[0]:,.0f}" for name, values in counts.items()]
+    growth = "; ".join(f"{name} by {own[-1] / own[0]:,.0f}" for name, own in counts.items())
     reading = (
         f"From {lengths[0]} to {lengths[-1]} letters (a factor of {lengths[-1] // lengths[0]}) the"
-        f" count grows: {'; '.join(growth)}."
+        f" count grows: {growth}."
     )
     return finish(figure, alt=f"Rising lines on logarithmic axes. {reading}", reading=reading)
 
 
 def plot_costs(rows: Sequence[Mapping[str, str]], reading: str) -> Picture:
     """What each run costs beside what it reaches: validation loss, parameters, and the time to
-    spell a word, by itself and among 256: a panel each.
-
-    Args:
-        rows: of the experiment's table (`course.lab.tables.table`); empty cells are runs that are
-            missing.
+    spell a word, by itself and among 256: a panel each. In the rows of `course.lab.tables.table`
+    empty cells are runs that are missing.
     """
     names = [row["row"] for row in rows]
     figure, axes = new_figure(9.5, 1.1 + 0.34 * len(rows), columns=len(COSTS), sharey=True)
     told = []
     for axis, (key, label, form) in zip(axes, COSTS):
-        values = [float(row[key]) if row[key] else None for row in rows]
-        for place, (name, value) in enumerate(zip(names, values)):
-            shown = "not measured" if value is None else form.format(value)
-            axis.barh(place, value or 0, color=model_colour(name), height=0.7)
-            ink = INK if value is not None else NEUTRAL
-            axis.annotate(f" {shown}", (value or 0, place), va="center", fontsize=8, color=ink)
-        axis.set_xlim(0, 1.35 * max([value for value in values if value is not None], default=1.0))
+        values = [float(row[key]) if row[key] else 0.0 for row in rows]
+        shown = [form.format(float(row[key])) if row[key] else "not measured" for row in rows]
+        axis.barh(range(len(rows)), values, color=list(map(model_colour, names)), height=0.7)
+        for place, (row, value, words) in enumerate(zip(rows, values, shown)):
+            ink = INK if row[key] else NEUTRAL
+            axis.annotate(f" {words}", (value, place), va="center", fontsize=8, color=ink)
+        axis.set_xlim(0, 1.35 * (max(values) or 1.0))
         axis.set_xlabel(label)
         axis.xaxis.set_major_locator(MaxNLocator(2))
         axis.xaxis.set_major_formatter(lambda value, _place: f"{value:,.6g}")
-        known = {name: value for name, value in zip(names, values) if value is not None}
+        listed = "; ".join(f"{name} {words}" for name, words in zip(names, shown))
         what = label.replace("\n", " ")
-        told.append(
-            f"{what}: "
-            + "; ".join(
-                f"{name} {form.format(known[name])}" if name in known else f"{name} not measured"
-                for name in names
-            )
-        )
+        told.append(f"{what}: {listed}")
     axes[0].set_yticks(range(len(names)), names)
     axes[0].set_ylim(len(names) - 0.5, -0.5)
     return finish(figure, alt=f"{len(COSTS)} panels of bars. {'. '.join(told)}.", reading=reading)
@@ -88,13 +70,8 @@ def plot_costs(rows: Sequence[Mapping[str, str]], reading: str) -> Picture:
 
 def model_colour(name: str) -> str:
     """The colour of the model that a name contains, or that of any model."""
-    return (
-        TRANSFORMER
-        if "transformer" in name.lower()
-        else MAMBA
-        if "mamba" in name.lower()
-        else MODEL
-    )
+    named = {"transformer": TRANSFORMER, "mamba": MAMBA}
+    return next((colour for kind, colour in named.items() if kind in name.lower()), MODEL)
 
 
 def plot_wrong_groups(panels: Mapping[str, Mapping[str, Counts]], reading: str) -> Picture:
@@ -109,43 +86,34 @@ def plot_wrong_groups(panels: Mapping[str, Mapping[str, Counts]], reading: str) 
             [wrong, asked].
     """
     models = list(dict.fromkeys(name for found in panels.values() for name in found))
-    figure, axes = new_figure(
-        max(6.5, min(10.5, 4.4 * len(panels))), 2.9, columns=len(panels), squeeze=False
-    )
+    width = max(6.5, min(10.5, 4.4 * len(panels)))
+    figure, axes = new_figure(width, 2.9, columns=len(panels), squeeze=False)
     told = []
     for axis, (label, found) in zip(axes.flat, panels.items()):
         groups = list(dict.fromkeys(group for counts in found.values() for group in counts))
         numeric = _numeric(found)
         for place, name in enumerate(models):
-            shares = {
-                group: wrong / asked
-                for group, (wrong, asked) in found.get(name, {}).items()
-                if asked
-            }
+            counts = found.get(name, {})
+            shares = {group: wrong / asked for group, (wrong, asked) in counts.items() if asked}
             colour, heights = model_colour(name), list(shares.values())
+            marker, dash, hatch = _style(name)
             if numeric:
-                axis.plot(list(map(int, shares)), heights, _line_style(name), color=colour, ms=4)
+                axis.plot(list(map(int, shares)), heights, marker + dash, color=colour, ms=4)
             else:
                 height = 0.8 / len(models)
                 places = [groups.index(group) - 0.4 + (place + 0.5) * height for group in shares]
-                look: Any = {"color": colour, "hatch": _hatch(name), "edgecolor": "white"}
+                look: Any = {"color": colour, "hatch": hatch, "edgecolor": "white"}
                 axis.barh(places, heights, height=0.9 * height, **look)
                 for at, group in zip(places, shares):
-                    ends = wilson_interval(*found[name][group])
-                    axis.plot(ends, [at, at], color=INK, lw=0.9)
-            told.append(
-                f"{label}, {name}: "
-                + ", ".join(f"{group} {w} of {n}" for group, (w, n) in found.get(name, {}).items())
-            )
+                    axis.plot(wilson_interval(*counts[group]), [at, at], color=INK, lw=0.9)
+            listed = ", ".join(f"{group} {w} of {n}" for group, (w, n) in counts.items())
+            told.append(f"{label}, {name}: {listed}")
         _label(axis, label, groups, numeric)
     curves = all(_numeric(found) for found in panels.values())
     handles = [_handle(name, curves) for name in models]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(models), fontsize=9)
-    return finish(
-        figure,
-        alt=f"Shares of words spelled wrong. {'. '.join(told)}.",
-        reading=reading,
-    )
+    alt = f"Shares of words spelled wrong. {'. '.join(told)}."
+    return finish(figure, alt=alt, reading=reading)
 
 
 def _label(axis: Axes, label: str, groups: Sequence[str], numeric: bool) -> None:
@@ -167,12 +135,9 @@ def _label(axis: Axes, label: str, groups: Sequence[str], numeric: bool) -> None
     axis.set_axisbelow(True)
 
 
-def _hatch(name: str) -> str:
-    return "////" if "large" in name else ""
-
-
-def _line_style(name: str) -> str:
-    return "s--" if "large" in name else "o-"
+def _style(name: str) -> tuple[str, str, str]:
+    """How models of two sizes differ: the marker and the dash of a line, the hatch of a bar."""
+    return ("s", "--", "////") if "large" in name else ("o", "-", "")
 
 
 def _numeric(found: Mapping[str, Counts]) -> bool:
@@ -182,7 +147,7 @@ def _numeric(found: Mapping[str, Counts]) -> bool:
 
 def _handle(name: str, curve: bool) -> Line2D | Patch:
     """What stands for a model in the legend."""
+    marker, dash, hatch = _style(name)
     if curve:
-        marker, line = _line_style(name)[0], _line_style(name)[1:]
-        return Line2D([], [], color=model_colour(name), ls=line, marker=marker, ms=4, label=name)
-    return Patch(facecolor=model_colour(name), hatch=_hatch(name), edgecolor="white", label=name)
+        return Line2D([], [], color=model_colour(name), ls=dash, marker=marker, ms=4, label=name)
+    return Patch(facecolor=model_colour(name), hatch=hatch, edgecolor="white", label=name)

@@ -12,19 +12,9 @@ from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
 from course.plots.axes import draw_bars, draw_pairs
+from course.plots.colours import INK, NEUTRAL, SEQUENTIAL, SOURCE, TARGET, TRUTH
 from course.plots.sketch import WIDTH, Panel, finish_sketch
-from course.plots.style import (
-    INK,
-    NEUTRAL,
-    SEQUENTIAL,
-    SOURCE,
-    TARGET,
-    TRUTH,
-    Picture,
-    finish,
-    label_letters,
-    new_figure,
-)
+from course.plots.style import Picture, finish, label_letters, new_figure
 from course.plots.svg import Drawing
 from nmt.data import VOCABULARY, WordPair, split_of
 from nmt.pig_latin import align, rule_class, to_pig_latin
@@ -48,7 +38,7 @@ def plot_alignment(word: str, *, move_qu: bool = True) -> Picture:
     if len(word) > LONGEST:
         raise ValueError(f"{word!r} has {len(word)} characters; the picture has room for {LONGEST}")
     pitch = min(42.0, 720 / len(target))
-    drawing = Drawing(max(400, round(110 + pitch * len(target))), 220, "", "")
+    drawing = Drawing(max(400, round(110 + pitch * len(target))), 220)
     drawing.text(20, 24, f"{word} → {target}, class: {name}", size=15, anchor="start")
     above = [90 + pitch * (place + 0.5) for place in range(len(target))]
     drawing.text(80, 75, "source", anchor="end")
@@ -59,16 +49,14 @@ def plot_alignment(word: str, *, move_qu: bool = True) -> Picture:
             behind = position < furthest  # a letter of a later place stands in front of it already
             moved += behind
             furthest = max(furthest, position)
-            drawing.arrow(
-                (above[position], 92), (x, 158), colour=TRUTH, head=False, dash="3 4" * behind
-            )
+            ends, dash = ((above[position], 92), (x, 158)), "3 4" * behind
+            drawing.arrow(*ends, colour=TRUTH, head=False, dash=dash)
     side = min(34.0, pitch - 4)
     for place, letter in enumerate(word):
         _letter_box(drawing, above[place], 75, letter, SOURCE, side)
     for x, letter, position in zip(above, target, alignment):
-        _letter_box(
-            drawing, x, 175, letter, NEUTRAL if position is None else TARGET, side, position is None
-        )
+        full, colour = (True, NEUTRAL) if position is None else (False, TARGET)
+        _letter_box(drawing, x, 175, letter, colour, side, full)
     added = alignment.count(None)
     reading = (
         f"{word} → {target}, class {name}: {len(word) - moved} characters keep their order, {moved}"
@@ -78,10 +66,8 @@ def plot_alignment(word: str, *, move_qu: bool = True) -> Picture:
         f"{letter} from place {position + 1}" if position is not None else f"{letter} added"
         for letter, position in zip(target, alignment)
     )
-    alt = (
-        f"The letters of {word} above those of {target}, joined by lines. Target letters in order:"
-        f" {pairs}."
-    )
+    what = f"The letters of {word} above those of {target}, joined by lines"
+    alt = f"{what}. Target letters in order: {pairs}."
     return finish_sketch(drawing, alt=alt, reading=reading)
 
 
@@ -94,7 +80,7 @@ def _letter_box(
 
 def plot_lengths(pairs: Sequence[WordPair]) -> Picture:
     """How many words have how many characters."""
-    source, target = ([len(word) for word in words] for words in _words(pairs))
+    source, target = (list(map(len, words)) for words in _words(pairs))
     places = range(1, max(target) + 1)
     figure, axis = new_figure(7.0, 3.0)
     counts = {"source": Counter(source), "target": Counter(target)}
@@ -107,7 +93,8 @@ def plot_lengths(pairs: Sequence[WordPair]) -> Picture:
         f"A target is {longer:.1f} characters longer on average; "
         f"the longest source has {max(source)} characters, the longest target {max(target)}."
     )
-    peaks = f"sources peak at {_commonest(source)} characters, targets at {_commonest(target)}"
+    first, second = (found.most_common(1)[0][0] for found in counts.values())
+    peaks = f"sources peak at {first} characters, targets at {second}"
     alt = f"Bar chart of the lengths of {len(pairs):,} words: {peaks}."
     return finish(figure, alt=alt, reading=reading)
 
@@ -164,9 +151,7 @@ def plot_letter_frequencies(pairs: Sequence[WordPair]) -> Picture:
 
 
 def plot_buckets(pairs: Sequence[WordPair]) -> Picture:
-    """Each bucket, a pair of source and target length, as a square that is darker the more words it
-    holds.
-    """
+    """Each bucket, a pair of source and target length: a square, darker the more words it holds."""
     counts = Counter((len(pair.source), len(pair.target)) for pair in pairs)
     longest_source, longest_target = (max(lengths) for lengths in zip(*counts, strict=True))
     table = np.full((longest_target + 1, longest_source + 1), np.nan)
@@ -181,7 +166,7 @@ def plot_buckets(pairs: Sequence[WordPair]) -> Picture:
     axis.set(xlim=(0.5, longest_source + 0.5), xticks=range(1, longest_source + 1, 2))
     axis.set(ylim=(0.5, longest_target + 0.5), yticks=range(1, longest_target + 1, 2))
     (source, target), most = counts.most_common(1)[0]
-    alone = sum(1 for count in counts.values() if count == 1)
+    alone = list(counts.values()).count(1)
     reading = (
         f"{len(counts)} buckets hold {len(pairs):,} words; the fullest ({source} to {target}"
         f" characters) has {most}, and {alone} hold a single word."
@@ -200,9 +185,8 @@ def plot_padding(mixed: Sequence[str], alike: Sequence[str]) -> Picture:
     """
     widths = [max(map(len, words)) + 1 for words in (mixed, alike)]
     figure, axes = new_figure(8.0, 0.9 + 0.27 * max(len(mixed), len(alike)), columns=2)
-    wasted = [_draw_grid(axis, words) for axis, words in zip(axes, (mixed, alike), strict=True)]
-    titles = "as they come", "from one bucket"
-    for axis, title, share, width in zip(axes, titles, wasted, widths, strict=True):
+    wasted = [_draw_grid(axis, words) for axis, words in zip(axes, (mixed, alike))]
+    for axis, title, share, width in zip(axes, ("as they come", "from one bucket"), wasted, widths):
         axis.set_title(f"{title}: {share:.0%} padding")
         axis.set(xlabel="source position", ylabel="word of the batch")
         axis.set(xlim=(-0.6, max(widths) - 0.4), xticks=range(0, width, 2))
@@ -238,10 +222,6 @@ def _words(pairs: Iterable[WordPair]) -> tuple[list[str], list[str]]:
     return [pair.source for pair in pairs], [pair.target for pair in pairs]
 
 
-def _commonest(lengths: Sequence[int]) -> int:
-    return Counter(lengths).most_common(1)[0][0]
-
-
 def plot_split(word: str) -> Picture:
     """A word, the beginning of its hash, the number u that this is, and the split in which u lies.
 
@@ -250,17 +230,16 @@ def plot_split(word: str) -> Picture:
     digest = hashlib.sha256(f"piglatin-split:{word}".encode()).hexdigest()
     u = int(digest[:16], 16) / 2**64
     split = split_of(word)
-    drawing = Drawing(WIDTH, 190, "", "")
+    drawing = Drawing(WIDTH, 190)
     drawing.text(40, 30, f"{word}   →   sha256: {digest[:16]}…", size=15, anchor="start")
     drawing.text(40, 58, f"the same as a number from 0 to 1: u = {u:.4f}", size=15, anchor="start")
     panel = Panel(drawing, (40, 96, 736, 40), (0, 1), (0, 1))
     for name, (low, high) in EDGES.items():
         (left, top), (right, bottom) = panel.at(low, 1), panel.at(high, 0)
         mine = name == split
-        drawing.box(
-            left, top, right - left, bottom - top, name, colour=INK if mine else NEUTRAL,
-            fill=0.3 if mine else 0.06, radius=0,
-        )  # fmt: skip
+        colour, fill = (INK, 0.3) if mine else (NEUTRAL, 0.06)
+        size = right - left, bottom - top
+        drawing.box(left, top, *size, name, colour=colour, fill=fill, radius=0)
     panel.ticks("x", [0, 0.8, 0.9, 1], ["0", "0.8", "0.9", "1"])
     x, top = panel.at(u, 1)
     drawing.arrow((x, top - 24), (x, top), width=2.4)

@@ -9,18 +9,8 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 
-from course.plots.style import (
-    INK,
-    MAMBA,
-    MODEL,
-    NEUTRAL,
-    SOURCE,
-    TARGET,
-    TRUTH,
-    Picture,
-    finish,
-    new_figure,
-)
+from course.plots.colours import INK, MAMBA, MODEL, NEUTRAL, SOURCE, TARGET, TRUTH
+from course.plots.style import Picture, finish, new_figure
 from nmt.discretization import ALPHA, diagonal_rule, phi1
 
 _RULES = {  # name, colour, marker, corners of the mark in a sketch
@@ -45,48 +35,37 @@ def plot_one_step(a: float | int, delta: float | int) -> Picture:
     axis.plot(times, curve, color=TRUTH, linewidth=2.5, label="true curve")
     misses = {}
     for rule in ("forward_euler", "bilinear", "backward_euler"):
-        gain = diagonal_rule(rule)[1]
         z = torch.tensor(a * delta, dtype=torch.float64)
-        end = float(gain(z) * delta)
+        end = float(diagonal_rule(rule).gain(z) * delta)
         misses[rule] = end - float(curve[-1])
         look = {"color": RULE_COLOURS[rule], "marker": _MARKERS[rule]}
         axis.plot([0, delta], [0, end], **look, label=RULE_NAMES[rule])
     axis.plot(0, 0, "o", color=NEUTRAL)
-    axis.set(
-        xlabel="time since the step began",
-        ylabel="state h",
-        title=f"h′ = ah + x, a = {show_real(a)}, x = 1: a step of {show_real(delta)}",
-    )
+    axis.set(xlabel="time since the step began", ylabel="state h")
+    axis.set_title(f"h′ = ah + x, a = {show_real(a)}, x = 1: a step of {show_real(delta)}")
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     parts = [
         f"{RULE_NAMES[rule]} ends {abs(miss):.2f} {'above' if miss > 0 else 'below'}"
         for rule, miss in misses.items()
     ]
-    return finish(
-        figure,
-        alt=(
-            "A curve that rises and flattens, and three straight lines from its beginning that end"
-            " above, near and below its end."
-        ),
-        reading=f"Beside the true end of the step, {float(curve[-1]):.2f}: {', '.join(parts)}.",
+    alt = (
+        "A curve that rises and flattens, and three straight lines from its beginning that end"
+        " above, near and below its end."
     )
+    reading = f"Beside the true end of the step, {float(curve[-1]):.2f}: {', '.join(parts)}."
+    return finish(figure, alt=alt, reading=reading)
 
 
 def plot_small_steps() -> Picture:
     """Relative errors of two ways to compute φ₁(z) = (e^z − 1)/z in float32, −z up to 10."""
     sizes = torch.logspace(-8, 1, 90, dtype=torch.float32)
-    true_value, true_gradient = _with_gradient(
-        phi1, -sizes.double()
-    )  # 16 digits, tested against 60
+    truths = _with_gradient(phi1, -sizes.double())  # 16 digits, tested against 60
     figure, axis = new_figure(6.5, 3.4)
     worst = {}
     ways = {"(e^z − 1)/z": (lambda z: (torch.exp(z) - 1) / z, TARGET), "phi1(z)": (phi1, TRUTH)}
     for label, (function, colour) in ways.items():
-        value, gradient = _with_gradient(function, -sizes)
-        for kind, ours, true, line in (
-            ("value", value, true_value, "-"),
-            ("gradient", gradient, true_gradient, ":"),
-        ):
+        both = zip(("value", "gradient"), _with_gradient(function, -sizes), truths, "-:")
+        for kind, ours, true, line in both:
             errors = ((ours - true) / true).abs()
             worst[f"{label}, {kind}"] = float(errors.max())
             look = {"color": colour, "ls": line, "lw": 2, "label": f"{label}, {kind}"}
@@ -95,16 +74,12 @@ def plot_small_steps() -> Picture:
     axis.text(10, 1.2, "every digit lost", color=NEUTRAL, ha="right", va="bottom")
     axis.set(xlabel="|z| = Δ|A|", ylabel="relative error", ylim=(5e-10, 1e5))
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    return finish(
-        figure,
-        alt=(
-            "Two curves climb to the left, where z is small, until the error is total; two others"
-            " stay flat at the bottom."
-        ),
-        reading="Largest relative error: "
-        + "; ".join(f"{label} {show_size(value)}" for label, value in worst.items())
-        + ".",
+    alt = (
+        "Two curves climb to the left, where z is small, until the error is total; two others"
+        " stay flat at the bottom."
     )
+    told = "; ".join(f"{label} {show_size(value)}" for label, value in worst.items())
+    return finish(figure, alt=alt, reading=f"Largest relative error: {told}.")
 
 
 def _with_gradient(
@@ -130,28 +105,22 @@ def plot_stability_regions(points: Sequence[complex | float | int] = ()) -> Pict
     axes[0].set_ylabel("Im z")
     whole = [f"{alpha:g}" for alpha in alphas if alpha <= 0.5]
     discs = [f"{alpha:g} (radius {1 / (2 * alpha - 1):g})" for alpha in alphas if alpha > 0.5]
-    return finish(
-        figure,
-        alt=(
-            "Small planes, one a rule. Stable is a disc left of zero for large α, the left half"
-            " plane for one half, more for less."
-        ),
-        reading=(
-            f"Shaded is stable: a disc at α = {' and '.join(discs)}; all of the left half plane at"
-            f" α = {', '.join(whole)} and for e^z."
-        ),
+    alt = (
+        "Small planes, one a rule. Stable is a disc left of zero for large α, the left half"
+        " plane for one half, more for less."
     )
+    reading = (
+        f"Shaded is stable: a disc at α = {' and '.join(discs)}; all of the left half plane at"
+        f" α = {', '.join(whole)} and for e^z."
+    )
+    return finish(figure, alt=alt, reading=reading)
 
 
 def draw_region(axis: Axes, rule: str, alpha: float | None) -> None:
     """Shade where |decay(z)| < 1 and draw its border, for Re z from −5 to 3."""
     real, imaginary = np.meshgrid(np.linspace(-5, 3, 241), np.linspace(-4, 4, 241))
-    size = (
-        diagonal_rule(rule, alpha)
-        .decay(torch.from_numpy(real + 1j * imaginary))
-        .abs()
-        .nan_to_num(posinf=1e9)
-    )
+    decay = diagonal_rule(rule, alpha).decay(torch.from_numpy(real + 1j * imaginary))
+    size = decay.abs().nan_to_num(posinf=1e9)
     axis.contourf(real, imaginary, size, levels=[0, 1], colors=[STABLE])
     axis.contour(real, imaginary, size, levels=[1], colors=[TRUTH], linewidths=1.5)
     axis.axvline(0, color=NEUTRAL, linewidth=0.8)
@@ -188,14 +157,12 @@ def plot_convergence(products: torch.Tensor, errors: Mapping[str, torch.Tensor])
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     parts = [f"{RULE_NAMES[rule]} {slope:.1f}" for rule, slope in slopes.items()]
     rounding = "".join(f"; {RULE_NAMES[rule]} has rounding errors only" for rule in exact)
-    return finish(
-        figure,
-        alt=(
-            "Straight lines on logarithmic axes, three of slope one and one of slope two, beside"
-            " triangles of both slopes; a line of text names the rule that lies far below."
-        ),
-        reading=f"Slopes at small steps: {', '.join(parts)}{rounding}.",
+    alt = (
+        "Straight lines on logarithmic axes, three of slope one and one of slope two, beside"
+        " triangles of both slopes; a line of text names the rule that lies far below."
     )
+    reading = f"Slopes at small steps: {', '.join(parts)}{rounding}."
+    return finish(figure, alt=alt, reading=reading)
 
 
 def plot_write_strength(a: float | int = -1) -> Picture:
@@ -210,29 +177,23 @@ def plot_write_strength(a: float | int = -1) -> Picture:
     left.set(xlabel="step size Δ", ylabel="written for an input of 1", title="Write strength")
     left.legend(frameon=False)
     right.plot(deltas, 100 * (deltas / exact - 1), color=MAMBA, linewidth=2)
-    excess = [
-        100 * float(1 / phi1(torch.tensor(a * mark, dtype=torch.float64)) - 1) for mark in marks
-    ]
+    excess = (100 * (1 / phi1(a * torch.tensor(marks, dtype=torch.float64)) - 1)).tolist()
     for mark, percent in zip(marks, excess):
         right.plot(mark, percent, "o", color=MAMBA)
-        right.annotate(
-            f"{percent:.0f} %", (mark, percent), xytext=(8, -6), textcoords="offset points"
-        )
-    right.set(
-        xlabel="step size Δ", ylabel="more than exact, %", title=f"Excess of ΔB, A = {show_real(a)}"
-    )
+        beside = {"xytext": (8, -6), "textcoords": "offset points"}
+        right.annotate(f"{percent:.0f} %", (mark, percent), **beside)
+    right.set(xlabel="step size Δ", ylabel="more than exact, %")
+    right.set_title(f"Excess of ΔB, A = {show_real(a)}")
     parts = [f"{percent:.0f} % at Δ = {mark:g}" for mark, percent in zip(marks, excess)]
-    return finish(
-        figure,
-        alt=(
-            "Left: the exact write strength bends towards a ceiling while Mamba's goes on in a"
-            " straight line. Right: their ratio grows."
-        ),
-        reading=(
-            f"Mamba's code writes more than the exact rule: {', '.join(parts)}; the exact strength"
-            f" never exceeds {-1 / a:g}."
-        ),
+    alt = (
+        "Left: the exact write strength bends towards a ceiling while Mamba's goes on in a"
+        " straight line. Right: their ratio grows."
     )
+    reading = (
+        f"Mamba's code writes more than the exact rule: {', '.join(parts)}; the exact strength"
+        f" never exceeds {-1 / a:g}."
+    )
+    return finish(figure, alt=alt, reading=reading)
 
 
 def plot_rescaling(largest: torch.Tensor, marks: Mapping[str, float]) -> Picture:
@@ -251,30 +212,23 @@ def plot_rescaling(largest: torch.Tensor, marks: Mapping[str, float]) -> Picture
         axis.text(1.08 * product, 44, label, rotation=90, va="bottom", color=NEUTRAL)
     axis.set(xlabel="largest step times |A|", ylabel="largest relative error, %", ylim=(-4, 120))
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    return finish(
-        figure,
-        alt=(
-            "Two rising curves and a flat line at zero; the curve with a constant factor lies at"
-            " less than half of the one without."
-        ),
-        reading="With the best constant factor there remains "
-        + ", ".join(f"{v:.0f} % for {k}" for k, v in left_over.items())
-        + ".",
+    alt = (
+        "Two rising curves and a flat line at zero; the curve with a constant factor lies at less"
+        " than half of the one without."
     )
+    told = ", ".join(f"{v:.0f} % for {k}" for k, v in left_over.items())
+    return finish(figure, alt=alt, reading=f"With the best constant factor there remains {told}.")
 
 
 def show_size(value: float) -> str:
     """Two digits, and below rounding error none that differ between machines."""
-    return (
-        "below 1e-6"
-        if value < 1e-6
-        else f"{float(f'{value:.2g}'):g}"
-        if 0.001 <= value < 1000
-        else f"about 1e{round(math.log10(value))}"
-    )
+    if value < 1e-6:
+        return "below 1e-6"
+    plain = 0.001 <= value < 1000
+    return f"{float(f'{value:.2g}'):g}" if plain else f"about 1e{round(math.log10(value))}"
 
 
 def show_real(value: float | int) -> str:
     """Three digits, with a true minus sign."""
-    digits = f"{value:.3g}" if 1e-3 <= abs(value) < 1e3 or not value else f"{value:,.0f}"
-    return (digits if abs(value) >= 1e-3 or not value else f"{value:.1e}").replace("-", "−")
+    form = ".3g" if 1e-3 <= abs(value) < 1e3 or not value else ",.0f" if abs(value) >= 1 else ".1e"
+    return format(value, form).replace("-", "−")

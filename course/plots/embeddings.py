@@ -21,18 +21,9 @@ from course.interpretability.embeddings import (
 )
 from course.interpretability.rotary_frequencies import FrequencyEffect
 from course.plots.axes import draw_cells, draw_dots, draw_pairs
-from course.plots.sketch import WIDTH, Panel, finish_sketch, show, steps_of
-from course.plots.style import (
-    CONSONANT,
-    INK,
-    NEUTRAL,
-    SERIES,
-    TRANSFORMER,
-    VOWEL,
-    Picture,
-    finish,
-    new_figure,
-)
+from course.plots.colours import CONSONANT, INK, NEUTRAL, SERIES, TRANSFORMER, VOWEL
+from course.plots.sketch import WIDTH, Panel, finish_sketch, steps_of
+from course.plots.style import Picture, finish, new_figure
 from course.plots.svg import Drawing
 from nmt.data import VOCABULARY
 
@@ -43,7 +34,6 @@ _DISCS = {  # kind of token: (face, edge, ink)
     "other": (NEUTRAL, NEUTRAL, "#ffffff"),
 }
 _RADIUS = 9.5  # pixels
-_SHORT = {"<SOS>": "SOS", "<EOS>": "EOS"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,14 +46,9 @@ class LetterMap:
 
 
 def plot_letter_maps(maps: Sequence[LetterMap], *, reading: str, columns: int = 3) -> Picture:
-    """Flat maps of an embedding side by side, a disc for each letter: vowels dark, consonants
-    light, y between, other tokens grey.
-
-    Discs that would hide each other are moved apart, by a disc's width at most or so.
-
-    Args:
-        maps: one to nine, drawn row by row.
-        columns: maps in a row.
+    """Flat maps of an embedding, so many columns in a row, a disc for each letter: vowels dark,
+    consonants light, y between, other tokens grey. Discs that would hide each other are moved
+    apart, by a disc's width at most or so.
     """
     across = min(columns, len(maps))
     # A single map has the room for names of its axes, with and without: nothing jumps.
@@ -71,7 +56,7 @@ def plot_letter_maps(maps: Sequence[LetterMap], *, reading: str, columns: int = 
     beside, below = (70, 96) if named else (16, 50)
     size = 430 if across == 1 else (WIDTH - 20) // across - beside
     height = -(-len(maps) // across) * (size + below)
-    drawing = Drawing(20 + across * (size + beside), height, "", "")
+    drawing = Drawing(20 + across * (size + beside), height)
     for place, letter_map in enumerate(maps):
         row, column = divmod(place, across)
         left, top = 4 + beside + column * (size + beside), 40 + row * (size + below)
@@ -96,16 +81,14 @@ def _draw_letters(
     if any(letter_map.axes):
         panel.axes(*letter_map.axes)
         for which, limits in (("x", x), ("y", y)):
-            steps = steps_of(*limits, 4)
-            panel.ticks(which, steps, [show(step) for step in steps])
+            panel.ticks(which, steps_of(*limits, 4))
     else:
-        drawing.element(
-            "rect", x=box[0], y=box[1], width=box[2], height=box[3], fill="none", stroke=NEUTRAL
-        )
+        size = dict(zip(("x", "y", "width", "height"), box))
+        drawing.element("rect", **size, fill="none", stroke=NEUTRAL)
     discs = list(zip(VOCABULARY.tokens, points.tolist()))
     for token, point in sorted(discs, key=lambda disc: kind_of_token(disc[0]) == "vowel"):
         face, edge, ink = _DISCS[kind_of_token(token)]
-        (left, top), short = panel.at(*point), _SHORT.get(token, token)
+        (left, top), short = panel.at(*point), token.strip("<>")
         look = {"fill": face, "stroke": edge, "stroke_width": 1.6}
         drawing.element("circle", cx=left, cy=top, r=_RADIUS, **look)
         drawing.text(left, top, short, size=12 if len(short) == 1 else 7.5, colour=ink)
@@ -122,25 +105,21 @@ def _apart(points: Float[Tensor, "n 2"], disc: float) -> Float[Tensor, "n 2"]:
         overlap = (disc - distance).clamp(min=0)
         if not bool(overlap.any()):
             break
-        placed = placed + (overlap[..., None] / 2 * way / distance.clamp(min=1e-9)[..., None]).sum(
-            dim=1
-        )
+        push = overlap[..., None] / 2 * way / distance.clamp(min=1e-9)[..., None]
+        placed = placed + push.sum(dim=1)
     return low + placed * width
 
 
 def _neighbours(letter_map: LetterMap) -> str:
     """For each vowel the vowel nearest on the map, and that one's rank among all tokens."""
     points = letter_map.coordinates.double()
-    vowels = [
-        number for number, token in enumerate(VOCABULARY.tokens) if kind_of_token(token) == "vowel"
-    ]
-    told = []
+    tokens = enumerate(VOCABULARY.tokens)
+    vowels, told = [number for number, token in tokens if kind_of_token(token) == "vowel"], []
     for vowel in vowels:
         order = (points - points[vowel]).norm(dim=1).argsort(stable=True).tolist()
         order.remove(vowel)
-        rank, nearest = next(
-            (rank, other) for rank, other in enumerate(order, start=1) if other in vowels
-        )
+        nearest = next(other for other in order if other in vowels)
+        rank = order.index(nearest) + 1
         told.append(f"{VOCABULARY.token(vowel)} {VOCABULARY.token(nearest)} ({rank})")
     return ", ".join(told)
 
@@ -167,10 +146,8 @@ def plot_widths(
     cosines = {name: [turn.typical for turn in turns] for name, turns in measured.items()}
     highs = [sum(run.high for run in runs) / len(runs) for runs in groupings.values()]
     chances = [turns[0].chance for turns in measured.values()]
-    for axis, rows, marks, colour in (
-        (left, silhouettes, highs, VOWEL),
-        (right, cosines, chances, INK),
-    ):
+    drawn = (left, silhouettes, highs, VOWEL), (right, cosines, chances, INK)
+    for axis, rows, marks, colour in drawn:
         dots = {"color": colour, "mec": "white", "ms": 9}
         draw_dots(axis, rows, marks, dots=dots, bars={"color": NEUTRAL, "lw": 3, "zorder": 1})
     left.axvline(0, color=NEUTRAL, lw=0.6)
@@ -178,13 +155,16 @@ def plot_widths(
     right.set(xlabel="typical |cosine| between two tokens", title="are tokens at right angles?")
     right.set_xlim(0, None)
     told = "; ".join(
-        f"{name}: silhouettes {', '.join(f'{one:.2f}' for one in silhouettes[name])} (bar"
-        f" {groupings[name][0].high:.2f}), cosines"
-        f" {', '.join(f'{one:.2f}' for one in cosines[name])} (bar {measured[name][0].chance:.2f})"
+        f"{name}: silhouettes {_listed(silhouettes[name])} (bar {groupings[name][0].high:.2f}),"
+        f" cosines {_listed(cosines[name])} (bar {measured[name][0].chance:.2f})"
         for name in names
     )
     alt = f"Two panels with a row for each model, a disc for each run. {told}."
     return finish(figure, alt=alt, reading=reading)
+
+
+def _listed(values: Sequence[float]) -> str:
+    return ", ".join(f"{one:.2f}" for one in values)
 
 
 def step_cosine(table: Float[Tensor, "l d"], distance: int) -> float:
@@ -196,12 +176,7 @@ def plot_learned_positions(
     before: Float[Tensor, "l d"], after: Float[Tensor, "l d"], used: int, *, title: str = ""
 ) -> Picture:
     """A table of position vectors before (above) and after training: how alike any two places are,
-    and a flat map of them (PCA).
-
-    Args:
-        before, after: a vector for each place.
-        used: how many places the words of the training data reach; the map shows those only, joined
-            in reading order.
+    and a flat map (PCA) of those `used` by the words of the training data, in reading order.
     """
     figure, axes = new_figure(8.6, 6.8, 2, 2, width_ratios=(1.15, 1))
     readings = []
@@ -239,21 +214,16 @@ def plot_learned_positions(
 
 
 def plot_frequencies(effects: Sequence[FrequencyEffect], accuracy: float, longest: int) -> Picture:
-    """Left: what each frequency adds to a score as the distance grows. Right: what a trained model
-    loses when it stands still.
-
-    Args:
-        effects: from `frequency_effects`, one for each pair of coordinates.
-        accuracy: word accuracy with all of them.
-        longest: tokens in the longest sequence, which is how far the left panel reaches.
+    """Left: what each frequency (of `frequency_effects`) adds to a score as the distance grows, up
+    to the `longest` sequence in tokens. Right: what a trained model loses when it stands still;
+    `accuracy` is that of words with all of them.
     """
     figure, (left, right) = new_figure(9.6, 3.6, 1, 2)
     distance = np.linspace(0, longest, 200)
-    styles = ["-", "--", "-.", ":"]
     # Slow ones would lie on each other.
     slow = [effect for effect in effects if effect.wavelength > 8 * longest]
     drawn = [effect for effect in effects if effect not in slow]
-    for effect, colour, style in zip(drawn, SERIES, styles * 2):
+    for effect, colour, style in zip(drawn, SERIES, ["-", "--", "-.", ":"] * 2):
         curve = np.cos(2 * math.pi * distance / effect.wavelength)
         left.plot(distance, curve, color=colour, ls=style, label=f"pair {effect.pair}")
     if slow:
@@ -285,9 +255,8 @@ def plot_frequencies(effects: Sequence[FrequencyEffect], accuracy: float, longes
         f"pair {e.pair}, {_letters(e.wavelength)} letters: {e.moved:.1%} moves, {loss:.0%} lost"
         for e, loss in zip(effects, lost)
     )
-    return finish(
-        figure, alt=f"Left: cosines against distance. Right: bars. {told}.", reading=reading
-    )
+    alt = f"Left: cosines against distance. Right: bars. {told}."
+    return finish(figure, alt=alt, reading=reading)
 
 
 def _letters(wavelength: float) -> str:

@@ -11,18 +11,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 
 from course.plots.axes import percent_axis, spaced
+from course.plots.colours import INK, MODEL, NEUTRAL, SERIES
 from course.plots.costs import model_colour
 from course.plots.intervals import Interval, draw_interval, points_axis
 from course.plots.intervals import told as interval_words
-from course.plots.style import (
-    INK,
-    MODEL,
-    NEUTRAL,
-    SERIES,
-    Picture,
-    finish,
-    new_figure,
-)
+from course.plots.style import Picture, finish, new_figure
 
 _ACCURACY = "validation words spelled right"
 
@@ -55,9 +48,8 @@ def plot_rows(rows: Sequence[Measured], what: str, reading: str) -> Picture:
     """
     against = [row.against for row in rows if row.against]
     widths: Any = {"width_ratios": (3, 2)} if against else {}
-    figure, axes = new_figure(
-        8.5, 0.95 + 0.24 * len(rows), 1, 1 + bool(against), squeeze=False, gridspec_kw=widths
-    )
+    height, columns = 0.95 + 0.24 * len(rows), 1 + bool(against)
+    figure, axes = new_figure(8.5, height, 1, columns, squeeze=False, gridspec_kw=widths)
     axis = axes[0, 0]
     for place, row in enumerate(rows):
         colour = model_colour(row.label)
@@ -80,12 +72,11 @@ def plot_rows(rows: Sequence[Measured], what: str, reading: str) -> Picture:
     axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.grid(axis="x", color="#dddddd", lw=0.6)
     axis.set_axisbelow(True)
+    handles = _handles(any(row.student is not None for row in rows))
     if against:
         axes[0, 1].set_yticks(range(len(rows)), [""] * len(rows))
         axes[0, 1].set_ylim(len(rows) - 0.5, -0.5)
         points_axis(axes[0, 1], against, "points against the bold row,\n95 % interval")
-    handles = _handles(any(row.student is not None for row in rows))
-    if against:
         label = "interval excludes 0 (p not corrected)"
         handles.append(Line2D([], [], marker="o", color=INK, lw=2, label=label))
     figure.legend(handles=handles, loc="outside upper left", ncols=4, fontsize=8)
@@ -110,7 +101,9 @@ def plot_lines(
     """
     lines = list(dict.fromkeys(row.line for row in rows))
     figure, axis = new_figure(7.5, 3.0)
-    colours = _line_colours(lines)
+    colours = [model_colour(line) for line in lines]
+    if MODEL in colours and len(lines) > 1:
+        colours = SERIES[: len(lines)]
     for place, line in enumerate(lines):
         measured = [row for row in rows if row.line == line and row.values]
         colour = colours[place]
@@ -129,15 +122,12 @@ def plot_lines(
         axis.set_xlim(ticks[0] / 1.2, ticks[-1] * 1.2)
     if not any(row.values for row in rows):
         axis.set_ylim(0, 1)
-    axis.set_xticks(
-        ticks,
-        [_number(tick) if tick in spaced(ticks, log=log) else "" for tick in ticks],
-        fontsize=8 if len(ticks) > 5 else 10,
-    )
+    numbers = [f"{tick:,g}" if tick in spaced(ticks, log=log) else "" for tick in ticks]
+    axis.set_xticks(ticks, numbers, fontsize=8 if len(ticks) > 5 else 10)
     axis.minorticks_off()
     axis.set_xlabel(what)
     axis.set_ylabel(_ACCURACY)
-    _percent(axis.yaxis)
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
     axis.grid(color="#dddddd", lw=0.6)
     axis.set_axisbelow(True)
     handles = [one for one in axis.get_lines() if not str(one.get_label()).startswith("_")]
@@ -146,10 +136,8 @@ def plot_lines(
 
 
 def plot_calibration(tests: Mapping[str, Sequence[float]], reading: str) -> Picture:
-    """How often tests find a difference where there is none, over how often they say they do.
-
-    Args:
-        tests: for each test the p-values of comparisons of a setting with itself.
+    """How often tests find a difference where there is none, over how often they say they do: for
+    each test the p-values of comparisons of a setting with itself.
     """
     levels = [place / 200 for place in range(1, 101)]
     figure, axis = new_figure(5.5, 3.0)
@@ -160,33 +148,12 @@ def plot_calibration(tests: Mapping[str, Sequence[float]], reading: str) -> Pict
         axis.plot(levels, found, style, color=colour, lw=2, label=name)
         told.append(f"{name}: {sum(p < 0.05 for p in ps) / len(ps):.1%}")
     axis.axvline(0.05, color=NEUTRAL, lw=0.8)
-    axis.set_xlabel("promised: p below this level")
-    axis.set_ylabel("found: share of comparisons")
-    for one in (axis.xaxis, axis.yaxis):
-        _percent(one)
+    percent_axis(axis, "x", "promised: p below this level")
+    percent_axis(axis, "y", "found: share of comparisons")
     axis.grid(color="#dddddd", lw=0.6)
     axis.legend(loc="best", fontsize=8)
     alt = f"Share of false findings over the promised level. At 5 % it is {', '.join(told)}."
     return finish(figure, alt=alt, reading=reading)
-
-
-def _line_colours(lines: Sequence[str]) -> list[str]:
-    named = [model_colour(line) for line in lines]
-    return (
-        named
-        if all(colour != MODEL for colour in named)
-        else [MODEL]
-        if len(lines) == 1
-        else SERIES[: len(lines)]
-    )
-
-
-def _number(tick: float) -> str:
-    return f"{tick:,g}" if tick < 1e6 else f"{tick:g}"
-
-
-def _percent(axis: object) -> None:
-    axis.set_major_formatter(PercentFormatter(1, decimals=None))  # type: ignore[attr-defined]
 
 
 def _handles(student: bool) -> list[Line2D]:
@@ -204,15 +171,13 @@ def _handles(student: bool) -> list[Line2D]:
 def _alt(rows: Sequence[Measured], what: str) -> str:
     told = []
     for row in rows:
-        text = "not run yet"
+        text = f"{row.label}: not run yet"
         if row.values:
-            text = (
-                f"{mean(row.values):.1%} (seeds from {min(row.values):.1%} to"
-                f" {max(row.values):.1%})"
-            )
-        told.append(
-            f"{row.label}: {text}"
-            + (f", the student {row.student:.1%}" if row.student is not None else "")
-            + (f", against the bold row {interval_words(row.against)}" if row.against else "")
-        )
+            ends = f"seeds from {min(row.values):.1%} to {max(row.values):.1%}"
+            text = f"{row.label}: {mean(row.values):.1%} ({ends})"
+        if row.student is not None:
+            text += f", the student {row.student:.1%}"
+        if row.against:
+            text += f", against the bold row {interval_words(row.against)}"
+        told.append(text)
     return f"Word accuracy on validation by {what}. {'; '.join(told)}."

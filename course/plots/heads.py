@@ -11,18 +11,8 @@ from course.interpretability.alignment import Score
 from course.interpretability.heads import Matching
 from course.interpretability.probes import Probe
 from course.plots.axes import describe_table, draw_dots, draw_table, percent_axis
-from course.plots.style import (
-    INK,
-    MAMBA,
-    MODEL,
-    NEUTRAL,
-    TRANSFORMER,
-    TRUTH,
-    Picture,
-    finish,
-    new_figure,
-    new_panels,
-)
+from course.plots.colours import INK, MAMBA, MODEL, NEUTRAL, TRANSFORMER, TRUTH
+from course.plots.style import Picture, finish, new_figure, new_panels
 
 
 def plot_alignment_scores(scores: Mapping[str, Score], baselines: Mapping[str, float]) -> Picture:
@@ -38,7 +28,6 @@ def plot_alignment_scores(scores: Mapping[str, Score], baselines: Mapping[str, f
     dash: Any = {"color": INK, "markersize": 11, "markeredgewidth": 2}
     for model, score in scores.items():
         colour = MAMBA if "Mamba" in model else TRANSFORMER
-        bar = None
         for layer, (shares, weights) in enumerate(zip(score.share.tolist(), score.weight.tolist())):
             spots = [place + head for head in range(len(shares))]
             bar = axis.bar(spots, shares, color=colour, width=0.8)
@@ -50,8 +39,7 @@ def plot_alignment_scores(scores: Mapping[str, Score], baselines: Mapping[str, f
             names.append(f"layer {layer}" if len(shares) > 1 else f"l. {layer}")
             said.append(f"{model}, layer {layer}: {', '.join(f'{share:.0%}' for share in shares)}")
             place += len(shares) + (0.7 if len(shares) > 1 else 0.2)
-        if bar is not None:
-            bar.set_label(f"{model}: largest weight on the true letter")
+        bar.set_label(f"{model}: largest weight on the true letter")
         place += 0.6
     axis.plot([], [], "_", label="mean weight on the true letter", **dash)
     for (name, value), style in zip(baselines.items(), ("-", "--", ":", "-.")):
@@ -61,25 +49,16 @@ def plot_alignment_scores(scores: Mapping[str, Score], baselines: Mapping[str, f
     axis.set_ylim(0, 1.1)
     axis.set_xlabel("one bar for each head (Mamba: all channels of a layer); numbers in percent")
     figure.legend(loc="outside lower center", ncols=2, fontsize=8, frameon=False)
-    best = {model: float(score.share.max()) for model, score in scores.items()}
     lines = ", ".join(f"{name} {value:.0%}" for name, value in baselines.items())
-    reading = (
-        f"Best head: {', '.join(f'{model} {share:.0%}' for model, share in best.items())}; without"
-        f" looking: {lines}."
-    )
-    return finish(
-        figure,
-        alt=f"Bars of alignment accuracy. {'; '.join(said)}. Lines: {lines}.",
-        reading=reading,
-    )
+    bests = ", ".join(f"{model} {score.share.max():.0%}" for model, score in scores.items())
+    reading = f"Best head: {bests}; without looking: {lines}."
+    alt = f"Bars of alignment accuracy. {'; '.join(said)}. Lines: {lines}."
+    return finish(figure, alt=alt, reading=reading)
 
 
 def plot_shifts(shares: Mapping[str, Mapping[int, float]]) -> Picture:
-    """How well attention fits the truth moved by some letters: a line for each layer or head.
-
-    Args:
-        shares: by name, for each shift in letters the share of copied letters whose largest weight
-            falls there.
+    """How well attention fits the truth moved by some letters, a line for each layer or head: for
+    each shift the share of copied letters whose largest weight falls there.
     """
     figure, axis = new_figure(5.8, 2.8)
     for number, (name, line) in enumerate(shares.items()):
@@ -103,12 +82,8 @@ def plot_shifts(shares: Mapping[str, Mapping[int, float]]) -> Picture:
 
 
 def plot_head_roles(scores: Mapping[str, Mapping[str, Score]]) -> Picture:
-    """What each head does: for each kind of attention a table of roles by heads, with the chance
-    level in the last column.
-
-    Args:
-        scores: by kind ("encoder", "decoder", "cross"), as
-            `course.interpretability.heads.score_heads` gives them.
+    """What each head does: for each kind of attention ("encoder", "decoder", "cross") the scores
+    of `course.interpretability.heads.score_heads`, roles by heads, with the chance level last.
     """
     lengths = [len(roles) for roles in scores.values()]
     tall = 0.75 + 0.27 * sum(lengths) / len(scores)
@@ -116,14 +91,13 @@ def plot_head_roles(scores: Mapping[str, Mapping[str, Score]]) -> Picture:
     said, best = [], []
     for axis, (kind, roles) in zip(axes.flat, scores.items()):
         layers, heads = next(iter(roles.values())).weight.shape
-        rows = torch.tensor(
-            [[*score.weight.flatten().tolist(), score.chance] for score in roles.values()]
-        )
-        names = [f"{layer}·{head}" for layer in range(layers) for head in range(heads)]
-        columns = [*names, "chance"]
+        cells = [[*one.weight.flatten().tolist(), one.chance] for one in roles.values()]
+        rows = torch.tensor(cells)
+        columns = [f"{layer}·{head}" for layer in range(layers) for head in range(heads)]
+        columns.append("chance")
         draw_table(axis, rows, list(roles), columns)
-        for boundary in [layer * heads - 0.5 for layer in range(1, layers + 1)]:
-            axis.axvline(boundary, color="white", lw=4)
+        for layer in range(1, layers + 1):
+            axis.axvline(layer * heads - 0.5, color="white", lw=4)
         axis.set_title({"cross": "cross-attention"}.get(kind, f"{kind} self-attention"), loc="left")
         said.append(f"{kind}. {describe_table(rows, list(roles), columns)}")
         for name, score in roles.items():
@@ -131,21 +105,16 @@ def plot_head_roles(scores: Mapping[str, Mapping[str, Score]]) -> Picture:
             if score.weight[layer, head] > 0.5:
                 best.append(f"{name} {score.weight[layer, head]:.0%} (chance {score.chance:.0%})")
     axes.flat[-1].set_xlabel("layer · head; numbers: mean weight in percent")
-    reading = (
-        f"Roles to which some head gives more than half of its weight: {'; '.join(best) or 'none'}."
-    )
+    listed = "; ".join(best) or "none"
+    reading = f"Roles to which some head gives more than half of its weight: {listed}."
     return finish(figure, alt=f"Tables of mean weights. {' '.join(said)}", reading=reading)
 
 
 def plot_roles_over_seeds(
     best: Mapping[str, Sequence[float]], chance: Mapping[str, float]
 ) -> Picture:
-    """Does every seed have a head for each role? For each role the best head of each seed (dots),
-    and chance (bars).
-
-    Args:
-        best: for each role the mean weight of the best head, one number a seed.
-        chance: for each role its chance level.
+    """Does every seed have a head for each role? For each role the mean weight of the best head of
+    each seed (dots), and its chance level (bars).
     """
     figure, axis = new_figure(6.8, 0.9 + 0.27 * len(best))
     ends = [(min(values), max(values)) for values in best.values()]
@@ -175,18 +144,14 @@ def plot_roles_over_seeds(
 
 def plot_matching(matchings: Mapping[str, Sequence[Matching]]) -> Picture:
     """Are heads the same in other seeds? For each kind of attention and layer the overlap of
-    matched heads, and of random pairings.
-
-    Args:
-        matchings: by kind, one matching for each pair of seeds.
+    matched heads, and of random pairings, a dot for each pair of seeds.
     """
     figure, axis = new_figure(6.6, 2.8)
     looks = (("paired at random", "white", NEUTRAL, -0.12), ("matched", TRANSFORMER, INK, 0.12))
     names, gains, place = [], [], 0
     for kind, ones in matchings.items():
         for layer in range(len(ones[0].matched)):
-            matched = [one.matched[layer] for one in ones]
-            chance = [one.random[layer] for one in ones]
+            matched, chance = zip(*((one.matched[layer], one.random[layer]) for one in ones))
             for values, (label, face, edge, shift) in zip((chance, matched), looks):
                 spots = [place + shift] * len(values)
                 label = "" if place else label
@@ -198,8 +163,7 @@ def plot_matching(matchings: Mapping[str, Sequence[Matching]]) -> Picture:
     percent_axis(axis, "y", "overlap of two seeds' heads", steps=4)
     axis.set_ylim(0, 1)
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    largest = max(range(place), key=gains.__getitem__)
-    smallest = min(range(place), key=gains.__getitem__)
+    largest, smallest = (best(range(place), key=gains.__getitem__) for best in (max, min))
     plain = [name.replace("\n", " ") for name in names]
     reading = (
         f"Matching raises the overlap most in {plain[largest]}, by {100 * gains[largest]:z.0f}"

@@ -10,7 +10,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from course.lab.significance import Comparison
 from course.lab.verdicts import FAILS, HOLDS, IN_PART, NOT_SHOWN, OPEN, Difference, Verdict
-from course.plots.style import INK, MODEL, NEUTRAL, TRUTH, Picture, finish, new_figure
+from course.plots.colours import INK, MODEL, NEUTRAL, TRUTH
+from course.plots.style import Picture, finish, new_figure
 
 MARKS = {HOLDS: "✓", IN_PART: "◐", NOT_SHOWN: "○", FAILS: "✗", OPEN: "…"}
 Interval = tuple[float, float, float]  # a difference and the ends of its 95 % interval, in shares
@@ -85,9 +86,8 @@ def plot_forest(
     """
     chosen = [one for one in verdicts if one.finding.differences]
     others = [one for one in verdicts if not one.finding.differences]
-    height = (
-        sum(len(one.finding.differences) + 2 * _spare(one) for one in verdicts) + len(others) + 1
-    )
+    rows = sum(len(one.finding.differences) + 2 * _spare(one) for one in verdicts)
+    height = rows + len(others) + 1
     figure, axis = new_figure(9, 1.0 + 0.18 * height)
     figure.set_layout_engine("none")  # columns at fixed places: claim, interval, numbers, verdict
     inch = 1 / (1.0 + 0.18 * height)
@@ -136,21 +136,18 @@ def plot_forest(
 
 
 def plot_effects(effects: Mapping[str, Comparison], reading: str) -> Picture:
-    """Main effects and interactions of a factorial, each with its interval and p.
-
-    Args:
-        effects: by the names to show (`course.lab.factorial.effects`).
+    """Main effects and interactions of a factorial (`course.lab.factorial.effects`), each with its
+    interval and p.
     """
     figure, axis = new_figure(8.5, 0.9 + 0.25 * len(effects))
-    words = []
+    every, words = [(one.difference, one.low, one.high) for one in effects.values()], []
     for place, (label, one) in enumerate(effects.items()):
-        found = one.difference, one.low, one.high
-        draw_interval(axis, place, found, TRUTH if one.p < 0.05 else MODEL)
-        _beside(axis, place, 1.02, f"{told(found)}, p = {one.p:.2g}", size=9)
-        words.append(f"{label}: {told(found)}, p = {one.p:.2g}")
+        draw_interval(axis, place, every[place], TRUTH if one.p < 0.05 else MODEL)
+        line = f"{told(every[place])}, p = {one.p:.2g}"
+        _beside(axis, place, 1.02, line, size=9)
+        words.append(f"{label}: {line}")
     axis.set_yticks(range(len(effects)), list(effects))
     axis.set_ylim(len(effects) - 0.4, -0.6)
-    every = [(one.difference, one.low, one.high) for one in effects.values()]
     points_axis(axis, every, "effect (points of accuracy), 95 % interval")
     alt = f"Effects in points with 95 % intervals. {'; '.join(words)}."
     return finish(figure, alt=alt, reading=reading)

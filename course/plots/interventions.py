@@ -8,8 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course.interpretability.spelling import Spelling
+from course.plots.colours import INK, MODEL, NEUTRAL, SOURCE, TARGET, TRUTH
 from course.plots.sketch import SMALL, WIDTH, Panel, finish_sketch
-from course.plots.style import INK, MODEL, NEUTRAL, SOURCE, TARGET, TRUTH, Picture
+from course.plots.style import Picture
 from course.plots.svg import Drawing
 from nmt.data import VOCABULARY
 
@@ -32,7 +33,7 @@ def plot_intervention(
     pairs = align_answers(before.written, after.written)
     lines = list(changes) or ["nothing is changed"]
     top = 34 + 18 * len(lines)
-    drawing = Drawing(WIDTH, top + 262 + (256 if maps else 0), "", "")
+    drawing = Drawing(WIDTH, top + 262 + (256 if maps else 0))
     drawing.text(20, 22, f"“{before.source}”", size=15, anchor="start", bold=True)
     for number, line in enumerate(lines):
         drawing.text(20, 44 + 18 * number, line, size=14, anchor="start")
@@ -132,26 +133,21 @@ def _map(drawing: Drawing, one: Map, left: float, top: float) -> None:
     title, weights, queries, keys = one
     rows, columns = weights.shape
     drawing.text(left, top - 16, title, size=13, anchor="start")
-    room = 70
-    box = (left + room, top, 300, 176)
+    box = (left + 70, top, 300, 176)
     panel = Panel(drawing, box, (-0.5, columns - 0.5), (rows - 0.5, -0.5))
     panel.image(weights.tolist(), (0.0, 1.0))
-    panel.stroke(
-        [(panel.left, panel.top), (panel.right, panel.top), (panel.right, panel.bottom),
-         (panel.left, panel.bottom), (panel.left, panel.top)], NEUTRAL,
-    )  # fmt: skip
+    x0, y0, x1, y1 = panel.left, panel.top, panel.right, panel.bottom
+    panel.stroke([(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)])
     size = min(12.0, 176 / rows)
     for row, label in enumerate(queries):
         y = panel.at(0, row)[1]
-        drawing.text(panel.left - 5, y, label, size=size, anchor="end", colour=INK)
+        drawing.text(panel.left - 5, y, label, size=size, anchor="end")
     for column, label in enumerate(keys):
-        x = panel.at(column, 0)[0]
+        x, shown = panel.at(column, 0)[0], label
         size = min(12.0, 300 / columns)
-        narrow = label.startswith("<")
-        shown = label.strip("<>").lower() if narrow else label
-        drawing.text(
-            x, panel.bottom + 12, shown, size=0.75 * size if narrow else size, colour=SOURCE
-        )
+        if label.startswith("<"):
+            size, shown = 0.75 * size, label.strip("<>").lower()
+        drawing.text(x, panel.bottom + 12, shown, size=size, colour=SOURCE)
 
 
 def _reading(
@@ -165,11 +161,10 @@ def _reading(
         least = min(range(len(kept)), key=kept.__getitem__)
         sure = before.probabilities[least].max().item()
         rule = "" if now == before.truth else f"; the rule says {before.truth}"
-        return (
-            f"{before.source} → {now}, as before{rule}. The model is least sure of letter"
-            f" {least + 1}, {_named(after.written[least])}: {kept[least]:.1%} now, {sure:.1%}"
-            " before."
-        )
+        where = f"letter {least + 1}, {_named(after.written[least])}"
+        shares = f"{kept[least]:.1%} now, {sure:.1%} before"
+        least_sure = f"The model is least sure of {where}: {shares}."
+        return f"{before.source} → {now}, as before{rule}. {least_sure}"
     right = "which is now right" if now == before.truth else f"but the rule says {before.truth}"
     many = "One letter changes" if len(changed) == 1 else f"{len(changed)} letters change"
     a, b = changed[0]

@@ -1,5 +1,6 @@
 """Which setting matters: all experiments that turn one knob, and one of them at a time."""
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import mean
 
@@ -7,10 +8,11 @@ from course.lab.grid import Experiment
 from course.lab.tables import Outcome
 from course.lab.verdicts import LEVEL
 from course.plots.axes import percent_axis
+from course.plots.colours import INK, NEUTRAL, SERIES
 from course.plots.costs import model_colour
 from course.plots.report_files import picture
-from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, powers_of_ten, show, steps_of
-from course.plots.style import INK, NEUTRAL, SERIES, Picture, finish, new_figure
+from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, powers_of_ten, steps_of
+from course.plots.style import Picture, finish, new_figure
 from course.plots.svg import Drawing
 
 WORDS, LOSS, RATE = VIEWS = "words right", "validation loss", "learning rate"
@@ -34,11 +36,9 @@ def reach(outcomes: Sequence[Outcome]) -> float:
 
 
 def plot_knobs(knobs: Sequence[Found], reading: str) -> Picture:
-    """Each knob a line: what its settings reach, thick from the base to the settings next to it,
-    the knobs of a model in the order of that thick part. A row that may be luck is a pale dot.
-
-    Args:
-        knobs: experiments that change one setting, with their outcomes.
+    """Each knob (an experiment that changes one setting) a line: what its settings reach, thick
+    from the base to the settings next to it, the knobs of a model in the order of that thick part.
+    A row that may be luck is a pale dot.
     """
     ordered = sorted(knobs, key=lambda one: (_kind(one[1]), -reach(one_notch(one[1]))))
     figure, axis = new_figure(8.5, 0.8 + 0.26 * len(ordered))
@@ -102,12 +102,11 @@ def _curves(experiment: Experiment, run: Sequence[Outcome], view: str) -> Pictur
     log = all(value > 0 for line in lines.values() for value in line) and view == LOSS
     values = [value for line in lines.values() for value in line]
     low, high = (min(values), max(values)) if log else (0.0, max(values) * 1.05)
-    drawing = Drawing(WIDTH, max(330, 60 + 20 * len(lines)), "", "")
+    drawing = Drawing(WIDTH, max(330, 60 + 20 * len(lines)))
     longest = max(map(len, lines.values()))
-    box = (84.0, 24.0, 410.0, 230.0)
-    panel = Panel(drawing, box, (1, max(2, longest)), (low, high), "y" if log else "")
-    ticks = powers_of_ten(low, high) if log else steps_of(low, high, 4)
-    panel.ticks("y", ticks, [show(tick) for tick in ticks], grid=True)
+    reached = (1, max(2, longest))
+    panel = Panel(drawing, (84, 24, 410, 230), reached, (low, high), "y" if log else "")
+    panel.ticks("y", powers_of_ten(low, high) if log else steps_of(low, high, 4), grid=True)
     epochs = sorted({1, longest // 2 or 1, longest})
     panel.ticks("x", epochs, [str(epoch) for epoch in epochs])
     panel.axes("epoch", LOSS + " (nats per token)" if view == LOSS else view, gap=8)
@@ -117,8 +116,7 @@ def _curves(experiment: Experiment, run: Sequence[Outcome], view: str) -> Pictur
         panel.line(range(1, len(line) + 1), line, colour, width=2, dash=dash)
         entries.append((label, colour, dash))
     legend(drawing, entries, 520, 30)
-    ends = {label: line[-1] for label, line in lines.items()}
-    listed = "; ".join(f"{label}: {value:.3g}" for label, value in ends.items())
+    listed = "; ".join(f"{label}: {line[-1]:.3g}" for label, line in lines.items())
     alt = f"{view} over the epochs. At the end {listed}."
     reading = f"{experiment.question} The {view} after each epoch, mean over the seeds."
     return finish_sketch(drawing, alt=alt, reading=reading)
@@ -129,8 +127,8 @@ def _mean_curve(outcome: Outcome, key: str) -> list[float]:
     curves: list[list[Mapping[str, float]]] = [one["epochs"] for one in outcome.records]
     found = []
     for rows in zip(*curves):
-        value = mean(row.get(key) if row.get(key) is not None else float("nan") for row in rows)
-        if value != value or value == float("inf"):
+        value = mean(math.nan if row.get(key) is None else row[key] for row in rows)
+        if math.isnan(value) or value == math.inf:
             break
         found.append(value)
     return found or [1.0]

@@ -9,20 +9,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course.plots.axes import draw_bars, percent_axis
-from course.plots.sketch import WIDTH, Panel, finish_sketch, powers_of_ten, show, steps_of
-from course.plots.style import (
-    DIVERGING,
-    INK,
-    MAMBA,
-    NEUTRAL,
-    SOURCE,
-    TARGET,
-    TRANSFORMER,
-    TRUTH,
-    Picture,
-    finish,
-    new_figure,
-)
+from course.plots.colours import DIVERGING, INK, MAMBA, NEUTRAL, SOURCE, TARGET, TRANSFORMER, TRUTH
+from course.plots.sketch import WIDTH, Panel, finish_sketch, log_steps, show, steps_of
+from course.plots.style import Picture, finish, new_figure
 from course.plots.svg import Drawing
 
 BLANK = "-"
@@ -50,36 +39,29 @@ def plot_memory(
     rate: float | int = 1.0,
 ) -> Picture:
     """What one state holds while it reads `text`: the amount of each letter, step by step, when
-    letters and dashes have their own Δ.
+    letters, and dashes for "nothing of interest", have their own Δ.
 
     Args:
-        text: letters, and dashes for "nothing of interest".
-        letter_step: Δ at a letter, at least 0.
-        blank_step: Δ at a dash, at least 0.
+        letter_step, blank_step: Δ at a letter and at a dash, at least 0.
         rate: −A, above 0: the state falls to 1/e when Δ has added up to 1/rate.
 
     Raises:
         ValueError: for a text without any letter or with more than 24 tokens.
     """
-    if not any(token != BLANK for token in text) or len(text) > 24:
-        raise ValueError(
-            "Type 1 to 24 letters and dashes, at least one of them a letter; a dash stands for what"
-            " is of no interest."
-        )
-    steps = torch.tensor(
-        [float(blank_step if token == BLANK else letter_step) for token in text],
-        dtype=torch.float64,
-    )
+    if not text.strip(BLANK) or len(text) > 24:
+        what = "Type 1 to 24 letters and dashes, at least one of them a letter"
+        raise ValueError(f"{what}; a dash stands for what is of no interest.")
+    sizes = [float(blank_step if token == BLANK else letter_step) for token in text]
+    steps = torch.tensor(sizes, dtype=torch.float64)
     shares = kept_amounts(steps, rate)  # (time, letter)
     letters = [place for place, token in enumerate(text) if token != BLANK]
     pitch = min(42.0, 660 / len(text))
-    drawing = Drawing(WIDTH, 432, "", "")
+    drawing = Drawing(WIDTH, 432)
     across = (-0.5, len(text) - 0.5)
     largest = max(1.15 * float(steps.max()), 0.1)
     top = Panel(drawing, (90, 24, pitch * len(text), 90), across, (0, largest))
     top.axes("", "step size Δ")
-    heights = steps_of(0, largest, 2)
-    top.ticks("y", heights, [show(height) for height in heights], grid=True)
+    top.ticks("y", steps_of(0, largest, 2), grid=True)
     top.bars(steps.tolist(), [NEUTRAL if token == BLANK else SOURCE for token in text])
     bottom = Panel(drawing, (90, 140, pitch * len(text), 200), across, (len(letters) - 0.5, -0.5))
     most = max(float(shares.max()), 1e-9)
@@ -146,7 +128,7 @@ def plot_copying(accuracies: Mapping[str, float]) -> Picture:
     draw_bars(axis, list(accuracies), values, colours=colours, notes=notes)
     axis.set_xlim(0, 1.1)
     percent_axis(axis, "x", "sequences with all letters right")
-    listed = "; ".join(f"{name}: {accuracies[name]:.0%}" for name in accuracies)
+    listed = "; ".join(f"{name}: {note}" for name, note in zip(accuracies, notes))
     alt = f"Bars, sequences with all letters right: {listed}."
     return finish(figure, alt=alt, reading=f"All letters right – {listed}.")
 
@@ -166,15 +148,14 @@ def plot_step_sizes(
     mean, spread = delta.mean(dim=1), delta.max(dim=0).values / delta.min(dim=0).values
     follows = torch.corrcoef(torch.cat((mean[None], delta.T)))[0, 1:].nan_to_num()
     factors = (delta / delta.mean(dim=0)).log2()[:, follows.argsort(descending=True)]
-    drawing = Drawing(WIDTH, 500, "", "")
+    drawing = Drawing(WIDTH, 500)
     pitch, across = min(42.0, 620 / len(labels)), (-0.5, len(labels) - 0.5)
     colours = [SOURCE if place < source_length else TARGET for place in range(len(mean))]
     ceiling = 1.1 * float(mean.max())
     top = Panel(drawing, (90, 44, pitch * len(labels), 110), across, (0, ceiling))
     top.axes("", "mean Δ", gap=12)
     drawing.text(90, 22, title, size=14, anchor="start")
-    heights = steps_of(0, ceiling, 3)
-    top.ticks("y", heights, [show(height) for height in heights], grid=True)
+    top.ticks("y", steps_of(0, ceiling, 3), grid=True)
     top.bars(mean.tolist(), colours)
     bottom = Panel(drawing, (90, 180, pitch * len(labels), 240), across, (delta.shape[1], 0))
     bottom.image(factors.T.tolist(), (-2.0, 2.0), DIVERGING)
@@ -202,20 +183,13 @@ def plot_step_sizes(
 def plot_mean_steps(
     steps: Mapping[str, Float[Tensor, "l e"]], labels: Sequence[str], source_length: int
 ) -> Picture:
-    """The mean step size of each layer at each token, layer by layer, all on one scale.
-
-    Args:
-        steps: Δ by layer, a row for each token, a column for each channel.
-        labels: the tokens, in reading order.
-        source_length: how many of them belong to the source, its `<EOS>` included.
-    """
+    """The mean step size of each layer at each token, all on one scale; as `plot_step_sizes`."""
     means = {name: delta.double().mean(dim=1).tolist() for name, delta in steps.items()}
     limits = (0.8 * min(map(min, means.values())), 1.3 * max(map(max, means.values())))
     rows = math.ceil(len(means) / 3)
-    drawing = Drawing(WIDTH, 170 * rows + 40, "", "")
+    drawing = Drawing(WIDTH, 170 * rows + 40)
     colours = [SOURCE if place < source_length else TARGET for place in range(len(labels))]
-    places = [p * k for p in powers_of_ten(limits[0] / 10, limits[1]) for k in (1, 3)]
-    places = [place for place in places if limits[0] <= place <= limits[1]]
+    places = log_steps(*limits, factors=(1, 3))
     for number, (name, mean) in enumerate(means.items()):
         box = (84 + 246 * (number % 3), 36 + 170 * (number // 3), 220, 104)
         panel = Panel(drawing, box, (-0.5, len(labels) - 0.5), limits, log="y")
@@ -231,19 +205,15 @@ def plot_mean_steps(
     drawing.text(84, 170 * rows + 24, "blue: the word read; vermilion: the answer", anchor="start")
     factors = {name: max(mean) / min(mean) for name, mean in means.items()}
     listed = ", ".join(f"{name} {factor:.1f}" for name, factor in factors.items())
-    return finish_sketch(
-        drawing,
-        alt=f"{len(means)} small curves, the mean step size at each token, one for each layer.",
-        reading=f"From its smallest to its largest, the mean step grows by a factor of: {listed}.",
-    )
+    alt = f"{len(means)} small curves, the mean step size at each token, one for each layer."
+    reading = f"From its smallest to its largest, the mean step grows by a factor of: {listed}."
+    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def plot_cost_per_letter(
     letters: Sequence[int], milliseconds: Mapping[str, Sequence[float]]
 ) -> Picture:
-    """Time for the next letter against the number of letters before it; `milliseconds` maps "Mamba"
-    and "transformer" to one time each.
-    """
+    """Time for the next letter against the letters before it, of "Mamba" and "transformer"."""
     figure, axis = new_figure(6.5, 3.2)
     for name, times in milliseconds.items():
         colour, marker = (MAMBA, "o") if name.lower() == "mamba" else (TRANSFORMER, "s")
@@ -256,9 +226,7 @@ def plot_cost_per_letter(
     growth = ", ".join(
         f"{name} {times[-1] / times[0]:.1f} times" for name, times in milliseconds.items()
     )
-    reading = (
-        f"From {letters[0]:,} to {letters[-1]:,} letters before it, the time for one more letter"
-        f" grows: {growth}."
-    )
+    far = f"From {letters[0]:,} to {letters[-1]:,} letters before it"
+    reading = f"{far}, the time for one more letter grows: {growth}."
     alt = f"Two curves, time for one letter against letters before it. {growth}."
     return finish(figure, alt=alt, reading=reading)

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from course.interpretability.mamba_memory import Survival, letter_weights, sorted_channels
 from course.plots.axes import draw_cells
+from course.plots.colours import INK, MAMBA, NEUTRAL, SOURCE, TARGET
 from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, show, steps_of
-from course.plots.style import INK, MAMBA, NEUTRAL, SOURCE, TARGET, Picture, finish, new_figure
+from course.plots.style import Picture, finish, new_figure
 from course.plots.svg import Drawing
 from nmt.trace import MambaTrace
 
@@ -28,15 +29,13 @@ def plot_letter_memory(trace: MambaTrace) -> Picture:
     weights, order = letter_weights(trace), sorted_channels(trace)
     chosen, labels = range(len(weights)), trace.source + trace.target
     at = len(labels) - 1
-    figure, axes = new_figure(
-        10.0, 0.9 + 1.5 * len(chosen), len(chosen), 2, squeeze=False, sharex=True
-    )
-    low, high = (float(bound) for bound in torch.stack(list(trace.delta)).clamp(min=1e-6).aminmax())
+    size = 10.0, 0.9 + 1.5 * len(chosen), len(chosen), 2
+    figure, axes = new_figure(*size, squeeze=False, sharex=True)
+    low, high = map(float, torch.stack(list(trace.delta)).clamp(min=1e-6).aminmax())
     for (left, right), layer in zip(axes, chosen):
         delta = trace.delta[layer][:, order[layer]].T.clamp(min=1e-6).numpy()
-        steps = left.imshow(
-            delta, cmap="cividis", aspect="auto", norm=LogNorm(low, high), interpolation="nearest"
-        )
+        look = {"cmap": "cividis", "aspect": "auto", "interpolation": "nearest"}
+        steps = left.imshow(delta, norm=LogNorm(low, high), **look)
         shares = draw_cells(right, weights[layer][:, order[layer]].T)
         left.set_ylabel(f"layer {layer}\nchannels")
         for axis in (left, right):
@@ -97,15 +96,15 @@ def plot_channel(
     delta, own = trace.delta[layer, :, channel].double(), weights[:, channel]
     pitch = min(44.0, 690 / len(labels))
     across = (-0.7, len(labels) - 0.3)
-    drawing = Drawing(WIDTH, 460, "", "")
+    drawing = Drawing(WIDTH, 460)
     drawing.text(24, 20, title, size=14, anchor="start")
     colours = [SOURCE if place < len(trace.source) else TARGET for place in range(len(labels))]
     box, highest = (90, 40, pitch * len(labels), 110), 1.1 * float(delta.max()) or 1.0
     top = Panel(drawing, box, across, (0, highest))
-    steps = {step: show(step) for step in steps_of(0, highest, 4)}
-    top.ticks("y", list(steps), list(steps.values()), grid=True)
+    steps = steps_of(0, highest, 4)
+    top.ticks("y", steps, grid=True)
     top.bars(delta.tolist(), colours)
-    top.axes("", "step size Δ", gap=7 * max(0, max(map(len, steps.values())) - 4))
+    top.axes("", "step size Δ", gap=7 * max(0, max(len(show(step)) for step in steps) - 4))
     bottom = Panel(drawing, (90, 206, pitch * len(labels), 180), across, (-0.03, 1.05))
     bottom.ticks("y", (0, 0.5, 1), ("0%", "50%", "100%"), grid=True)
     bounds = torch.tensor([0.1, 0.9], dtype=weights.dtype)
@@ -130,11 +129,8 @@ def plot_channel(
         f" {labels[int(delta.argmax())]}."
     )
     told = ", ".join(f"{label} {share:.2f}" for label, share in zip(labels[: at + 1], own.tolist()))
-    return finish_sketch(
-        drawing,
-        alt=f"Above, bars: Δ at each token. Below, a curve, what is left of each: {told}.",
-        reading=reading,
-    )
+    alt = f"Above, bars: Δ at each token. Below, a curve, what is left of each: {told}."
+    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def _rounded(number: float) -> str:
@@ -180,11 +176,7 @@ def plot_survival(survivals: Mapping[str, Survival], *, title: str = "") -> Pict
 
 def plot_half_lives(models: Mapping[str, Float[Tensor, "layers e n"]], longest: int) -> Picture:
     """How many tokens until half of a state is gone: for each layer of each model the median, the
-    middle half and nine tenths.
-
-    Args:
-        models: half-lives by the model's name.
-        longest: tokens in the longest word with its answer, drawn as a line.
+    middle half and nine tenths; a line at the `longest` word with its answer, in tokens.
     """
     rows = [
         (name, layer, half.flatten().double())
@@ -201,8 +193,7 @@ def plot_half_lives(models: Mapping[str, Float[Tensor, "layers e n"]], longest: 
         axis.plot(ends[2], row, "|", color=INK, ms=13, mew=2)
         middle.append(ends[2])
     axis.axvline(longest, color=SOURCE, ls=":", lw=1.5)
-    note = f" longest word\n and answer: {longest}"
-    axis.text(longest, -0.7, note, fontsize=8, color=SOURCE)
+    axis.text(longest, -0.7, f" longest word\n and answer: {longest}", fontsize=8, color=SOURCE)
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter(lambda value, _place: f"{value:g}")
     axis.set_yticks(range(len(rows)), [f"{name}, layer {layer}" for name, layer, _ in rows])
@@ -210,9 +201,8 @@ def plot_half_lives(models: Mapping[str, Float[Tensor, "layers e n"]], longest: 
     axis.set_xlabel("half-life of a state (tokens)")
     told = []
     for name in models:
-        own = [half for other, _, half in rows if other == name]
-        longer = float((torch.cat(own) > longest).double().mean())
-        median = _rounded(float(torch.cat(own).median()))
+        own = torch.cat([half for other, _, half in rows if other == name])
+        longer, median = (own > longest).double().mean(), _rounded(float(own.median()))
         told.append(f"{name}: median {median} tokens, {longer:.0%} of states above {longest}")
     reading = f"Half-lives of states – {'; '.join(told)}."
     medians = ", ".join(

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
+from course.plots.colours import DIVERGING, SEQUENTIAL, SOURCE, TARGET, TRUTH
 from course.plots.sketch import WIDTH, Panel, finish_sketch
-from course.plots.style import DIVERGING, SEQUENTIAL, SOURCE, TARGET, TRUTH, Picture
+from course.plots.style import Picture
 from course.plots.svg import Drawing
 
 

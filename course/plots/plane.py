@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course.plots.colours import MODEL, SOURCE, TARGET
 from course.plots.sketch import WIDTH, Panel, Zone, finish_sketch
-from course.plots.style import MODEL, SOURCE, TARGET, Picture
+from course.plots.style import Picture
 from course.plots.svg import Drawing
 
 REACH = 3.0  # the plane goes from −3 to 3
@@ -28,7 +29,7 @@ def plot_plane(query: tuple[float, float], keys: Mapping[str, tuple[float, float
     table = torch.tensor(list(keys.values()), dtype=torch.float64)  # (s, 2)
     scores = table @ asked  # (s)
     weights = (scores / math.sqrt(2)).softmax(dim=-1)
-    drawing = Drawing(WIDTH, SIDE + 112, "", "")
+    drawing = Drawing(WIDTH, SIDE + 112)
     box = (70.0, 44.0, float(SIDE), float(SIDE))
     plane = Panel(drawing, box, (-REACH, REACH), (-REACH, REACH))
     plane.title("query and keys")
@@ -41,10 +42,8 @@ def plot_plane(query: tuple[float, float], keys: Mapping[str, tuple[float, float
     _arrow(plane, query, TARGET, "query")
     _draw_weights(drawing, list(keys), scores, weights)
     first = next(iter(keys))
-    zones = [
-        Zone(box, _sets("Query"), plane.at(*query)),
-        Zone(box, _sets(f"Key {first}"), plane.at(*keys[first])),
-    ]
+    handles = {"Query": query, f"Key {first}": keys[first]}
+    zones = [Zone(box, _sets(name), plane.at(*tip)) for name, tip in handles.items()]
     best = list(keys)[int(weights.argmax())]
     reading = (
         f"The key of {best} has the highest score, {float(scores.max()):.1f}, and gets"
@@ -70,13 +69,10 @@ def _arrow(plane: Panel, tip: tuple[float, float], colour: str, label: str) -> N
     plane.drawing.dot(*end, colour)
     if start != end:
         plane.drawing.arrow(start, end, colour=colour, width=2.4)
-    beside = 12 if tip[0] >= 0 else -12
-    anchor = "start" if tip[0] >= 0 else "end"
-    place = (
-        min(max(end[0] + beside, plane.left + 14), plane.right - 14),
-        end[1] + (12 if colour == TARGET else -8),
-    )
-    plane.drawing.text(*place, label, size=15, colour=colour, bold=True, anchor=anchor)
+    beside, anchor = (12, "start") if tip[0] >= 0 else (-12, "end")
+    x = min(max(end[0] + beside, plane.left + 14), plane.right - 14)
+    y = end[1] + (12 if colour == TARGET else -8)
+    plane.drawing.text(x, y, label, size=15, colour=colour, bold=True, anchor=anchor)
 
 
 def _draw_weights(

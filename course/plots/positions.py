@@ -9,17 +9,9 @@ from torch import Tensor
 
 from course.plots.attention import sketch_map
 from course.plots.axes import draw_cells
-from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, show, steps_of
-from course.plots.style import (
-    FREE,
-    MODEL,
-    NEUTRAL,
-    SOURCE,
-    TRUTH,
-    Picture,
-    finish,
-    new_figure,
-)
+from course.plots.colours import FREE, MODEL, NEUTRAL, SOURCE, TRUTH
+from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, steps_of
+from course.plots.style import Picture, finish, new_figure
 from course.plots.svg import Drawing
 
 Distances = Sequence[tuple[int, float, float, float]]  # distance, mean, least and largest score
@@ -42,11 +34,8 @@ def plot_position_table(table: Float[Tensor, "l d"], *, title: str = "") -> Pict
         f"From one letter to the next the first quarter of the coordinates changes by {first:.2g}"
         f" on average, the last by {last:.2g}."
     )
-    return finish(
-        figure,
-        alt=f"Heat map of {length} position vectors with {hidden_size} coordinates. {reading}",
-        reading=reading,
-    )
+    alt = f"Heat map of {length} position vectors with {hidden_size} coordinates. {reading}"
+    return finish(figure, alt=alt, reading=reading)
 
 
 def plot_clock_hands(
@@ -64,7 +53,7 @@ def plot_clock_hands(
         query, key: two places in it, from 0.
     """
     pitch, radius = min(62.0, 640 / len(letters)), min(24.0, 250 / len(letters))
-    drawing = Drawing(WIDTH, round(80 + 62 * len(frequencies)), "", "")
+    drawing = Drawing(WIDTH, round(80 + 62 * len(frequencies)))
     told = []
     for row, frequency in enumerate(frequencies.tolist()):
         y = 74 + 62 * row
@@ -95,17 +84,13 @@ def plot_clock_hands(
 
 
 def plot_score_by_distance(schemes: Mapping[str, Float[Tensor, "l l"]]) -> Picture:
-    """The score of a query for a key against how far behind the key stands, one curve for each
-    scheme.
+    """The score of a query (row, by position) for a key (column) against how far behind the key
+    stands, one curve for each scheme.
 
     A line is the mean over all places in the word; the band around it runs from the smallest to the
     largest. No band to be seen means that the score depends on the distance alone.
-
-    Args:
-        schemes: for each name the scores of all queries (rows, by position) with all keys (columns,
-            by position).
     """
-    drawing = Drawing(WIDTH, 380, "", "")
+    drawing = Drawing(WIDTH, 380)
     found = [_by_distance(scores) for scores in schemes.values()]
     panel = _distance_panel(drawing, (80, 40, 480, 270), found)
     for distances, colour in zip(found, FREE):
@@ -115,11 +100,9 @@ def plot_score_by_distance(schemes: Mapping[str, Float[Tensor, "l l"]]) -> Pictu
         f"{name}: the band is up to {_width(distances):.2f} wide"
         for name, distances in zip(schemes, found)
     )
-    return finish_sketch(
-        drawing,
-        alt=f"Curves of score against distance. {told}.",
-        reading=f"{told[0].upper()}{told[1:]}.",
-    )
+    alt = f"Curves of score against distance. {told}."
+    reading = f"{told[0].upper()}{told[1:]}."
+    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def plot_looking_behind(
@@ -139,7 +122,7 @@ def plot_looking_behind(
         weights: the head's pattern on `letters`.
         wanted: the distance that the head's query asks for, in letters.
     """
-    drawing = Drawing(WIDTH, 400, "", "")
+    drawing = Drawing(WIDTH, 400)
     distances = _by_distance(scores)
     left = _distance_panel(drawing, (70, 60, 300, 260), [distances])
     left.title(title)
@@ -148,31 +131,26 @@ def plot_looking_behind(
     left.stroke([(asked, left.top), (asked, left.bottom)], TRUTH, 2, "6 4")
     label = f"asked for: {wanted}"
     drawing.text(asked + 6, 70, label, size=12, colour=TRUTH, anchor="start")
-    band = _width(distances)
-    size = len(letters)
+    band, size = _width(distances), len(letters)
     right = Panel(drawing, (470, 60, 326, 260), (-0.5, size - 0.5), (size - 0.5, -0.5))
     right.title(f"the pattern on this word (darkest: {weights.max():.2f})")
     sketch_map(right, weights, letters, letters, "source", (0.0, float(weights.max())))
     there = [(query, query - wanted) for query in range(size) if 0 <= query - wanted < size]
     for query, key in there:
         right.frame(query, key, TRUTH)
-    gets = (
-        f"the letter {wanted} behind (green frames) gets"
-        f" {sum(float(weights[cell]) for cell in there) / len(there):.0%} of the weight"
-        if there
-        else f"no letter of this word has another {wanted} behind it"
-    )
-    steady = (
-        "does not depend on the place in the word"
-        if band < 0.01
-        else f"differs by up to {band:.2f} between places in the word"
-    )
+    gets = f"no letter of this word has another {wanted} behind it"
+    if there:
+        share = sum(float(weights[cell]) for cell in there) / len(there)
+        gets = f"the letter {wanted} behind (green frames) gets {share:.0%} of the weight"
+    steady = f"differs by up to {band:.2f} between places in the word"
+    if band < 0.01:
+        steady = "does not depend on the place in the word"
     reading = f"At one distance the score {steady}; {gets}."
     alt = f"Left: score against distance. Right: heat map of a head's pattern. {reading}"
     return finish_sketch(drawing, alt=alt, reading=reading)
 
 
-def _by_distance(scores: Float[Tensor, "l l"]) -> list[tuple[int, float, float, float]]:
+def _by_distance(scores: Float[Tensor, "l l"]) -> Distances:
     """At each distance p − q the mean, least and largest score."""
     found = []
     for distance in range(1 - len(scores), len(scores)):
@@ -197,10 +175,8 @@ def _distance_panel(
     room = 0.05 * (high - low)
     panel = Panel(drawing, box, (-reach, reach), (low - room, high + room))
     panel.axes("distance in letters (key before the query: positive)", "score: query · key")
-    places = steps_of(-reach, reach, 6)
-    panel.ticks("x", places, [show(place) for place in places])
-    heights = steps_of(low - room, high + room)
-    panel.ticks("y", heights, [show(height) for height in heights], grid=True)
+    panel.ticks("x", steps_of(-reach, reach, 6))
+    panel.ticks("y", steps_of(low - room, high + room), grid=True)
     zero = panel.at(0, 0)[0]
     panel.stroke([(zero, panel.top), (zero, panel.bottom)], NEUTRAL, 0.8)
     return panel

@@ -19,7 +19,7 @@ from course.lab.catalogue import CATALOGUE, EXPERIMENTS
 from course.lab.claims import judge_records
 from course.lab.records import find_records
 from course.lab.scan_claims import judge_scans
-from course.lab.tables import Outcome, Records, outcomes
+from course.lab.tables import Records, outcomes
 from course.lab.verdicts import (
     FAILS,
     HOLDS,
@@ -40,7 +40,6 @@ from course.plots.tables import experiment_table, verdict_table
 from nmt.checkpoints import load_checkpoint
 from nmt.data import load_pairs
 from nmt.trace import trace
-from nmt.transformer import Transformer
 
 _WORDS = {"confirmed": HOLDS, "refined": IN_PART, "refuted": FAILS}
 _CIRCUIT = "07_interpretability, section 6"
@@ -88,10 +87,7 @@ class Report:
             for name, own in self.rows.items()
         }
         self.verdicts: list[Verdict] = judge_records(self.records)
-        self.outcomes = cache(self._outcomes)
-
-    def _outcomes(self, name: str) -> list[Outcome]:
-        return outcomes(CATALOGUE[name], self.records)
+        self.outcomes = cache(lambda name: outcomes(CATALOGUE[name], self.records))
 
     def difference(self, name: str, first: str, second: str) -> Difference:
         """Two rows of an experiment compared (`course.lab.verdicts.difference`)."""
@@ -126,9 +122,8 @@ class Report:
         experiment, found = EXPERIMENTS[name], self.outcomes(name)
         folded: dict[str, Shown] = {"The table": experiment_table(experiment, found)}
         if claims:
-            folded["What the student claimed, and the verdict"] = verdict_table(
-                self.verdicts, *claims
-            )
+            verdicts = verdict_table(self.verdicts, *claims)
+            folded["What the student claimed, and the verdict"] = verdicts
         seen = [*first, picture(experiment, found, reading)]
         return Folded(seen, {**folded, **(also or {})})
 
@@ -146,15 +141,11 @@ def all_verdicts(judged: Sequence[Verdict]) -> list[Verdict]:
 
 
 def _parts(number: str, parts: Sequence[Part], place: str) -> list[Verdict]:
-    return [
-        Verdict(
-            f"{number}{letter}",
-            part.claim[:1].upper() + part.claim[1:],
-            Finding(_WORDS[part.verdict], (), part.numbers),
-            place,
-        )
-        for letter, part in zip("abcde", parts)
-    ]
+    found = []
+    for letter, part in zip("abcde", parts):
+        claim, finding = part.claim, Finding(_WORDS[part.verdict], (), part.numbers)
+        found.append(Verdict(f"{number}{letter}", claim[:1].upper() + claim[1:], finding, place))
+    return found
 
 
 def _of_the_transformer() -> list[Verdict]:
@@ -162,10 +153,12 @@ def _of_the_transformer() -> list[Verdict]:
     claim 3a on the first of ours.
     """
     words = [pair.source for pair in load_pairs("small", "val")]
-    theirs, ours = (
-        over_seeds([judge(one, trace(one, words, truth=True)) for one in _seeds(name)])
-        for name in ("two-heads", "small")
-    )
+    judged = []
+    for name in ("two-heads", "small"):
+        names = (f"transformer-{name}{seed}" for seed in ("", "-seed1", "-seed2"))
+        models = [load_checkpoint(one).model for one in names]
+        judged.append(over_seeds([judge(one, trace(one, words, truth=True)) for one in models]))
+    theirs, ours = judged
     found = [
         replace(one, beside=f"our machine: {MARKS[_WORDS[own.verdict]]}")
         for one, own in zip(_parts("1", theirs, _CIRCUIT), ours)
@@ -177,12 +170,6 @@ def _of_the_transformer() -> list[Verdict]:
     verdict = FAILS if not matter else HOLDS if shown["place"] > 2 * shown["other"] else IN_PART
     finding = Finding(verdict, (), numbers)
     return [*found, Verdict("3a", "Positions matter more than letters", finding, _CIRCUIT)]
-
-
-def _seeds(name: str) -> list[Transformer]:
-    """The three shipped seeds of a transformer."""
-    names = (f"transformer-{name}{seed}" for seed in ("", "-seed1", "-seed2"))
-    return [load_checkpoint(one).model for one in names]
 
 
 def _of_the_embeddings() -> list[Verdict]:

@@ -23,12 +23,8 @@ RESULTS = RECORDS.parent
 
 
 def picture(experiment: Experiment, found: Sequence[Outcome], reading: str = "") -> Picture:
-    """The experiment's figure: rows side by side with the interval of each difference, or curves
-    over the number of training words.
-
-    Args:
-        experiment, found: what to draw, compared (`course.lab.tables.outcomes`).
-        reading: what to see; without it, the experiment's question.
+    """The figure of an experiment and its outcomes: rows side by side with the interval of each
+    difference, or curves over the number of training words. Without a reading, its question.
     """
     reading = reading or experiment.question
     rows = []
@@ -78,22 +74,15 @@ def described(figure: Picture) -> str:
     """
     start = figure.svg.index("<svg")
     end = figure.svg.index(">", start) + 1
-    words = (
-        f"\n <title>{html.escape(figure.reading)}</title>\n <desc>{html.escape(figure.alt)}</desc>"
-    )
+    title, description = html.escape(figure.reading), html.escape(figure.alt)
+    words = f"\n <title>{title}</title>\n <desc>{description}</desc>"
     lines = (figure.svg[:end] + words + figure.svg[end:]).splitlines()
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 def write_report(records: Path = RECORDS, results: Path = RESULTS) -> list[Path]:
-    """Write all tables and figures, each whole, and only where something changed.
-
-    Args:
-        records: the folder with the records.
-        results: the folder that gets `tables/` and `figures/`.
-
-    Returns:
-        The files that changed.
+    """Write `tables/` and `figures/` from the records in a folder, each file whole and only where
+    something changed; those that did.
     """
     changed = []
     for name, content in files(find_records(records)):

@@ -6,39 +6,30 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Any
 
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from course.plots.axes import log_axis, percent_axis
 from course.plots.bars import draw_bars_across
+from course.plots.colours import INK, NEUTRAL, SERIES
 from course.plots.costs import model_colour
-from course.plots.sketch import (
-    WIDTH,
-    Panel,
-    finish_sketch,
-    legend,
-    powers_of_ten,
-    steps_of,
-)
-from course.plots.style import INK, NEUTRAL, SERIES, Picture, finish, new_figure
+from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, log_steps, steps_of
+from course.plots.style import Picture, finish, new_figure
 from course.plots.svg import Drawing
 from nmt.runs import reported
 
+# For each name the epochs' rows of each seed: "epoch", and losses in nats per token, accuracies, …
+Runs = Mapping[str, Sequence[Sequence[Mapping[str, float]]]]
 
-def plot_loss_curves(
-    runs: Mapping[str, Sequence[Sequence[Mapping[str, float]]]], reading: str
-) -> Picture:
-    """The losses of several runs, one panel each: training words dashed, validation words solid,
-    one curve a seed.
 
-    Args:
-        runs: for each panel, the epochs' rows of each seed ("epoch", "train_loss", "val_loss", in
-            nats per token).
+def plot_loss_curves(runs: Runs, reading: str) -> Picture:
+    """The losses ("train_loss", "val_loss") of several runs, one panel each: training words dashed,
+    validation words solid, one curve a seed.
     """
     columns = min(4, len(runs))
     lines = -(-len(runs) // columns)
-    figure, axes = new_figure(
-        2.6 * columns, 2.3 * lines + 0.3, lines, columns, squeeze=False, sharey=True
-    )
+    size = 2.6 * columns, 2.3 * lines + 0.3, lines, columns
+    figure, axes = new_figure(*size, squeeze=False, sharey=True)
     for axis, (name, seeds) in zip(axes.flat, runs.items()):
         for rows in seeds:
             epochs = [row["epoch"] for row in rows]
@@ -52,39 +43,29 @@ def plot_loss_curves(
         axis.yaxis.set_major_formatter(lambda value, _place: f"{value:g}")
     for axis in axes.flat[len(runs) :]:
         axis.set_visible(False)
-    handles = [
-        Line2D([], [], color=INK, label="validation words"),
-        Line2D([], [], ls="--", color=NEUTRAL, label="training words"),
-    ]
+    _legend_of_words(figure)
+    told = []
+    for name, seeds in runs.items():
+        end = mean(rows[-1]["val_loss"] for rows in seeds)
+        gap = mean(rows[-1]["val_loss"] - rows[-1]["train_loss"] for rows in seeds)
+        told.append(f"{name}: {end:.2g}, {gap:+.2g} from the training words")
+    listed = "; ".join(told)
+    alt = f"{len(runs)} panels of losses over epochs. Last validation loss of each: {listed}."
+    return finish(figure, alt=alt, reading=reading)
+
+
+def _legend_of_words(figure: Figure) -> None:
+    look: Any = {"color": NEUTRAL, "ls": "--", "label": "training words"}
+    handles = [Line2D([], [], color=INK, label="validation words"), Line2D([], [], **look)]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
-    ends = {name: mean(rows[-1]["val_loss"] for rows in seeds) for name, seeds in runs.items()}
-    gaps = {
-        name: mean(rows[-1]["val_loss"] - rows[-1]["train_loss"] for rows in seeds)
-        for name, seeds in runs.items()
-    }
-    told = "; ".join(
-        f"{name}: {ends[name]:.2g}, {gaps[name]:+.2g} from the training words" for name in runs
-    )
-    return finish(
-        figure,
-        alt=f"{len(runs)} panels of losses over epochs. Last validation loss of each: {told}.",
-        reading=reading,
-    )
 
 
-def plot_training(
-    runs: Mapping[str, Sequence[Sequence[Mapping[str, float]]]], reading: str
-) -> Picture:
-    """How runs came to what they reach: a column for each row, with its loss and accuracy (training
-    words dashed, validation words solid, a curve a seed) and its learning rate below each other.
-
-    Args:
-        runs: for each column, the epochs of each seed (as in `plot_loss_curves`, with
-            "train_accuracy", "val_accuracy" and "learning_rate").
+def plot_training(runs: Runs, reading: str) -> Picture:
+    """How runs came to what they reach: a column for each, with its loss and accuracy (training
+    words dashed, validation words solid, a curve a seed) and its "learning_rate" below each other.
     """
-    figure, axes = new_figure(
-        2.4 * len(runs), 5.0, 3, len(runs), squeeze=False, sharey="row", sharex="col"
-    )
+    look: Any = {"squeeze": False, "sharey": "row", "sharex": "col"}
+    figure, axes = new_figure(2.4 * len(runs), 5.0, 3, len(runs), **look)
     told = []
     for column, (name, seeds) in enumerate(runs.items()):
         colour = model_colour(name)
@@ -104,9 +85,7 @@ def plot_training(
     percent_axis(axes[1, 0], "y", "words right")
     axes[0, 0].set_ylabel("loss\n(nats per token)")
     axes[2, 0].set_ylabel("learning rate")
-    look: Any = {"color": NEUTRAL, "ls": "--", "label": "training words"}
-    handles = [Line2D([], [], color=INK, label="validation words"), Line2D([], [], **look)]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
+    _legend_of_words(figure)
     alt = f"Loss, accuracy and learning rate over the epochs. {'; '.join(told)}."
     return finish(figure, alt=alt, reading=reading)
 
@@ -123,8 +102,8 @@ def plot_two_runs(
         kinds: for each of them, how many of its mistakes are of each kind.
         apart: how many words only the first has right, and only the second.
     """
-    drawing = Drawing(WIDTH, 410, "", "")
-    colours = dict(zip(runs, (SERIES[0], SERIES[1])))
+    drawing = Drawing(WIDTH, 410)
+    colours = dict(zip(runs, SERIES))
     _draw_losses(drawing, runs, colours)
     _draw_kinds(drawing, kinds, colours)
     entries = [(name, colours[name], "") for name in runs]
@@ -155,10 +134,7 @@ def _draw_losses(
     low, high = 0.8 * max(min(losses), 1e-6), 1.25 * max(losses)
     last = max((row["epoch"] for row in rows), default=1)
     panel = Panel(drawing, (84, 30, 330, 250), (0.5, last + 0.5), (low, high), log="y")
-    powers = [n * ten for ten in powers_of_ten(low / 10, high) for n in (1, 2, 5)]
-    powers = [power for power in powers if low <= power <= high]
-    if len(powers) > 8:
-        powers = powers_of_ten(low, high)
+    powers = log_steps(low, high, most=8)
     panel.ticks("y", powers, [f"{power:g}" for power in powers], grid=True)
     epochs = [place for place in steps_of(0.5, last + 0.5, 6) if place == int(place)]
     panel.ticks("x", epochs, [f"{place:g}" for place in epochs])

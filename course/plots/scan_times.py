@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from matplotlib.axes import Axes
-
 from course.lab.scan_costs import Prices, crossing, predict
 from course.plots.axes import log_axis, spaced
+from course.plots.colours import INK, NEUTRAL, SOURCE
 from course.plots.scans import SCAN_COLOURS, SCAN_LINES, SCAN_NAMES, scan_style
-from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, powers_of_ten
-from course.plots.style import INK, NEUTRAL, SOURCE, Picture, finish, new_figure
+from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, log_steps, powers_of_ten
+from course.plots.style import Picture, finish, new_figure
 from course.plots.svg import Drawing
 
-Row = Mapping[
-    str, Any
-    # one measurement: "method", "length", "numbers", and "forward" and "both" with "median" and
-    # "fastest" seconds
-]
+# A measurement: "method", "length", "numbers"; "forward" and "both", in "median" and "fastest" s.
+Row = Mapping[str, Any]
+DASHES = {"-": "", "--": "6 4"}
 PARTS = {"forward": "forward", "both": "forward + backward"}
 
 
@@ -29,10 +26,9 @@ def plot_scan_times(rows: Sequence[Row]) -> Picture:
     Raises ValueError without any measurement.
     """
     if not rows:
-        raise ValueError(
-            "there is no measurement to draw; choose another width or number of threads"
-        )
-    drawing = Drawing(WIDTH, 380, "", "")
+        hint = "choose another width or number of threads"
+        raise ValueError(f"there is no measurement to draw; {hint}")
+    drawing = Drawing(WIDTH, 380)
     lengths = sorted({row["length"] for row in rows})
     fast = {row["length"]: row for row in rows if row["method"] == "fast"}
     times = {part: _times_the_fast_loop(rows, fast, part) for part in PARTS}
@@ -45,30 +41,23 @@ def plot_scan_times(rows: Sequence[Row]) -> Picture:
         panel.axes("length L", "times the fast loop" * (number == 0), gap=8)
         labelled = spaced(lengths, 0.17)
         panel.ticks("x", labelled, [f"{length:,}" for length in labelled])
-        places = [p * k for p in powers_of_ten(limits[0] / 10, limits[1]) for k in (1, 2, 5)]
-        places = [place for place in places if limits[0] <= place <= limits[1]]
+        places = log_steps(*limits)
         numbers = [f"{place:,g}" if number == 0 else "" for place in places]
         panel.ticks("y", places, numbers, grid=True)
         for method, line in times[part].items():
-            dash = "6 4" if SCAN_LINES[method] == "--" else ""
             xs, ys = zip(*line)
-            width = 3 if method == "fast" else 1.6
-            panel.line(xs, ys, SCAN_COLOURS[method], width=width, dash=dash)
+            look = {"width": 3 if method == "fast" else 1.6, "dash": DASHES[SCAN_LINES[method]]}
+            panel.line(xs, ys, SCAN_COLOURS[method], **look)
             panel.dots(xs, ys, SCAN_COLOURS[method], size=3)
-    dashes = {"-": "", "--": "6 4"}
-    methods = times["both"]
-    entries = [(SCAN_NAMES[m], SCAN_COLOURS[m], dashes[SCAN_LINES[m]]) for m in methods]
+    entries = [(SCAN_NAMES[m], SCAN_COLOURS[m], DASHES[SCAN_LINES[m]]) for m in times["both"]]
     legend(drawing, entries, 660, 50)
     winners = {length: _winner(rows, length) for length in lengths}
-    return finish_sketch(
-        drawing,
-        alt=(
-            "Two log-log plots of the time of each way to scan, as a multiple of the fast loop's,"
-            " against length: forward alone and forward with backward. The fast loop lies flat"
-            " at 1."
-        ),
-        reading=f"Quickest forward and backward at {_in_runs(winners)}.",
+    alt = (
+        "Two log-log plots of the time of each way to scan, as a multiple of the fast loop's,"
+        " against length: forward alone and forward with backward. The fast loop lies flat at 1."
     )
+    reading = f"Quickest forward and backward at {_in_runs(winners)}."
+    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def _times_the_fast_loop(
@@ -98,29 +87,32 @@ def plot_two_loops(rows: Sequence[Row]) -> Picture:
     """Time of the loop as a[:, t], with `unbind`, and as one step for autograd, by length."""
     loops = [row for row in rows if row["method"] in ("sequential_indexed", "sequential", "fast")]
     figure, axis = new_figure(7, 3.6)
-    _draw_lines(axis, loops, "length", "both")
-    axis.set(
-        xlabel="length L",
-        ylabel="milliseconds",
-        title="One loop, written three ways: forward + backward",
-    )
+    for method in dict.fromkeys(row["method"] for row in loops):
+        mine = sorted((r for r in loops if r["method"] == method), key=lambda row: row["length"])
+        lengths, times = zip(*((row["length"], 1e3 * row["both"]["median"]) for row in mine))
+        style = scan_style(method) | ({"linewidth": 3.0} if method == "fast" else {})
+        axis.loglog(lengths, times, **style)
+    log_axis(axis, "x", [row["length"] for row in loops])
+    log_axis(axis, "y")
+    axis.minorticks_off()
+    axis.grid(axis="y", color=INK, alpha=0.1)
+    axis.set(xlabel="length L", ylabel="milliseconds")
+    axis.set_title("One loop, written three ways: forward + backward")
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     longest = max(row["length"] for row in loops if row["method"] == "sequential_indexed")
     seconds = {row["method"]: row["both"]["median"] for row in loops if row["length"] == longest}
     against_unbind, against_fast = (
         seconds["sequential_indexed"] / seconds[other] for other in ("sequential", "fast")
     )
-    return finish(
-        figure,
-        alt=(
-            "A log-log plot of milliseconds against length with three lines: the indexed loop bends"
-            " upwards and leaves the other two."
-        ),
-        reading=(
-            f"At L = {longest:,} the indexed loop takes {against_unbind:.0f} times as long as the"
-            f" same loop over unbind, and {against_fast:.0f} times as long as the fast one."
-        ),
+    alt = (
+        "A log-log plot of milliseconds against length with three lines: the indexed loop bends"
+        " upwards and leaves the other two."
     )
+    reading = (
+        f"At L = {longest:,} the indexed loop takes {against_unbind:.0f} times as long as the"
+        f" same loop over unbind, and {against_fast:.0f} times as long as the fast one."
+    )
+    return finish(figure, alt=alt, reading=reading)
 
 
 def plot_predicted_times(
@@ -131,10 +123,9 @@ def plot_predicted_times(
     who: str = "1 worker",
 ) -> Picture:
     """Lines: predicted seconds (forward and backward) against the width, for so many workers. Dots:
-    what one of them needed, where `rows` hold this length. `prices` as of `fit_prices`; `who` is
-    named as the one that they were fitted to.
+    what one of them needed, where `rows` hold this length. `prices` as of `fit_prices`, from `who`.
     """
-    drawing = Drawing(WIDTH, 380, "", "")
+    drawing = Drawing(WIDTH, 380)
     widths = [2.0**power for power in range(4, 23)]
     lines = {
         method: [1e3 * predict(price, method, length, width, workers) for width in widths]
@@ -165,14 +156,12 @@ def plot_predicted_times(
         if edge > widths[0]
         else "the fast loop is the quickest at every width drawn"
     )
-    return finish_sketch(
-        drawing,
-        alt=(
-            "A log-log plot of predicted milliseconds against the size of the state, one line for"
-            " each way to scan: flat where calls count, then rising with the work."
-        ),
-        reading=f"Predicted for L = {length:,} and {who}: {found}.",
+    alt = (
+        "A log-log plot of predicted milliseconds against the size of the state, one line for"
+        " each way to scan: flat where calls count, then rising with the work."
     )
+    reading = f"Predicted for L = {length:,} and {who}: {found}."
+    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def plot_compiled(rows: Sequence[Row]) -> Picture:
@@ -192,51 +181,27 @@ def plot_compiled(rows: Sequence[Row]) -> Picture:
     )
     places = range(len(mine))
     axis.hlines(places, compiled, plain, color="#cccccc", lw=2, zorder=0)
-    for times, colour, label, up in (
-        (plain, NEUTRAL, "plain", 7),
-        (compiled, SOURCE, "compiled", -17),
-    ):
+    looks = (plain, NEUTRAL, "plain", 7), (compiled, SOURCE, "compiled", -17)
+    for times, colour, label, up in looks:
         axis.plot(times, places, "o", color=colour, label=label)
         where: Any = {"xytext": (0, up), "textcoords": "offset points", "ha": "center"}
         for place, time in zip(places, times):
             axis.annotate(f"{time:.0f}", (time, place), color=colour, **where)
     axis.set_yticks(places, names)
     axis.set_ylim(len(mine) - 0.5, -0.6)
-    axis.set_xscale("log")
     log_axis(axis, "x")
     axis.minorticks_off()
     axis.set(xlabel="milliseconds, forward + backward", xlim=(2, 2 * max(plain)))
     axis.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     gains = [f"{name} {a / b:.1f} times as quick" for name, a, b in zip(names, plain, compiled)]
-    return finish(
-        figure,
-        alt=(
-            "Two dots for each way to scan, its time as it is and its time compiled, and a line"
-            " for the fast loop."
-        ),
-        reading=f"At L = {length} compiling makes {'; '.join(gains)}.",
+    alt = (
+        "Two dots for each way to scan, its time as it is and its time compiled, and a line"
+        " for the fast loop."
     )
-
-
-def _draw_lines(axis: Axes, rows: Iterable[Row], x: str, part: str) -> None:
-    rows = list(rows)
-    for method in dict.fromkeys(row["method"] for row in rows):
-        mine = sorted((row for row in rows if row["method"] == method), key=lambda row: row[x])
-        style = scan_style(method) | ({"linewidth": 3.0} if method == "fast" else {})
-        axis.loglog([row[x] for row in mine], [1e3 * row[part]["median"] for row in mine], **style)
-    label_places(axis, [row[x] for row in rows])
-    axis.grid(axis="y", color=INK, alpha=0.1)
-
-
-def label_places(axis: Axes, places: Iterable[float]) -> None:
-    """Plain numbers at both logarithmic axes, at x where something was measured."""
-    log_axis(axis, "x", places)
-    log_axis(axis, "y")
-    axis.minorticks_off()
+    reading = f"At L = {length} compiling makes {'; '.join(gains)}."
+    return finish(figure, alt=alt, reading=reading)
 
 
 def _winner(rows: Iterable[Row], length: int) -> str:
-    best = min(
-        (row for row in rows if row["length"] == length), key=lambda row: row["both"]["median"]
-    )
-    return SCAN_NAMES[best["method"]]
+    mine = (row for row in rows if row["length"] == length)
+    return SCAN_NAMES[min(mine, key=lambda row: row["both"]["median"])["method"]]

@@ -10,20 +10,9 @@ from typing import Any
 import torch
 
 from course.lab.scan_steps import PREFIXES, Cost, Join, Span, watch
+from course.plots.colours import INK, MAMBA, MODEL, NEUTRAL, SOURCE, TARGET, TRANSFORMER, TRUTH
 from course.plots.sketch import SMALL, WIDTH, Panel, finish_sketch
-from course.plots.style import (
-    INK,
-    MAMBA,
-    MODEL,
-    NEUTRAL,
-    SOURCE,
-    TARGET,
-    TRANSFORMER,
-    TRUTH,
-    Picture,
-    finish,
-    new_figure,
-)
+from course.plots.style import Picture, finish, new_figure
 from course.plots.svg import Drawing, Point
 from nmt.scan import scan
 
@@ -40,20 +29,15 @@ _SCANS = {  # name, colour, dash, marker
     "log_pairs": ("log pairs", INK, "--", "P"),
     "one_by_one": ("one by one", NEUTRAL, "-", "o"),
 }
-SCAN_NAMES, SCAN_COLOURS, SCAN_LINES, SCAN_MARKERS = (
+SCAN_NAMES, SCAN_COLOURS, SCAN_LINES, _ = (
     dict(zip(_SCANS, column)) for column in zip(*_SCANS.values())
 )
 
 
 def scan_style(method: str) -> dict[str, Any]:
     """How the line of a scan looks in every figure: colour, dash, marker and name."""
-    return {
-        "color": SCAN_COLOURS[method],
-        "linestyle": SCAN_LINES[method],
-        "marker": SCAN_MARKERS[method],
-        "markersize": 4,
-        "label": SCAN_NAMES[method],
-    }
+    look = dict(zip(("label", "color", "linestyle", "marker"), _SCANS[method]))
+    return look | {"markersize": 4}
 
 
 def plot_recurrence(decays: Sequence[float], inputs: Sequence[float]) -> Picture:
@@ -71,31 +55,28 @@ def plot_recurrence(decays: Sequence[float], inputs: Sequence[float]) -> Picture
     below.set(xlabel="position t", ylabel="state h", xticks=range(1, len(inputs) + 1))
     below.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     kept = ", ".join(f"{share:.0%} with a = {decay:g}" for decay, share in last.items())
-    return finish(
-        figure,
-        alt=(
-            "Bars of a few inputs above; below, three curves that jump at each input and decay"
-            " after it, quickly, slowly and hardly."
-        ),
-        reading=f"At the end the state still holds this share of all that came in: {kept}.",
+    alt = (
+        "Bars of a few inputs above; below, three curves that jump at each input and decay"
+        " after it, quickly, slowly and hardly."
     )
+    reading = f"At the end the state still holds this share of all that came in: {kept}."
+    return finish(figure, alt=alt, reading=reading)
 
 
 def plot_rounds(method: str, length: int, round_shown: int | None = None) -> Picture:
-    """Who joins whom: `method` (a key of `PREFIXES`) on `length` positions, drawn up to
-    `round_shown` (all rounds without it).
+    """Who joins whom: `method` (a key of `PREFIXES`) on `length` positions (2 to 16 are legible),
+    drawn up to `round_shown` (all rounds without it).
 
     Every node names the steps it holds joined; up to 8 positions it shows their pair (a, b), for a
-    = ½ and b = 1, 2, 3 … . A legible drawing has 2 to 16 positions.
+    = ½ and b = 1, 2, 3 … .
     """
     rounds = watch(PREFIXES[method], length)
     shown = len(rounds) if round_shown is None else round_shown
     rows = len(rounds) + 1
-    drawing = Drawing(WIDTH, 70 + 54 * rows, "", "")
+    drawing = Drawing(WIDTH, 70 + 54 * rows)
     pitch = min(88.0, 720 / length)
-    panel = Panel(
-        drawing, (90, 10, pitch * length, 54 * rows), (0.5, length + 0.5), (rows - 0.5, -0.5)
-    )
+    box = (90, 10, pitch * length, 54 * rows)
+    panel = Panel(drawing, box, (0.5, length + 0.5), (rows - 0.5, -0.5))
     place = {(t, t): 0 for t in range(1, length + 1)}  # span → the round that made it last
     nodes = [(span, 0, shown == 0) for span in place]
     for number, joins in enumerate(rounds[:shown], start=1):
@@ -107,21 +88,19 @@ def plot_rounds(method: str, length: int, round_shown: int | None = None) -> Pic
     for span, number, fresh in nodes:  # over the lines
         _draw_node(panel, span, number, length, fresh)
     drawing.text(450, panel.bottom + 44, "position t; black lines: the last round that was done")
-    panel.ticks("x", range(1, length + 1), [str(t) for t in range(1, length + 1)])
+    panel.ticks("x", range(1, length + 1))
     panel.ticks("y", range(rows), ["inputs", *(f"round {n}" for n in range(1, rows))])
     known = sum((1, t) in place for t in range(1, length + 1))
     done = "The inputs, each a step (a, b)." if shown == 0 else _joins(len(rounds[shown - 1]))
-    return finish_sketch(
-        drawing,
-        alt=(
-            f"A drawing of the {SCAN_NAMES[method]} scan on {length} positions: nodes in rows, one"
-            " row a round, lines from the two nodes that each new node joins."
-        ),
-        reading=(
-            f"{SCAN_NAMES[method]}, round {shown} of {len(rounds)}: {done} {known} of {length}"
-            " positions know their state (green)."
-        ),
+    alt = (
+        f"A drawing of the {SCAN_NAMES[method]} scan on {length} positions: nodes in rows, one"
+        " row a round, lines from the two nodes that each new node joins."
     )
+    reading = (
+        f"{SCAN_NAMES[method]}, round {shown} of {len(rounds)}: {done} {known} of {length}"
+        " positions know their state (green)."
+    )
+    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def _draw_join(
@@ -134,26 +113,21 @@ def _draw_join(
         if start < number - 1:
             lane = column + (0.46 if column != goal[0] else -0.46)
             path[1:1] = [(lane, start + 0.45), (lane, number - 0.55)]
-        panel.stroke(
-            [panel.at(*point) for point in path],
-            INK if fresh else "#b5b5b5",
-            2 if fresh else 1,
-        )
+        look = (INK, 2) if fresh else ("#b5b5b5", 1)
+        panel.stroke([panel.at(*point) for point in path], *look)
 
 
 def _draw_node(panel: Panel, span: Span, number: int, length: int, fresh: bool) -> None:
     """A box with the steps that it holds; those that reach back to the first are green."""
     first, last = span
     colour = TRUTH if first == 1 else SOURCE if first == last else MODEL
-    lines = [f"{first}–{last}" if first != last else f"{first}"]
+    lines = [_name(span)]
     if length <= 8:
         a, b = _joined(span)
         lines.append(f"({a:.2g}, {b:.3g})")
     x, y = panel.at(last, number)
-    width = min(80.0, panel.width / length - 6)
-    panel.drawing.box(
-        x - width / 2, y - 17, width, 34, lines, colour=colour, fill=0.25 if fresh else 0.0, size=12
-    )
+    width, fill = min(80.0, panel.width / length - 6), 0.25 if fresh else 0.0
+    panel.drawing.box(x - width / 2, y - 17, width, 34, lines, colour=colour, fill=fill, size=12)
 
 
 def _joined(span: Span) -> tuple[float, float]:
@@ -174,12 +148,9 @@ def plot_work_and_depth(costs: Mapping[str, Mapping[int, Cost]]) -> Picture:
     """Compositions in all (work) and rounds in a row (depth) against length, by method."""
     figure, (left, right) = new_figure(8.5, 3.4, columns=2)
     for method, by_length in costs.items():
-        left.loglog(
-            list(by_length), [cost.work for cost in by_length.values()], **scan_style(method)
-        )
-        right.loglog(
-            list(by_length), [cost.depth for cost in by_length.values()], **scan_style(method)
-        )
+        for axis, what in ((left, "work"), (right, "depth")):
+            counts = [getattr(cost, what) for cost in by_length.values()]
+            axis.loglog(list(by_length), counts, **scan_style(method))
     left.set(xlabel="length L", ylabel="joins in all", title="Work")
     right.set(xlabel="length L", ylabel="rounds, one after the other", title="Depth")
     right.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
@@ -191,18 +162,15 @@ def plot_work_and_depth(costs: Mapping[str, Mapping[int, Cost]]) -> Picture:
         for method, by_length in costs.items()
         if method != "one_by_one"
     ]
-    return finish(
-        figure,
-        alt=(
-            "Two log-log plots against length. Work: all lines rise at least like the loop's,"
-            " Hillis–Steele and Sklansky steeper. Depth: the loop rises like the length, chunks"
-            " like its root, the trees hardly."
-        ),
-        reading=(
-            f"At L = {longest:,} the loop needs {loop.depth:,} rounds. Against it:"
-            f" {'; '.join(parts)}."
-        ),
+    alt = (
+        "Two log-log plots against length. Work: all lines rise at least like the loop's,"
+        " Hillis–Steele and Sklansky steeper. Depth: the loop rises like the length, chunks"
+        " like its root, the trees hardly."
     )
+    reading = (
+        f"At L = {longest:,} the loop needs {loop.depth:,} rounds. Against it: {'; '.join(parts)}."
+    )
+    return finish(figure, alt=alt, reading=reading)
 
 
 def plot_two_sweeps(length: int = 8) -> Picture:
@@ -216,12 +184,12 @@ def plot_two_sweeps(length: int = 8) -> Picture:
         for size in (2**k for k in range(length.bit_length()))
     ]
     depth = len(levels)
-    drawing = Drawing(WIDTH, 14 + ROW * (depth + 1), "", "")
+    drawing = Drawing(WIDTH, 14 + ROW * (depth + 1))
     up, down = 20, WIDTH - 20 - PITCH * length
     drawing.text(up + PITCH * length / 2, 14, "up: join what stands side by side", size=SMALL + 1)
     drawing.text(down + PITCH * length / 2, 14, "down: hand on the past", size=SMALL + 1)
 
-    def place(left: float, span: Span, row: int) -> tuple[float, float]:
+    def place(left: float, span: Span, row: int) -> Point:
         return left + PITCH * ((span[0] + span[1]) / 2 - 0.5), 46 + ROW * row
 
     for row, level in enumerate(levels):  # the leaves stand on top: time runs down the page
@@ -252,41 +220,32 @@ def plot_two_sweeps(length: int = 8) -> Picture:
         _line(drawing, above, here, INK)
         drawing.text(here[0] + 12, here[1] - HIGH / 2 - 9, f"+ {leaf[0]}", size=11, colour=SOURCE)
         _box(drawing, here, _name((1, leaf[1])), TRUTH)
-    drawing.text(
-        down - 16, place(down, (1, 1), depth)[1], "states: past, then own step", anchor="end"
+    last = place(down, (1, 1), depth)[1]
+    drawing.text(down - 16, last, "states: past, then own step", anchor="end")
+    alt = (
+        "Two trees. Left, going up, boxes of one step are joined to boxes of two, four and"
+        " eight. Right, going down, dashed boxes say which steps stand before each of these: a"
+        " left child has its parent's past, a right child that and its left sibling. Below,"
+        " each past is joined with the position's own step."
     )
-    return finish_sketch(
-        drawing,
-        alt=(
-            "Two trees. Left, going up, boxes of one step are joined to boxes of two, four and"
-            " eight. Right, going down, dashed boxes say which steps stand before each of these: a"
-            " left child has its parent's past, a right child that and its left sibling. Below,"
-            " each past is joined with the position's own step."
-        ),
-        reading=(
-            f"{length - 1} joins up; down, each right child joins its left sibling to its parent's"
-            f" past; in the last row {length} positions join their own step, and hold their state."
-        ),
+    reading = (
+        f"{length - 1} joins up; down, each right child joins its left sibling to its parent's"
+        f" past; in the last row {length} positions join their own step, and hold their state."
     )
+    return finish_sketch(drawing, alt=alt, reading=reading)
 
 
 def _name(span: Span) -> str:
     return f"{span[0]}" if span[0] == span[1] else f"{span[0]}–{span[1]}"
 
 
-def _line(
-    drawing: Drawing, start: tuple[float, float], goal: tuple[float, float], colour: str
-) -> None:
+def _line(drawing: Drawing, start: Point, goal: Point, colour: str) -> None:
     """From the lower edge of one box to the upper edge of another."""
-    drawing.parts.append(
-        f'<line x1="{start[0]:g}" y1="{start[1] + HIGH / 2:g}" x2="{goal[0]:g}"'
-        f' y2="{goal[1] - HIGH / 2:g}" stroke="{colour}" stroke-width="1.2"/>'
-    )
+    ends = {"x1": start[0], "y1": start[1] + HIGH / 2, "x2": goal[0], "y2": goal[1] - HIGH / 2}
+    drawing.element("line", **ends, stroke=colour, stroke_width=1.2)
 
 
-def _box(
-    drawing: Drawing, place: tuple[float, float], name: str, colour: str, hollow: bool = False
-) -> None:
+def _box(drawing: Drawing, place: Point, name: str, colour: str, hollow: bool = False) -> None:
     x, y = place[0] - BOX / 2, place[1] - HIGH / 2
     fill, dash = (0.0, "4 3") if hollow else (0.25, "")
     drawing.box(x, y, BOX, HIGH, name, colour=colour, fill=fill, size=12, radius=5, dash=dash)

@@ -6,20 +6,19 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from PIL import Image
 
-from course.plots.style import INK, NEUTRAL, SEQUENTIAL, Picture
+from course.plots.colours import INK, NEUTRAL, SEQUENTIAL, ink_on, shade
+from course.plots.style import Picture
 from course.plots.svg import Drawing, Point
 
 WIDTH = 816  # pixels: the width of a page of text in JupyterLab
 GRID = "#e3e3e3"
-TEXT = 13  # pixels
-SMALL = 12
+SMALL = 12  # pixels
 Limits = tuple[float, float]
 
 
@@ -48,29 +47,8 @@ def finish_sketch(
         drawing.title, drawing.description = reading, alt
         return drawing.to_svg().encode()
 
-    if not alt.strip() or not reading.strip():
-        raise ValueError("a picture needs alt text and a one-sentence reading")
     touch = json.dumps([asdict(zone) for zone in zones]) if zones else ""
     return Picture(b"", draw, drawing.width, alt, reading, touch)
-
-
-@cache
-def _shades(name: str) -> list[str]:
-    colours = (colormaps[name](step / 255) for step in range(256))
-    return ["#" + "".join(f"{round(255 * part):02x}" for part in rgba[:3]) for rgba in colours]
-
-
-def shade(value: float, limits: Limits = (0.0, 1.0), colours: str = SEQUENTIAL) -> str:
-    """The colour of `value` in a colour map that runs over `limits`."""
-    low, high = limits
-    share = (value - low) / ((high - low) or 1.0)
-    return _shades(colours)[round(255 * min(1.0, max(0.0, share)))]
-
-
-def ink_on(colour: str) -> str:
-    """Black or white, whichever can be read on `colour` ("#rrggbb")."""
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 115 else "#ffffff"
 
 
 class Panel:
@@ -110,23 +88,24 @@ class Panel:
     def axes(self, x: str, y: str, *, colours: tuple[str, str] = (INK, INK), gap: int = 0) -> None:
         """The left and the lower edge and what they mean; `gap`: room for wide ticks."""
         self.stroke([(self.left, self.top), (self.left, self.bottom), (self.right, self.bottom)])
-        middle = self.left + self.width / 2, self.top + self.height / 2
-        self.drawing.text(middle[0], self.bottom + 46, x, size=TEXT, colour=colours[0])
-        self.drawing.text(
-            self.left - 46 - gap, middle[1], y, size=TEXT, colour=colours[1], turn=-90
-        )
+        across, down = self.left + self.width / 2, self.top + self.height / 2
+        self.drawing.text(across, self.bottom + 46, x, colour=colours[0])
+        self.drawing.text(self.left - 46 - gap, down, y, colour=colours[1], turn=-90)
 
     def ticks(
         self,
         which: str,
         places: Sequence[float],
-        labels: Sequence[str],
+        labels: Sequence[str] | None = None,
         colours: str | Sequence[str] = INK,
         *,
         grid: bool = False,
         size: float = SMALL,
     ) -> None:
-        """Labels at `places` of the "x" or "y" axis; long ones below the x axis are turned."""
+        """Labels at `places` of the "x" or "y" axis, or their numbers; long ones below the x axis
+        are turned.
+        """
+        labels = [show(place) for place in places] if labels is None else labels
         each = [colours] * len(labels) if isinstance(colours, str) else colours
         for place, label, colour in zip(places, labels, each, strict=True):
             x, y = self.at(place, math.nan) if which == "x" else self.at(math.nan, place)
@@ -176,14 +155,12 @@ class Panel:
                 continue
             if not corners:
                 self.drawing.element("circle", cx=across, cy=down, r=size, fill=colour)
-            else:
-                turns = [2 * math.pi * (c + (corners == 4) / 2) / corners for c in range(corners)]
-                reach = 1.25 * size
-                path = " ".join(
-                    f"{across + reach * math.sin(turn):.1f},{down - reach * math.cos(turn):.1f}"
-                    for turn in turns
-                )
-                self.drawing.element("polygon", points=path, fill=colour)
+                continue
+            turns = [2 * math.pi * (c + (corners == 4) / 2) / corners for c in range(corners)]
+            reach = 1.25 * size
+            ends = [(across + reach * math.sin(t), down - reach * math.cos(t)) for t in turns]
+            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in ends)
+            self.drawing.element("polygon", points=path, fill=colour)
 
     def bars(
         self,
@@ -198,7 +175,7 @@ class Panel:
         for place, (height, colour) in enumerate(zip(heights, each, strict=True)):
             x0, y0 = self._clipped(place - width / 2, height)
             x1, y1 = self.at(place + width / 2, 0)
-            self._rectangle(x0, y0, x1 - x0, max(y1 - y0, 0), colour)
+            self._rectangle((x0, y0), (x1, y1), colour)
             if place in hatched:
                 for step in range(int((y1 - y0) // 7)):
                     low = y1 - 7 * step
@@ -220,7 +197,7 @@ class Panel:
                 x0, y0 = self.at(column - 0.5, row - 0.5)
                 x1, y1 = self.at(column + 0.5, row + 0.5)
                 colour = shade(value, limits, colours)
-                self._rectangle(x0, y0, x1 - x0, y1 - y0, colour, stroke=GRID)
+                self._rectangle((x0, y0), (x1, y1), colour, stroke=GRID)
                 if write:
                     middle, ink = ((x0 + x1) / 2, (y0 + y1) / 2), ink_on(colour)
                     self.drawing.text(*middle, write(value), size=11, colour=ink)
@@ -242,14 +219,12 @@ class Panel:
 
     def frame(self, row: float, column: float, colour: str, *, columns: int = 1) -> None:
         """An outline round cells of a heat map."""
-        x0, y0 = self.at(column - 0.5, row - 0.5)
-        x1, y1 = self.at(column + columns - 0.5, row + 0.5)
-        self._rectangle(x0, y0, x1 - x0, y1 - y0, "none", stroke=colour, stroke_width=2.5)
+        corners = self.at(column - 0.5, row - 0.5), self.at(column + columns - 0.5, row + 0.5)
+        self._rectangle(*corners, "none", stroke=colour, stroke_width=2.5)
 
-    def _rectangle(
-        self, x: float, y: float, width: float, height: float, colour: str, **line: Any
-    ) -> None:
-        size = {"width": width, "height": height}
+    def _rectangle(self, corner: Point, other: Point, colour: str, **line: Any) -> None:
+        (x, y), (right, below) = corner, other
+        size = {"width": right - x, "height": max(below - y, 0)}
         self.drawing.element("rect", x=x, y=y, **size, fill=colour, **line)
 
     def _clipped(self, x: float, y: float) -> Point:
@@ -258,9 +233,8 @@ class Panel:
 
     def _scale(self, limits: Limits, way: str) -> Callable[[float], float]:
         low, high = map(math.log, limits) if way in self.log else limits
-        if way in self.log:
-            return lambda value: (math.log(value) - low) / (high - low)
-        return lambda value: (value - low) / (high - low)
+        own = math.log if way in self.log else float
+        return lambda value: (own(value) - low) / (high - low)
 
 
 def steps_of(low: float, high: float, count: int = 5) -> list[float]:
@@ -276,6 +250,17 @@ def powers_of_ten(low: float, high: float) -> list[float]:
     """The powers of ten from `low` to `high`, for a logarithmic axis."""
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     return [10.0**power for power in range(first, last + 1)]
+
+
+def log_steps(
+    low: float, high: float, factors: Sequence[int] = (1, 2, 5), most: float = math.inf
+) -> list[float]:
+    """The `factors` of each power of ten from `low` to `high`; the powers alone if there are more
+    than `most`.
+    """
+    steps = [factor * ten for ten in powers_of_ten(low / 10, high) for factor in factors]
+    steps = [step for step in steps if low <= step <= high]
+    return steps if len(steps) <= most else powers_of_ten(low, high)
 
 
 def show(value: float) -> str:

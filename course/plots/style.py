@@ -1,4 +1,4 @@
-"""The one figure style: colours with fixed meanings, and a `Picture` with its own words."""
+"""The one figure style, and a `Picture` with its own words."""
 
 import base64
 import html
@@ -13,31 +13,10 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from course.plots.colours import INK, NEUTRAL, SOURCE, TARGET
+from course.plots.colours import MAMBA as MAMBA  # diagrams take their colours from here
+from course.plots.colours import TRUTH as TRUTH
 from nmt.files import write_whole
-
-# Okabe & Ito's palette (2008): eight colours that stay apart for colour-blind readers. Each keeps
-# one meaning.
-SOURCE = "#0072B2"  # blue: letters and positions of the English word
-TARGET = "#D55E00"  # vermilion: letters and positions of the Pig Latin word
-TRUTH = "#009E73"  # green: what the rule says
-MODEL = "#CC79A7"  # purple: what any model says, where it is not named
-TRANSFORMER = "#56B4E9"  # sky blue
-MAMBA = "#E69F00"  # orange
-NEUTRAL = "#595959"  # grey: axes, baselines, chance
-INK = "#1a1a1a"
-# For many curves without a fixed meaning, in this order.
-SERIES = [SOURCE, TARGET, TRUTH, MODEL, MAMBA, TRANSFORMER, NEUTRAL]
-# For a few curves, where blue, vermilion or green would mislead.
-FREE = (MODEL, INK, NEUTRAL)
-
-# Discs that carry a letter (Tol's muted palette, 2021): vowels dark, consonants light, so that they
-# also differ without colour.
-VOWEL = "#882255"  # wine
-# sand; y, which the rule takes for either, is white with a rim of wine; other tokens are grey
-CONSONANT = "#ddcc77"
-
-SEQUENTIAL = "Purples"  # weights in [0, 1]: white is none, dark is all; no hue of source or target
-DIVERGING = "PuOr"  # signed values, centred on zero
 
 _STYLE: Any = {
     "figure.facecolor": "white",  # an opaque card: the same contrast in a light and a dark theme
@@ -82,6 +61,10 @@ class Picture:
     alt: str
     reading: str
     touch: str = ""  # what a pointer on it sets in an explorer, see `course.plots.sketch.Zone`
+
+    def __post_init__(self) -> None:
+        if not self.alt.strip() or not self.reading.strip():
+            raise ValueError("a picture needs alt text and a one-sentence reading")
 
     def __repr__(self) -> str:
         return f"Figure. {self.reading}"
@@ -152,8 +135,6 @@ def finish(figure: Figure, *, alt: str, reading: str) -> Picture:
 
     Notebooks hold lossless WebP: bit for bit the same picture as PNG in two fifths of the bytes.
     """
-    if not alt.strip() or not reading.strip():
-        raise ValueError("a picture needs alt text and a one-sentence reading")
 
     def draw(kind: str) -> bytes:
         content = io.BytesIO()

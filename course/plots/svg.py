@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from course.plots.style import INK, NEUTRAL
+from course.plots.colours import INK, NEUTRAL
 
 FONT = "'DejaVu Sans', Verdana, 'Segoe UI', Arial, sans-serif"
 Point = tuple[float, float]
@@ -19,7 +19,7 @@ def tint(colour: str, share: float) -> str:
 class Drawing:
     """A diagram in pixels; `title` names it, `description` is for those who do not see it."""
 
-    def __init__(self, width: int, height: int, title: str, description: str) -> None:
+    def __init__(self, width: int, height: int, title: str = "", description: str = "") -> None:
         self.width, self.height, self.title, self.description = width, height, title, description
         self.parts: list[str] = []
 

@@ -40,13 +40,9 @@ class Table:
     def __repr__(self) -> str:
         cells = [self.columns, *([_text(cell) for cell in row] for row in self.rows)]
         widths = [max(len(row[place]) for row in cells) for place in range(len(self.columns))]
-        lines = []
-        for row in cells:
-            padded = [
-                cell.rjust(w) if place in self.numbers else cell.ljust(w)
-                for place, (cell, w) in enumerate(zip(row, widths))
-            ]
-            lines.append("  ".join(padded).rstrip())
+        sides = [">" if place in self.numbers else "<" for place in range(len(widths))]
+        form = "  ".join(f"{{:{side}{width}}}" for side, width in zip(sides, widths))
+        lines = [form.format(*row).rstrip() for row in cells]
         return "\n".join([f"Table. {self.caption}", *lines, *self.reading.splitlines()])
 
     def to_html(self) -> str:
@@ -62,10 +58,8 @@ class Table:
                 text = f'<a href="{html.escape(content[1])}">{text}</a>'
             align = "right" if place in self.numbers else "left"
             scope = f' scope="{scope}"' if scope else ""
-            return (
-                f'<{kind}{scope} style="text-align:{align};vertical-align:top;padding:4px'
-                f' 8px{style}">{text}</{kind}>'
-            )
+            style = f"text-align:{align};vertical-align:top;padding:4px 8px{style}"
+            return f'<{kind}{scope} style="{style}">{text}</{kind}>'
 
         head = "".join(cell("th", name, place, "col") for place, name in enumerate(self.columns))
         body = []
@@ -74,15 +68,11 @@ class Table:
             name = cell("th", row[0], 0, "row", weight)
             others = (cell("td", each, p, style=weight) for p, each in enumerate(row[1:], 1))
             body.append(f"<tr>{name}{''.join(others)}</tr>")
-        caption = (
-            '<caption style="caption-side:top;text-align:left;padding:4px'
-            f' 0">{html.escape(self.caption)}</caption>'
-        )
+        style = "caption-side:top;text-align:left;padding:4px 0"
+        caption = f'<caption style="{style}">{html.escape(self.caption)}</caption>'
         said = "".join(f"<p>{html.escape(line)}</p>" for line in self.reading.splitlines())
-        table = (
-            f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
-        )
-        return f'<div style="overflow-x:auto">{table}</div>{said}'
+        table = f"{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody>"
+        return f'<div style="overflow-x:auto"><table>{table}</table></div>{said}'
 
     def _repr_html_(self) -> str:
         return self.to_html()
@@ -93,18 +83,9 @@ def _text(cell: str | tuple[str, str]) -> str:
 
 
 COLUMNS = (
-    "",
-    "words right, ± spread",
-    "against the bold row (95 %), p",
-    "loss: validation, training",
-    "training words right",
-    "parameters",
-    "seconds",
-    "the student: right, loss",
-    "runs",
-)
-
-
+    "", "words right, ± spread", "against the bold row (95 %), p", "loss: validation, training",
+    "training words right", "parameters", "seconds", "the student: right, loss", "runs",
+)  # fmt: skip
 _EPOCHS = {
     "last": " Figures of the last epoch.",
     "best": " Figures of the best epoch on these words.",
@@ -172,24 +153,18 @@ def verdict_table(
     """Claims and their verdicts, each with its numbers and where the course looks at it.
 
     Args:
-        verdicts: of which to choose.
-        numbers: which claims, such as "4a", or the beginning of a claim's words; all, where none is
-            given.
-        caption: above the table.
+        numbers: which claims, such as "4a", or the beginning of a claim's words; all without any.
 
     Raises:
         ValueError: if a number names no claim.
     """
     chosen = []
     for number in numbers:
-        found = [one for one in verdicts if one.number == number] or [
-            one for one in verdicts if one.claim.startswith(number)
-        ]
+        found = [one for one in verdicts if one.number == number]
+        found = found or [one for one in verdicts if one.claim.startswith(number)]
         if not found:
-            raise ValueError(
-                f"no claim {number!r}; there are"
-                f" {', '.join(dict.fromkeys(one.number for one in verdicts))}"
-            )
+            known = ", ".join(dict.fromkeys(one.number for one in verdicts))
+            raise ValueError(f"no claim {number!r}; there are {known}")
         chosen += found
     rows = tuple(
         (
@@ -205,13 +180,10 @@ def verdict_table(
 
 
 def mistake_table(runs: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Every wrong validation word of each run (the first 12), with the kind of mistake, the word's
-    class, and its nearest training word.
-
-    Args:
-        runs: by the name to show, their records.
+    """Every wrong validation word (the first 12) of each run's record, with the kind of mistake,
+    the word's class, and its nearest training word.
     """
-    rows: list[tuple[str, ...]] = []
+    near_label, rows = "nearest training word, letters to change", []
     for name, record in runs.items():
         mistakes = record["mistakes"]
         seen = load_pairs(record["training"]["data"], "train")
@@ -226,15 +198,7 @@ def mistake_table(runs: Mapping[str, Mapping[str, Any]]) -> Table:
             rows.append(("none", "", "", "", "", "", name))
         if len(mistakes) > MOST:
             rows.append((f"{len(mistakes) - MOST} more", "", "", "", "", "", name))
-    columns = (
-        "word",
-        "right answer",
-        "its answer",
-        "kind of mistake",
-        "class",
-        "nearest training word, letters to change",
-        "run",
-    )
+    columns = ("word", "right answer", "its answer", "kind of mistake", "class", near_label, "run")
     caption = "Wrong validation words, all of them up to a dozen a run."
     return Table(caption, columns, tuple(rows))
 
@@ -266,20 +230,13 @@ def shipped_table(shipped: Mapping[str, Mapping[str, Any]], best: Mapping[str, O
         student = f"{outcome.row.student.val_accuracy:.1%}" if outcome.row.student else ""
         rows.append((outcome.row.label, size, over_seeds, str(len(accuracies)), *cells, student))
     columns = (
-        "",
-        "parameters",
-        "validation words right",
-        "seeds",
-        "test words right, all seeds",
-        "shipped: validation",
-        "shipped: test",
-        "its seed",
-        "the student: validation",
-    )
+        "", "parameters", "validation words right", "seeds", "test words right, all seeds",
+        "shipped: validation", "shipped: test", "its seed", "the student: validation",
+    )  # fmt: skip
     caption = (
         "The best models, and the only look at the test words. In brackets what each seed missed,"
+        " or 95 %, by Wilson."
     )
-    caption += " or 95 %, by Wilson."
     return Table(caption, columns, tuple(rows), frozenset(range(1, 9)))
 
 

@@ -1,12 +1,14 @@
 """Figures of training and its result: curves, mistakes, runs side by side, loss."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from course.plots.axes import draw_dots, percent_axis
-from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, powers_of_ten, steps_of
-from course.plots.style import INK, MODEL, NEUTRAL, Picture, finish, new_figure
+from course.plots.colours import INK, MODEL, NEUTRAL
+from course.plots.sketch import WIDTH, Panel, finish_sketch, legend, log_steps, steps_of
+from course.plots.style import Picture, finish, new_figure
 from course.plots.svg import Drawing
 from nmt.data import VOCABULARY, WordPair
 from nmt.pig_latin import RULE_CLASSES
@@ -38,7 +40,7 @@ def plot_learning_curves(rows: Sequence[Mapping[str, Any]], *, epochs: int = 0) 
         epochs: room to leave on the axis for a run that is still going on, in epochs.
     """
     done, last = [row["epoch"] for row in rows], rows[-1]
-    drawing = Drawing(WIDTH, 330, "", "")
+    drawing = Drawing(WIDTH, 330)
     reach = (0.5, max(epochs, last["epoch"]) + 0.5)
     smallest = min(min(row["train_loss"], row["val_loss"]) for row in rows)
     low = min(0.1, 0.8 * smallest)
@@ -46,11 +48,7 @@ def plot_learning_curves(rows: Sequence[Mapping[str, Any]], *, epochs: int = 0) 
     right = Panel(drawing, (490, 54, 300, 210), reach, (-0.02, 1.05))
     left.axes("epoch", "loss (nats per token)", gap=6)
     right.axes("epoch", "words spelled right", gap=6)
-    powers = [
-        n * ten for ten in powers_of_ten(low / 10, 6) for n in (1, 2, 5) if low <= n * ten <= 6
-    ]
-    if len(powers) > 7:
-        powers = powers_of_ten(low, 6)
+    powers = log_steps(low, 6, most=7)
     left.ticks("y", powers, [f"{power:g}" for power in powers], grid=True)
     right.ticks("y", [n / 5 for n in range(6)], [f"{20 * n}%" for n in range(6)], grid=True)
     for panel, what in ((left, "loss"), (right, "accuracy")):
@@ -97,12 +95,10 @@ def plot_mistakes(
     if strangers := set(wrong) - {pair.source for pair in pairs}:
         raise ValueError(f"{min(strangers)!r} is not among the words that were asked")
     group_of, order = _KINDS[by]
-    keys = [group_of(pair) for pair in pairs]
-    groups = {}  # how many are wrong, and how many there are
-    for group in (group for group in order if group in keys):
-        missed = sum(key == group and pair.source in wrong for key, pair in zip(keys, pairs))
-        groups[group] = missed, keys.count(group)
-    drawing = Drawing(WIDTH, 330, "", "")
+    asked = Counter(map(group_of, pairs))
+    failed = Counter(group_of(pair) for pair in pairs if pair.source in wrong)
+    groups = {group: (failed[group], asked[group]) for group in order if asked[group]}
+    drawing = Drawing(WIDTH, 330)
     panel = Panel(drawing, (190, 20, 510, 250), (-0.01, 1.01), (len(groups) - 0.4, -0.6))
     panel.axes("words spelled wrong, and the interval for the share", "")
     panel.ticks("x", [n / 5 for n in range(6)], [f"{20 * n}%" for n in range(6)], grid=True)
@@ -145,29 +141,25 @@ def plot_comparison(values: Mapping[str, Sequence[float]]) -> Picture:
     means = {name: sum(runs) / len(runs) for name, runs in values.items()}
     order = sorted(means, key=means.__getitem__, reverse=True)
     figure, axis = new_figure(8.5, 1.1 + 0.45 * len(order))
-    dots = {"color": MODEL, "alpha": 0.8, "label": "one run"}
+    look = {"color": MODEL, "alpha": 0.8, "label": "one run"}
     bars = {"color": INK, "lw": 2, "label": "mean"}
     rows = {name: values[name] for name in order}
-    draw_dots(axis, rows, [means[name] for name in order], dots=dots, bars=bars)
+    draw_dots(axis, rows, [means[name] for name in order], dots=look, bars=bars)
     axis.grid(axis="x", color="#dddddd", lw=0.6)
     axis.set_axisbelow(True)
     percent_axis(axis, "x", "words spelled right")
     axis.legend(loc="best", fontsize=9, frameon=False)
     best, worst = order[0], order[-1]
-    reading = (
-        f"Words spelled right: {best} is best with {means[best]:.1%} on average, {worst} last with"
-        f" {means[worst]:.1%}."
-    )
+    first = f"{best} is best with {means[best]:.1%} on average"
+    reading = f"Words spelled right: {first}, {worst} last with {means[worst]:.1%}."
     told = "; ".join(
         f"{name} {means[name]:.1%} (from {min(runs):.1%} to {max(runs):.1%})"
         for name, runs in rows.items()
     )
     counts = sorted({len(runs) for runs in values.values()})
     number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    alt = (
-        f"Dots: words spelled right, {number} for each of {len(values)} variants, with their mean"
-        f" as a line. {told}."
-    )
+    dots = f"{number} for each of {len(values)} variants, with their mean as a line"
+    alt = f"Dots: words spelled right, {dots}. {told}."
     return finish(figure, alt=alt, reading=reading)
 
 
@@ -176,22 +168,20 @@ def plot_loss_against_accuracy(points: Sequence[tuple[float, float]], length: fl
     came evenly.
 
     Args:
-        points: (loss in nats per token, share of words right), one for each measurement.
+        points: (loss in nats per token, share of words right).
         length: mean number of target characters of a word, `<EOS>` counted.
     """
     losses, accuracies = zip(*points)
-    grid = [
-        0.001 * 1.1**step for step in range(1 + math.ceil(math.log(max(4.0, *losses) / 0.001, 1.1)))
-    ]
+    steps = 1 + math.ceil(math.log(max(4.0, *losses) / 0.001, 1.1))
+    grid = [0.001 * 1.1**step for step in range(steps)]
     figure, axis = new_figure(7.0, 3.4)
     promised = [math.exp(-loss * length) for loss in grid]
     axis.plot(grid, promised, color=INK, label=f"exp(−loss · {length:.1f})")
     measured = {"color": MODEL, "alpha": 0.7, "label": "measured, one dot an epoch"}
     axis.plot(losses, accuracies, "o", ms=4, **measured)
     axis.axvline(GUESSING, color=NEUTRAL, lw=1, ls=":")
-    axis.annotate(
-        "guessing", (GUESSING, 1.02), (-4, 0), textcoords="offset points", ha="right", fontsize=9
-    )
+    look = {"textcoords": "offset points", "ha": "right", "fontsize": 9}
+    axis.annotate("guessing", (GUESSING, 1.02), (-4, 0), **look)
     axis.set_xscale("log")
     axis.set_xlabel("loss (nats per token)")
     percent_axis(axis, "y", "words spelled right", whole=True)

@@ -1,10 +1,9 @@
 """Figures of one word being spelled: what is written, how sure, and one step."""
 
-from torch import Tensor
-
 from course.interpretability.spelling import Spelling
+from course.plots.colours import INK, MODEL, TARGET, TRUTH
 from course.plots.sketch import WIDTH, Panel, Zone, finish_sketch
-from course.plots.style import INK, MODEL, TARGET, TRUTH, Picture
+from course.plots.style import Picture
 from course.plots.svg import Drawing
 from nmt.data import VOCABULARY
 
@@ -17,34 +16,23 @@ def plot_spelling(spelling: Spelling, step: int = 1) -> Picture:
     one of the steps.
 
     Above: how sure it was of each token it wrote. Below: all 29 probabilities before it wrote
-    number `step`.
-
-    Args:
-        spelling: from `course.interpretability.spelling.spell`.
-        step: counted from 1; a larger number than there are steps means the last.
+    number `step`, counted from 1; a larger number than there are steps means the last.
     """
     steps, mistake = len(spelling.written), spelling.first_mistake
     chosen = min(step, steps) - 1
-    drawing = Drawing(WIDTH, 450, "", "")
+    drawing = Drawing(WIDTH, 450)
     zone = _draw_steps(drawing, spelling, chosen)
-    so_far = "".join(spelling.written[:chosen])
-    reading, alt = _draw_next_letter(
-        drawing, 240, spelling.probabilities[chosen], spelling.right_token(chosen), so_far
-    )
-    verdict = (
-        "Right: the rule says the same."
-        if mistake is None
-        else (
-            f"Wrong: the rule says {spelling.truth}; the first difference is at step {mistake + 1}."
-        )
-    )
+    reading, alt = _draw_next_letter(drawing, 240, spelling, chosen)
+    verdict = "Right: the rule says the same."
+    if mistake is not None:
+        where = f"the first difference is at step {mistake + 1}"
+        verdict = f"Wrong: the rule says {spelling.truth}; {where}."
     alt = (
         f"Above, {steps} bars, one for each token that the model wrote:"
         f" {', '.join(spelling.written)}; the rule's tokens stand below:"
-        f" {', '.join(spelling.rule)}. Step {chosen + 1} is marked. Below,"
-        f" {alt[0].lower()}{alt[1:]}"
+        f" {', '.join(spelling.rule)}. Step {chosen + 1} is marked. Below, {alt}"
     )
-    told = f"Step {chosen + 1} of {steps}: {reading[0].lower()}{reading[1:]}"
+    told = f"Step {chosen + 1} of {steps}: {reading}"
     reading = f"{spelling.source} → {spelling.answer}. {verdict} {told}"
     return finish_sketch(drawing, alt=alt, reading=reading, zones=[zone])
 
@@ -56,9 +44,8 @@ def _draw_steps(drawing: Drawing, spelling: Spelling, chosen: int) -> Zone:
     sure = spelling.probabilities.max(dim=-1).values.tolist()
     steps = max(len(sure), len(spelling.rule))
     panel = Panel(drawing, (90, 40, 706, 100), (-0.7, max(steps, 10) - 0.3), (0, 1.1))
-    drawing.text(
-        90, 20, f"“{spelling.source}”: how sure of each letter it writes", size=14, anchor="start"
-    )
+    title = f"“{spelling.source}”: how sure of each letter it writes"
+    drawing.text(90, 20, title, size=14, anchor="start")
     panel.area([(chosen + side, height) for side, height in _SHADOW], "#e6e6e6", 1)
     _probability_axis(panel)
     written, rule = list(spelling.written), list(spelling.rule)
@@ -70,11 +57,9 @@ def _draw_steps(drawing: Drawing, spelling: Spelling, chosen: int) -> Zone:
             x = panel.at(step, 0)[0]
             if colour == TARGET and step in wrong:
                 drawing.box(x - 8, panel.bottom + 6, 16, 20, colour=TARGET, fill=0.0, radius=3)
-            end = token.startswith("<")
-            drawing.text(
-                x, panel.bottom + below, "end" if end else token, colour=colour,
-                size=0.75 * size if end else size, bold=step in wrong,
-            )  # fmt: skip
+            shown, own = ("end", 0.75 * size) if token.startswith("<") else (token, size)
+            bold, y = step in wrong, panel.bottom + below
+            drawing.text(x, y, shown, size=own, colour=colour, bold=bold)
     for word, below, colour in (("model", 16, TARGET), ("rule", 42, TRUTH)):
         drawing.text(82, panel.bottom + below, word, size=12, colour=colour, anchor="end")
     low, high = 0.3, max(steps, 10) + 0.7  # as the panel's edges, with steps counted from 1
@@ -82,10 +67,11 @@ def _draw_steps(drawing: Drawing, spelling: Spelling, chosen: int) -> Zone:
 
 
 def _draw_next_letter(
-    drawing: Drawing, top: float, probabilities: Tensor, right: str | None, written: str
+    drawing: Drawing, top: float, spelling: Spelling, chosen: int
 ) -> tuple[str, str]:
     """Draw the 29 bars; the reading and the alt text."""
-    values = dict(zip(VOCABULARY.tokens, probabilities.tolist()))
+    right, written = spelling.right_token(chosen), "".join(spelling.written[:chosen])
+    values = dict(zip(VOCABULARY.tokens, spelling.probabilities[chosen].tolist()))
     best = max(values, key=values.__getitem__)
     highest = 1.0 if values[best] > 0.22 else 0.25  # small bars must be seen too
     box, across = (90, top + 20, 706, 120), (-0.7, len(values) - 0.3)
@@ -106,10 +92,7 @@ def _draw_next_letter(
     shown = written if len(written) <= 40 else "…" + written[-40:]
     title = f"after “{shown}”" if written else "before the first letter"
     drawing.text(90, top, title, size=14, anchor="start")
-    reading = (
-        f"{f'After “{shown}”' if written else 'Before the first letter'} the model finds {best}"
-        f" most probable ({values[best]:.0%})"
-    )
+    reading = f"{title} the model finds {best} most probable ({values[best]:.0%})"
     if right is None:
         reading += "."
     elif right == best:
@@ -117,10 +100,9 @@ def _draw_next_letter(
     else:
         reading += f"; the rule asks for {right} ({values[right]:.0%})."
     largest = sorted(values, key=values.__getitem__, reverse=True)[:3]
-    alt = "Bars: the probability of each of 29 tokens to come next. The largest: " + ", ".join(
-        f"{t} {values[t]:.0%}" for t in largest
-    )
-    return reading, alt + (f". The right one, {right}, is green and hatched." if right else ".")
+    listed = ", ".join(f"{token} {values[token]:.0%}" for token in largest)
+    alt = f"bars: the probability of each of 29 tokens to come next. The largest: {listed}."
+    return reading, alt + (f" The right one, {right}, is green and hatched." if right else "")
 
 
 def _probability_axis(panel: Panel, highest: float = 1.0) -> None:

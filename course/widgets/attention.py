@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from einops import rearrange
-from ipywidgets import BoundedFloatText, Dropdown, Layout
+from ipywidgets import Dropdown
 from jaxtyping import Float
 from torch import Tensor
 
@@ -14,7 +14,7 @@ from course.plots.plane import REACH, plot_plane
 from course.plots.positions import plot_looking_behind
 from course.plots.style import Picture
 from course.widgets.common import Explorer, explorer
-from course.widgets.fields import one_word, word_field
+from course.widgets.fields import number_field, one_word, word_field
 from nmt.attention import attention_weights
 from nmt.pig_latin import align, to_pig_latin
 from nmt.positions import RotaryPositions, sinusoidal_table
@@ -59,10 +59,9 @@ def show_look_up(
     """The map of `look_up_weights`, with the rule's letters in green frames."""
     word = one_word(word, LONGEST)
     weights = look_up_weights(word, mask, temperature, positions)
+    letters, keys = list(to_pig_latin(word)), [*word, "<EOS>"]
     title = f"temperature {temperature:g}, mask: {mask}"
-    return plot_attention_map(
-        weights, list(to_pig_latin(word)), [*word, "<EOS>"], truth=align(word), title=title
-    )
+    return plot_attention_map(weights, letters, keys, truth=align(word), title=title)
 
 
 def explore_attention(word: str = "team") -> Explorer:
@@ -71,11 +70,9 @@ def explore_attention(word: str = "team") -> Explorer:
     """
     controls: dict[str, Any] = {
         "word": word_field(word),
-        "mask": Dropdown(options=["none", "causal"], value="none", description="Mask:"),
+        "mask": Dropdown(options=["none", "causal"], description="Mask:"),
         "temperature": Dropdown(options=TEMPERATURES, value=0.2, description="Temperature:"),
-        "positions": Dropdown(
-            options=["one-hot", "sinusoidal"], value="one-hot", description="Position vectors:"
-        ),
+        "positions": Dropdown(options=["one-hot", "sinusoidal"], description="Position vectors:"),
     }
     return explorer(controls, show_look_up)
 
@@ -91,18 +88,14 @@ def show_plane(
 def explore_plane() -> Explorer:
     """Move the query and one key of `show_plane`, with a pointer on the figure or by numbers."""
 
-    def field(value: float, description: str) -> BoundedFloatText:
-        return BoundedFloatText(
-            value=value, min=-REACH, max=REACH, step=0.1, description=description,
-            layout=Layout(width="170px"),
-        )  # fmt: skip
-
+    starts = {"query_x": 2.0, "query_y": 1.0, "key_x": 1.5, "key_y": -1.0}
+    names = ("Query, across:", "Query, up:", "Key t, across:", "Key t, up:")
     controls = {
-        "query_x": field(2.0, "Query, across:"),
-        "query_y": field(1.0, "Query, up:"),
-        "key_x": field(1.5, "Key t, across:"),
-        "key_y": field(-1.0, "Key t, up:"),
+        field: number_field(name, value, -REACH, REACH, 0.1)
+        for (field, value), name in zip(starts.items(), names)
     }
+    for control in controls.values():
+        control.layout.width = "170px"
     return explorer(controls, show_plane)
 
 
@@ -134,8 +127,7 @@ def looking_behind_scores(
     # other sign.
     turn = distance if scheme == "sinusoidal" else -distance
     queries = rotary(rearrange(vectors, "l k -> l 1 1 k"), start=turn)
-    queries = rearrange(queries, "l 1 1 k -> 1 1 l k")
-    keys = rearrange(vectors, "l k -> 1 1 l k")
+    queries, keys = rearrange(queries, "l 1 1 k -> 1 1 l k"), rearrange(vectors, "l k -> 1 1 l k")
     if scheme == "rotary":
         queries, keys = rotary(queries), rotary(keys)
     return SHARPNESS * (queries @ keys.mT)[0, 0] / math.sqrt(SIZE)
@@ -150,9 +142,8 @@ def show_looking_behind(
     word = one_word(word, LONGEST)
     weights = looking_behind_scores(word, scheme, distance, base).softmax(dim=-1)
     alike = looking_behind_scores("a" * 12, scheme, distance, base)  # nothing but position speaks
-    return plot_looking_behind(
-        alike, weights, list(word), distance, title=f"{scheme} positions, base {base:g}"
-    )
+    title = f"{scheme} positions, base {base:g}"
+    return plot_looking_behind(alike, weights, list(word), distance, title=title)
 
 
 def _added(scheme: str, length: int, base: float) -> Float[Tensor, "l k"]:
@@ -161,9 +152,8 @@ def _added(scheme: str, length: int, base: float) -> Float[Tensor, "l k"]:
         return torch.zeros(length, SIZE)
     if scheme == "sinusoidal":
         return sinusoidal_table(length, SIZE, base)
-    if scheme == "learned":
-        start = torch.randn(length, SIZE, generator=torch.Generator().manual_seed(1))
-        return 0.02 * start  # as `PositionEmbedding` starts
+    if scheme == "learned":  # as `PositionEmbedding` starts
+        return 0.02 * torch.randn(length, SIZE, generator=torch.Generator().manual_seed(1))
     return sinusoidal_table(1, SIZE).expand(length, SIZE)
 
 
@@ -171,13 +161,10 @@ def explore_looking_behind(word: str = "strengthening") -> Explorer:
     """Change word, scheme, distance and base of `show_looking_behind`, and see which schemes can
     ask for "the letter before".
     """
+    schemes = ["none", "sinusoidal", "learned", "rotary"]
     controls: dict[str, Any] = {
         "word": word_field(word),
-        "scheme": Dropdown(
-            options=["none", "sinusoidal", "learned", "rotary"],
-            value="rotary",
-            description="Position scheme:",
-        ),
+        "scheme": Dropdown(options=schemes, value="rotary", description="Position scheme:"),
         "distance": Dropdown(options=range(-8, 9), value=1, description="Letters behind:"),
         "base": Dropdown(options=BASES, value=10.0, description="Base:"),
     }

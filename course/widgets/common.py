@@ -76,7 +76,8 @@ _POINTER = """<style onload="
 
 # The buttons of ipywidgets.Play come without names. They may be there only after this.
 _PLAYER = """<style onload="
-    const box = this.closest('.widget-hbox'), said = ['play or hold WHAT', 'back to the first'];
+    const box = this.closest('.widget-hbox');
+    const said = ['play or hold the steps', 'back to the first'];
     const name = tries => {
         const found = box.querySelectorAll('.widget-play button');
         found.forEach((button, i) => { button.title = button.ariaLabel = said[i] ?? '' });
@@ -102,39 +103,33 @@ class Explorer(VBox):
         buttons: Sequence[Button] = (),
         beside: Sequence[Widget] = (),
     ) -> None:
-        self.row = HBox(
-            [*controls.values(), *beside, *buttons],
-            layout=Layout(flex_flow="row wrap", grid_gap="4px 16px", margin="0 0 8px 0"),
-        )
+        wrapped = Layout(flex_flow="row wrap", grid_gap="4px 16px", margin="0 0 8px 0")
+        self.row = HBox([*controls.values(), *beside, *buttons], layout=wrapped)
         pointer = HTML(_POINTER, layout=Layout(height="0", margin="0"))
         super().__init__([self.row, output, pointer, own_keys()])
         self.add_class("nmt-operated").add_class("nmt-explorer")
         self.controls, self.buttons = dict(controls), list(buttons)
         self.output = output
-        self._start = [
-            html.unescape(caption)
-            for caption in re.findall(r"<figcaption>(.*?)</figcaption>", output.value, re.DOTALL)
-        ]
+        captions = re.findall(r"<figcaption>(.*?)</figcaption>", output.value, re.DOTALL)
+        self._start = list(map(html.unescape, captions))
 
-    def add_player(self, field: BoundedIntText, what: str) -> "Explorer":
-        """Buttons behind a number field that play it, a step a second, hold it, and begin anew."""
+    def add_player(self, field: BoundedIntText) -> "Explorer":
+        """Buttons behind a field of steps that play it, a step a second, hold it, begin anew."""
         player = Play(value=field.value, max=field.max, interval=1000, show_repeat=False)
         for trait in ("min", "max", "value"):
             link((field, trait), (player, trait))
         place = self.row.children.index(field) + 1
-        names = HTML(_PLAYER.replace("WHAT", what), layout=Layout(width="0", margin="0"))
-        self.row.children = [
-            *self.row.children[:place], HBox([player, names]), *self.row.children[place:]
-        ]  # fmt: skip
+        player_box = HBox([player, HTML(_PLAYER, layout=Layout(width="0", margin="0"))])
+        before, after = self.row.children[:place], self.row.children[place:]
+        self.row.children = [*before, player_box, *after]
         return self
 
     def __repr__(self) -> str:
-        names = ", ".join(
-            _small_first_letter(control.description.rstrip(":"))
-            for control in self.controls.values()
-        )
+        names = (control.description.rstrip(":") for control in self.controls.values())
+        # "Word" becomes "word", but "A, real part" keeps its symbol.
+        small = (name[:1].lower() + name[1:] if name[1:2].islower() else name for name in names)
         starts = (f"It starts with: {reading}" for reading in self._start)
-        return "\n".join([f"Explorer ({names}): run this cell to use it.", *starts])
+        return "\n".join([f"Explorer ({', '.join(small)}): run this cell to use it.", *starts])
 
     def _repr_mimebundle_(self, **arguments: Any) -> dict[str, Any]:
         # ipywidgets cuts its own text after 110 characters.
@@ -151,7 +146,7 @@ def own_keys() -> HTML:
 def explorer(
     controls: Mapping[str, Widget],
     draw: Callable[..., Picture | str],
-    adjust: Callable[[Mapping[str, Widget]], None] | None = None,
+    adjust: Callable[[Mapping[str, Widget]], object] | None = None,
     buttons: Mapping[str, Callable[[Mapping[str, Widget]], str]] | None = None,
     beside: Sequence[Dropdown] = (),
 ) -> Explorer:
@@ -234,11 +229,6 @@ def _attempt(draw: Callable[..., Picture | str], values: Mapping[str, Any]) -> t
         return "", _message(f"{type(error).__name__}: {error}")
     content = result.to_html() if isinstance(result, Picture) else result
     return f'<div role="status" aria-live="polite" style="line-height:1.4">{content}</div>', ""
-
-
-def _small_first_letter(name: str) -> str:
-    """The name inside a list: "Word" becomes "word", but "A, real part" keeps its symbol."""
-    return name[:1].lower() + name[1:] if name[1:2].islower() else name
 
 
 def _message(text: str) -> str:

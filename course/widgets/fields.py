@@ -43,18 +43,14 @@ def one_word(text: str, longest: int) -> str:
     if not word:
         raise ValueError("Nothing typed yet: type an English word, such as street.")
     parts = [part for part in re.split(r"[\s'’]+", word) if part]
-    if len(parts) != 1 or parts[0] != word:
-        raise ValueError(
-            "One word at a time: a space or an apostrophe separates words, so this is "
-            + " and ".join(parts[:3])
-            + (" …" if len(parts) > 3 else ".")
-        )
+    if parts != [word]:
+        found = " and ".join(parts[:3]) + (" …" if len(parts) > 3 else ".")
+        why = "a space or an apostrophe separates words"
+        raise ValueError(f"One word at a time: {why}, so this is {found}")
     if len(word) > longest:
         raise ValueError(f"{len(word)} letters are more than the {longest} that there is room for.")
     for place, character in enumerate(word, start=1):
         if not (character.isascii() and character.isalpha()) and character != "-":
-            raise ValueError(
-                f"Letter {place} of {word} is {character}; a word is made of the letters a–z and"
-                " dashes."
-            )
+            made = "a word is made of the letters a–z and dashes"
+            raise ValueError(f"Letter {place} of {word} is {character}; {made}.")
     return word

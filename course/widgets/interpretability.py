@@ -39,9 +39,7 @@ TSNE_STEPS = 500  # half of the usual: quick enough to answer a key
 
 @lru_cache(maxsize=32)
 def _traced(model: Any, word: str) -> Trace:
-    """A model's own answer to one word; the next control that changes on the same word does not ask
-    again.
-    """
+    """A model's own answer to one word: the next control that changes does not ask again."""
     found: Trace = trace(model, word)
     return found
 
@@ -89,14 +87,12 @@ def _look(name: str, model: Any, word: str, layer: int, head: int) -> Look:
 def show_attention(
     models: Mapping[str, Any], word: str, heads: Mapping[str, tuple[int, int]], step: int = 1
 ) -> Picture:
-    """Models side by side while each spells `word` in its own way, a row for each step; a step
-    beyond the last shows the last.
+    """Models side by side, by name, while each spells `word` (letters a–z and dashes, at most 20)
+    in its own way, a row for each step.
 
     Args:
-        models: by the name to show.
-        word: letters a–z and dashes, at most 20.
-        heads: by the same names the layer and the head, or group of channels.
-        step: from 1.
+        heads: by the models' names the layer and the head, or group of channels.
+        step: from 1; one beyond the last shows the last.
 
     Raises:
         ValueError: for a word that can't be shown.
@@ -133,17 +129,12 @@ def explore_attention(
         word: where to begin.
     """
     fields = {f"head_{name}": name for name in models}
-    controls: dict[str, Any] = {
-        "word": word_field(word),
-        **{
-            field: _head_field(name, models[name], (heads or {}).get(name))
-            for field, name in fields.items()
-        },
-        "step": number_field(f"{STEP}:", 1, 1, MOST_STEPS),
-    }
-    wrong = Dropdown(
-        options=[*_wrong_words(models, words).items()], description="Words gone wrong:"
-    )
+    controls: dict[str, Any] = {"word": word_field(word)}
+    for field, name in fields.items():
+        controls[field] = _head_field(name, models[name], (heads or {}).get(name))
+    controls["step"] = number_field(f"{STEP}:", 1, 1, MOST_STEPS)
+    listed = [*_wrong_words(models, words).items()]
+    wrong = Dropdown(options=listed, description="Words gone wrong:")
 
     def adjust(controls: Mapping[str, Any]) -> None:
         """As many steps as the longer answer has, and no wrong word but the one that is shown."""
@@ -164,8 +155,7 @@ def explore_attention(
             controls["word"].value = change["new"]
 
     wrong.observe(take, names="value")
-    box = explorer(controls, draw, adjust, beside=[wrong])
-    return box.add_player(controls["step"], "the steps")
+    return explorer(controls, draw, adjust, beside=[wrong]).add_player(controls["step"])
 
 
 def show_embedding(
@@ -198,11 +188,7 @@ def show_embedding(
 
 
 def explore_embedding(tables: Mapping[str, Float[Tensor, "29 d"]]) -> Explorer:
-    """Choose an embedding, PCA or t-SNE and its settings.
-
-    Args:
-        tables: a row for each of the 29 tokens, by the name to show.
-    """
+    """Choose an embedding by its name, PCA or t-SNE and its settings."""
     most = largest_perplexity(VOCABULARY.size)
     controls = {
         "table": Dropdown(options=list(tables), description="Embedding:"),
@@ -212,7 +198,7 @@ def explore_embedding(tables: Mapping[str, Float[Tensor, "29 d"]]) -> Explorer:
         "start": Dropdown(options=STARTS, description="Start (t-SNE):"),
     }
     drawn = cache(lambda table, **settings: show_embedding(tables[table], name=table, **settings))
-    return explorer(controls, lambda **settings: drawn(**settings))
+    return explorer(controls, drawn)
 
 
 def show_state(

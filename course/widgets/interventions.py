@@ -1,7 +1,7 @@
 """Change any head of a transformer on any word, and see the letters change."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from ipywidgets import Dropdown, Widget
 from torch import Tensor
@@ -15,6 +15,7 @@ from nmt.data import VOCABULARY
 from nmt.transformer import Transformer
 
 LONGEST = 20  # letters of a word that still fit a figure
+FIRST = "encoder 0, head 2"
 SAID = {  # the changes of `head_changes`, as the explorer calls them
     "spreads its weight evenly": "uniform",
     "switched off (zero)": "off",
@@ -24,7 +25,6 @@ SAID = {  # the changes of `head_changes`, as the explorer calls them
     "looks one place later": "later",
     "left as it is": "nothing",
 }
-PARTS = {"encoder": "encoder", "decoder self": "decoder", "cross": "decoder"}
 
 
 def head_options(model: Transformer) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -33,8 +33,9 @@ def head_options(model: Transformer) -> dict[str, tuple[str, tuple[int, ...]]]:
     every = tuple(range(model.config.num_heads))
     for name in model.attention_layers():
         part, number, kind = name.split(".")
-        cross = kind.startswith("cross")
-        title = "cross" if cross else part if part == "encoder" else "decoder self"
+        title = "encoder" if part == "encoder" else "decoder self"
+        if kind.startswith("cross"):
+            title = "cross"
         for head in every:
             found[f"{title} {number}, head {head}"] = name, (head,)
         found[f"{title} {number}, all {len(every)} heads"] = name, every
@@ -49,16 +50,12 @@ class Bench:
     def __init__(self, model: Transformer, words: Sequence[str]) -> None:
         self.model, self.heads = ChangedHeads(model, words), head_options(model)
         self.kept: dict[str, str] = {}  # by the name of the head what is done to it
-        self.other = ""
         self.untouched = lru_cache(maxsize=64)(self.model.spell)
-        self._right: Tensor | None = None
 
-    @property
+    @cached_property
     def right(self) -> Tensor:
         """Which words the untouched model spells right."""
-        if self._right is None:
-            self._right = self.model.right()
-        return self._right
+        return self.model.right()
 
     def holding(self, head: str, how: str) -> dict[str, str]:
         """All changes that hold, the chosen one last."""
@@ -80,10 +77,8 @@ class Bench:
         before = self.untouched(word)
         answer = before.spelling.answer
         after = self.model.spell(word, self.changes(holding), other, answer)
-        second = f" ({other})"
-        told = [
-            f"{h}: {w}{second if SAID[w] == 'another word' else ''}" for h, w in holding.items()
-        ]
+        second = {"another word": f" ({other})"}
+        told = [f"{name}: {what}{second.get(SAID[what], '')}" for name, what in holding.items()]
         maps = [self._map(before, head, "untouched")]
         if SAID[how] == "another word":
             maps.append(self._map(self.untouched(other), head, f"as it looks at {other}"))
@@ -108,16 +103,15 @@ def show_intervention(
     words: Sequence[str],
     word: str = "street",
     how: str = "spreads its weight evenly",
-    head: str = "encoder 0, head 2",
+    head: str = FIRST,
     other: str = "brown",
 ) -> Picture:
     """The figure that `explore_interventions` begins with, or would show at these settings.
 
     Args:
         words: over which a head's mean is taken.
-        word: to be spelled.
+        word, other: to be spelled, and the second word.
         how, head: one of `SAID`, one of `head_options`.
-        other: the second word.
 
     Raises:
         ValueError: for a word that can't be shown.
@@ -135,14 +129,12 @@ def explore_interventions(
     that the change breaks, or that the untouched model gets wrong.
     """
     bench = Bench(model, words)
-    starts = list(bench.heads)
-    first = "encoder 0, head 2"
+    heads = list(bench.heads)
+    start = FIRST if FIRST in heads else heads[0]
     controls = {
         "word": word_field(word),
         "how": Dropdown(options=list(SAID), description="What happens:"),
-        "head": Dropdown(
-            options=starts, value=first if first in starts else starts[0], description="To head:"
-        ),
+        "head": Dropdown(options=heads, value=start, description="To head:"),
         "other": word_field(other, "Second word:"),
     }
 

@@ -46,15 +46,13 @@ class Playground(VBox):
         self.runs: dict[str, list[dict[str, Any]]] = {}
         if whole:
             self.runs[WHOLE] = [{"alone": row["val_accuracy"], **row} for row in whole]
-        look = {"indent": False, "layout": Layout(width="auto")}
+        wide = Layout(width="auto")
         self.boxes = {
-            name: Checkbox(description=f"without {words}", **look)
+            name: Checkbox(description=f"without {words}", indent=False, layout=wide)
             for name, words in SWITCHES.items()
         }
-        self.train = Button(
-            description=f"Train {training.epochs} epochs", layout=Layout(width="auto")
-        )
-        self.forget = Button(description="Forget these runs", layout=Layout(width="auto"))
+        self.train = Button(description=f"Train {training.epochs} epochs", layout=wide)
+        self.forget = Button(description="Forget these runs", layout=wide)
         self.message, self.figure = HTML(), HTML(layout=Layout(min_height="330px"))
         for box in self.boxes.values():
             box.observe(self._announce, "value")
@@ -71,8 +69,8 @@ class Playground(VBox):
         return f"Playground (tick what to leave out: {boxes}; train): run this cell to use it."
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
-        return bundle | {"text/plain": repr(self)}  # ipywidgets cuts it after 110 characters
+        # ipywidgets cuts its own text after 110 characters.
+        return {**super()._repr_mimebundle_(**options), "text/plain": repr(self)}
 
     def _switched_off(self) -> list[str]:
         return [name for name, box in self.boxes.items() if box.value]
@@ -88,25 +86,18 @@ class Playground(VBox):
             return
         self._say(f"Training {name}: about half a minute. The curve grows with every epoch.")
         try:
+            asked = self.config, self.training, switched_off
             rows = train_without(
-                self.config,
-                self.training,
-                switched_off,
-                pairs=self.pairs,
-                on_epoch=lambda rows: self._draw(self.runs | {name: rows}),
+                *asked, pairs=self.pairs, on_epoch=lambda own: self._draw(self.runs | {name: own})
             )
-            self._finish(name, rows)
+            self.runs[name] = rows
+            said = f"Done: {name} spells {rows[-1]['alone']:.1%} of the validation words right."
         except KeyboardInterrupt:
-            self._draw(self.runs)
-            self._say(f"{name} was stopped, and is not kept.")
+            said = f"{name} was stopped, and is not kept."
         except Exception as error:  # a page of notes must not fill with a traceback
-            self._draw(self.runs)
-            self._say(f"{name} was not trained. {type(error).__name__}: {error}")
-
-    def _finish(self, name: str, rows: list[dict[str, Any]]) -> None:
-        self.runs[name] = rows
+            said = f"{name} was not trained. {type(error).__name__}: {error}"
         self._draw(self.runs)
-        self._say(f"Done: {name} spells {rows[-1]['alone']:.1%} of the validation words right.")
+        self._say(said)
 
     def _forget(self, _button: Any = None) -> None:
         self.runs = {name: rows for name, rows in self.runs.items() if name == WHOLE}

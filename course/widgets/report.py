@@ -37,19 +37,9 @@ def recorded_runs(records: Records) -> dict[str, dict[int, Mapping[str, Any]]]:
     found = {}
     for experiment in EXPERIMENTS.values():
         for outcome in found_rows(experiment, records):
-            if outcome.records:
-                found[f"{experiment.name}: {outcome.row.label}"] = {
-                    record["seed"]: record for record in outcome.records
-                }
+            if seeds := {record["seed"]: record for record in outcome.records}:
+                found[f"{experiment.name}: {outcome.row.label}"] = seeds
     return found
-
-
-def _run(runs: Runs, row: str, seed: int) -> Mapping[str, Any]:
-    if seed not in runs[row]:
-        raise ValueError(
-            f"{row}: no seed {seed} is run, but {', '.join(map(str, sorted(runs[row])))}"
-        )
-    return runs[row][seed]
 
 
 @cache
@@ -62,7 +52,11 @@ def _pair(
     runs: Runs, first: tuple[str, int], second: tuple[str, int]
 ) -> dict[str, Mapping[str, Any]]:
     """The two records by the names to show, or a `ValueError` in words for the reader."""
-    chosen = [_run(runs, *one) for one in (first, second)]
+    for row, seed in (first, second):
+        if seed not in runs[row]:
+            known = ", ".join(map(str, sorted(runs[row])))
+            raise ValueError(f"{row}: no seed {seed} is run, but {known}")
+    chosen = [runs[row][seed] for row, seed in (first, second)]
     sets = [record["training"]["data"] for record in chosen]
     if sets[0] != sets[1]:
         raise ValueError(
@@ -72,21 +66,15 @@ def _pair(
         )
     names = [f"{row}, seed {seed}" for row, seed in (first, second)]
     if names[0] == names[1]:
-        raise ValueError(
-            "This is one run twice, so there is nothing to compare; choose another row or seed for"
-            " one of them."
-        )
+        hint = "choose another row or seed for one of them"
+        raise ValueError(f"This is one run twice, so there is nothing to compare; {hint}.")
     return dict(zip(names, chosen))
 
 
 def show_two_runs(
     runs: Runs, first: tuple[str, int] = START[0], second: tuple[str, int] = START[1]
 ) -> Picture:
-    """The losses of two runs together, and their mistakes by kind.
-
-    Args:
-        runs: from `recorded_runs`.
-        first, second: (row, seed) of each.
+    """The losses of two runs (row, seed) of `recorded_runs` together, and their mistakes by kind.
 
     Raises:
         ValueError: if a seed is not recorded, the two are one, or they were measured on different
@@ -108,12 +96,9 @@ def words_apart(
     alone is shown.
     """
     pair = _pair(runs, first, second)
-    answers = [
-        {source: answer for source, _, answer in record["mistakes"]} for record in pair.values()
-    ]
+    answers = [{word: own for word, _, own in record["mistakes"]} for record in pair.values()]
     wrong = [wrong_words(record) for record in pair.values()]
     order = _words(next(iter(pair.values()))["training"]["data"])
-    names = list(pair)
     groups = (
         ("the first", wrong[1] - wrong[0]),
         ("the second", wrong[0] - wrong[1]),
@@ -124,21 +109,16 @@ def words_apart(
         listed = [word for word in order if word in words]
         for word in listed[:SHOWN]:
             told = [
-                answers[place].get(word, "wrong (not kept)") if word in wrong[place] else "✓ right"
-                for place in (0, 1)
+                (own.get(word, "wrong (not kept)") or "(nothing)") if word in missed else "✓ right"
+                for own, missed in zip(answers, wrong)
             ]
-            rows.append(
-                (word, to_pig_latin(word), *(answer or "(nothing)" for answer in told), label)
-            )
+            rows.append((word, to_pig_latin(word), *told, label))
         if not listed:
             rows.append(("none", "", "", "", label))
         elif len(listed) > SHOWN:
             rows.append((f"{len(listed) - SHOWN} more", "", "", "", label))
-    return Table(
-        "Words that one run has right and the other wrong, and that both have wrong.",
-        ("word", "right answer", *names, "who is right"),
-        tuple(rows),
-    )
+    caption = "Words that one run has right and the other wrong, and that both have wrong."
+    return Table(caption, ("word", "right answer", *pair, "who is right"), tuple(rows))
 
 
 def compare_runs(records: Records | None = None) -> Explorer:
@@ -150,14 +130,14 @@ def compare_runs(records: Records | None = None) -> Explorer:
     """
     runs = recorded_runs(find_records() if records is None else records)
     rows, seeds = list(runs), sorted({seed for own in runs.values() for seed in own})
-    start = [(rows[place], min(runs[rows[place]])) for place in (0, -1)]
+    one, two = ((row, min(runs[row])) for row in (rows[0], rows[-1]))
     if all(row in runs and seed in runs[row] for row, seed in START):
-        start = list(START)
+        one, two = START
     controls = {
-        "row": Dropdown(options=rows, value=start[0][0], description="First run:"),
-        "seed": Dropdown(options=seeds, value=start[0][1], description="Its seed:"),
-        "other_row": Dropdown(options=rows, value=start[1][0], description="Second run:"),
-        "other_seed": Dropdown(options=seeds, value=start[1][1], description="Seed of the second:"),
+        "row": Dropdown(options=rows, value=one[0], description="First run:"),
+        "seed": Dropdown(options=seeds, value=one[1], description="Its seed:"),
+        "other_row": Dropdown(options=rows, value=two[0], description="Second run:"),
+        "other_seed": Dropdown(options=seeds, value=two[1], description="Seed of the second:"),
     }
 
     def draw(row: str, seed: int, other_row: str, other_seed: int) -> str:
@@ -169,12 +149,8 @@ def compare_runs(records: Records | None = None) -> Explorer:
 
 
 def explore_experiments(report: Report, overview: Picture) -> Explorer:
-    """One experiment at a time: its rows with their seeds and intervals, or the curves of its loss
-    and its learning rate.
-
-    Args:
-        report: whose comparisons are made once, before the first change.
-        overview: the figure that stands for all of them, at the start.
+    """One experiment of a report at a time: its rows with their seeds and intervals, or the curves
+    of its loss and its learning rate; at the start the `overview` that stands for all of them.
     """
     for name in EXPERIMENTS:
         report.outcomes(name)

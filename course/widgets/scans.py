@@ -36,13 +36,12 @@ def explore_rounds() -> Explorer:
     def draw(method: str, length: int, shown: int) -> Picture:
         return plot_rounds(method, length, shown)
 
-    return explorer(controls, draw, _adjust)
+    def adjust(controls: Mapping[str, Widget]) -> None:
+        """Offer the rounds that the chosen scan has."""
+        rounds = watch(PREFIXES[controls["method"].value], controls["length"].value)
+        offer(controls["shown"], range(len(rounds) + 1))
 
-
-def _adjust(controls: Mapping[str, Widget]) -> None:
-    """Offer the rounds that the chosen scan has."""
-    rounds = watch(PREFIXES[controls["method"].value], controls["length"].value)
-    offer(controls["shown"], range(len(rounds) + 1))
+    return explorer(controls, draw, adjust)
 
 
 def explore_times(rows: Sequence[Mapping[str, Any]]) -> Explorer:
@@ -54,9 +53,8 @@ def explore_times(rows: Sequence[Mapping[str, Any]]) -> Explorer:
     threads = sorted({row["threads"] for row in rows})
 
     def draw(width: str, threads: int = threads[0]) -> Picture:
-        return plot_scan_times(
-            [row for row in rows if row["width"] == width and row["threads"] == threads]
-        )
+        chosen = (width, threads)
+        return plot_scan_times([row for row in rows if (row["width"], row["threads"]) == chosen])
 
     controls: dict[str, Any] = {
         "width": Dropdown(options=list(WIDTHS.items()), value="layer", description="State:")

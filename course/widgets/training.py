@@ -40,9 +40,8 @@ class LiveCurves(VBox):
         """Show how far the run came; `train` calls this after each epoch."""
         rows = state.progress.epochs
         self.bar.update(len(rows) - self.bar.n)
-        self.bar.set_postfix(
-            loss=f"{rows[-1]['val_loss']:.3f}", words=f"{rows[-1]['val_accuracy']:.1%}"
-        )
+        loss, right = rows[-1]["val_loss"], rows[-1]["val_accuracy"]
+        self.bar.set_postfix(loss=f"{loss:.3f}", words=f"{right:.1%}")
         done, began = len(rows) >= self.epochs, time.monotonic()
         if done or began >= self._next:
             self.figure.value = render(plot_learning_curves, {"rows": rows, "epochs": self.epochs})
@@ -71,9 +70,8 @@ def show_position_run(
     record = runs[scheme][run - 1]
     if show == SHOWN[0]:
         return plot_learning_curves(record["epochs"])
-    return plot_mistakes(
-        pairs, {source for source, _, _ in record["mistakes"]}, by=show.removeprefix("mistakes by ")
-    )
+    wrong = {source for source, _, _ in record["mistakes"]}
+    return plot_mistakes(pairs, wrong, by=show.removeprefix("mistakes by "))
 
 
 def explore_positions(runs: Runs, pairs: Sequence[WordPair]) -> Explorer:
@@ -83,6 +81,4 @@ def explore_positions(runs: Runs, pairs: Sequence[WordPair]) -> Explorer:
         "run": Dropdown(options=range(1, 1 + min(map(len, runs.values()))), description="Run:"),
         "show": Dropdown(options=SHOWN, description="Show:"),
     }
-    return explorer(
-        controls, lambda scheme, run, show: show_position_run(runs, pairs, scheme, run, show)
-    )
+    return explorer(controls, lambda **values: show_position_run(runs, pairs, **values))

@@ -40,22 +40,21 @@ def explore_translation(
     def spelled(word: str) -> Spelling:
         return spell(model, word)
 
-    def adjust(controls: Mapping[str, Widget]) -> None:
+    def adjust(controls: Mapping[str, Widget]) -> Spelling | None:
         try:
             spelling = spelled(one_word(controls["word"].value, MAX_WORD))
         except ValueError:
-            return  # said when it is drawn
+            return None  # said when it is drawn
         offer(controls["step"], range(1, len(spelling.written) + 1))
+        return spelling
 
     def draw(word: str, step: int) -> Picture:
         return plot_spelling(spelled(one_word(word, MAX_WORD)), step)
 
     def to_mistake(controls: Mapping[str, Widget]) -> str:
-        adjust(controls)
-        try:
-            spelling = spelled(one_word(controls["word"].value, MAX_WORD))
-        except ValueError:
-            return ""  # said when it is drawn
+        spelling = adjust(controls)
+        if spelling is None:
+            return ""
         if spelling.first_mistake is None:
             return f"There is none: the model and the rule agree on {spelling.source}."
         controls["step"].value = spelling.first_mistake + 1

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 import torch._inductor.config
-from machine import describe_machine
+from measured import own_clock, rounded
 
 from course.lab.scan_trials import (
     EPSILON,
@@ -31,7 +31,9 @@ from course.lab.scan_trials import (
     student_inputs,
     time_scans,
 )
+from course.lab.speedrun import machine
 from nmt.allocator import keep_freed_memory
+from nmt.files import write_json
 from nmt.parallel_scan import blelloch, heinsen, hillis_steele, prefix_scan
 from nmt.scan import METHODS, Scan, fast, sequential
 
@@ -45,27 +47,23 @@ QUICK = ("fast", "chunked", "hillis_steele", "sklansky", "blelloch", "heinsen")
 CROSSING_LENGTH, CROSSING_CHANNELS = 1000, (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 # How many numbers one step of the recurrence works on: one channel; one sequence in a Mamba layer;
 # a whole training batch of 128.
-WIDTHS = {
-    "narrow": (1, 1),
-    "layer": (1, 128),
-    "training": (128, 128),
-}  # batch, channels; 16 states each
+WIDTHS = {"narrow": (1, 1), "layer": (1, 128), "training": (128, 128)}  # batch, channels
+STATES = 16
 LARGEST = 32_000_000  # numbers in a, and so in b
 LONG_LOGARITHMS = 4_000_000
 INDEXED = 3_000_000_000  # numbers that the backward pass of a[:, t] writes
-NO_CLAMP = -80.0
+WITHOUT_CLAMP = partial(heinsen, log_zero=-80.0)
 
 
-def feasible(method: str, length: int, width: int) -> bool:
+def feasible(method: str, length: int, numbers: int) -> bool:
     """Leave out what would take minutes: the logarithms of many numbers, and the square of a long
     length.
     """
-    numbers = length * width
     if method in ("heinsen", "log_pairs"):
-        return numbers <= LONG_LOGARITHMS
+        return length * numbers <= LONG_LOGARITHMS
     if method == "sequential_indexed":
-        return numbers * length <= INDEXED
-    return numbers <= LARGEST
+        return length * length * numbers <= INDEXED
+    return length * numbers <= LARGEST
 
 
 def measure_times(threads: int) -> list[dict[str, Any]]:
@@ -73,17 +71,11 @@ def measure_times(threads: int) -> list[dict[str, Any]]:
     torch.set_num_threads(threads)
     rows = []
     for name, (batch, channels) in WIDTHS.items():
-        for length in LENGTHS:
-            if name == "training" and length > 40:
-                continue
-            scans = {
-                method: function
-                for method, function in METHODS.items()
-                if feasible(method, length, batch * channels * 16)
-            }
-            rows += _timed(
-                scans, mamba_inputs(length, batch, channels), width=name, threads=threads
-            )
+        numbers = batch * channels * STATES
+        for length in LENGTHS if name != "training" else [n for n in LENGTHS if n <= 40]:
+            scans = {key: scan for key, scan in METHODS.items() if feasible(key, length, numbers)}
+            inputs = mamba_inputs(length, batch, channels)
+            rows += _timed(scans, inputs, width=name, threads=threads)
             print(f"times, {threads} thread(s), {name}, length {length}: done", flush=True)
     return rows
 
@@ -93,11 +85,12 @@ def measure_widths() -> list[dict[str, Any]]:
     step.
     """
     torch.set_num_threads(1)
-    rows = []
-    for channels in CROSSING_CHANNELS:
-        scans = {method: METHODS[method] for method in ("fast", "chunked", "sklansky", "blelloch")}
-        rows += _timed(scans, mamba_inputs(CROSSING_LENGTH, 1, channels), threads=1)
-    return rows
+    scans = {method: METHODS[method] for method in ("fast", "chunked", "sklansky", "blelloch")}
+    return [
+        row
+        for channels in CROSSING_CHANNELS
+        for row in _timed(scans, mamba_inputs(CROSSING_LENGTH, 1, channels), threads=1)
+    ]
 
 
 def measure_on_card(note: str) -> dict[str, Any]:
@@ -105,7 +98,7 @@ def measure_on_card(note: str) -> dict[str, Any]:
     scans = {method: METHODS[method] for method in QUICK}
     rows = []
     for length, numbers in ON_CARD:
-        inputs = mamba_inputs(length, 1, numbers // 16)
+        inputs = mamba_inputs(length, 1, numbers // STATES)
         rows += _timed(scans, Inputs(*(tensor.cuda() for tensor in inputs)))
         print(f"gpu, length {length}, {numbers} numbers: done", flush=True)
     device, version = torch.cuda.get_device_name(), str(torch.__version__)
@@ -119,15 +112,12 @@ def _card_clock() -> float:
 
 
 def _timed(scans: dict[str, Scan], inputs: Inputs, **where: Any) -> list[dict[str, Any]]:
-    # The first is deaf to other programs.
-    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
-    clock = _card_clock if inputs.a.is_cuda else clock
+    clock = _card_clock if inputs.a.is_cuda else own_clock()
+    rounds = 15 if inputs.a.numel() < 6_000_000 else 7
     place = {**where, "length": inputs.a.shape[1], "numbers": inputs.a[:, 0].numel()}
     return [
         {"method": method, **place, **{part: timing._asdict() for part, timing in parts.items()}}
-        for method, parts in time_scans(
-            scans, inputs, rounds=15 if inputs.a.numel() < 6_000_000 else 7, clock=clock
-        ).items()
+        for method, parts in time_scans(scans, inputs, rounds, clock).items()
     ]
 
 
@@ -157,17 +147,11 @@ def measure_compiled(lengths: tuple[int, ...] = (2, 8, 32, 128)) -> list[dict[st
             with torch.no_grad():
                 compiled(a, b, None)
             compile_seconds = time.perf_counter() - started
-            timed = {
-                row.pop("method"): row
-                for row in _timed({"plain": function, "compiled": compiled}, inputs)
-            }
-            rows.append(
-                {"method": method, "length": length, "compile_seconds": compile_seconds, **timed}
-            )
-            print(
-                f"compiled, {method}, length {length}: {compile_seconds:.0f} s to compile",
-                flush=True,
-            )
+            forms = _timed({"plain": function, "compiled": compiled}, inputs)
+            timed = {row.pop("method"): row for row in forms}
+            row = {"method": method, "length": length, "compile_seconds": compile_seconds}
+            rows.append({**row, **timed})
+            print(f"compiled, {method}, length {length}: done", flush=True)
     return rows
 
 
@@ -176,35 +160,31 @@ def measure_all_errors() -> dict[str, list[dict[str, Any]]]:
     form each by itself.
     """
     torch.set_num_threads(1)
-    by_length = [
-        _errors(mamba_inputs(length), length=length)
-        for length in (16, 40, 64, 128, 256, 512, 1024, 2048, 4096)
-    ]
-    by_spread = [
-        _errors(gate_inputs(256, spread), spread=spread) for spread in (0.1, 0.3, 1, 3, 10, 30)
-    ]
-    student = []
-    for length in (2, 4, 8, 16, 32, 64, 128):
-        inputs = student_inputs(length)
-        variants: dict[str, Callable[[], float]] = {
-            "heinsen": partial(largest_difference, "heinsen", inputs),
-            "cancellation": partial(
-                largest_difference, partial(heinsen, log_zero=NO_CLAMP), inputs
-            ),
-            "clamp": partial(largest_difference, "heinsen", inputs, torch.float64),
-            "log_pairs": partial(largest_difference, "log_pairs", inputs),
-        }
-        student.append(
-            {"length": length, **{name: measure() for name, measure in variants.items()}}
-        )
-    return {"by_length": by_length, "by_spread": by_spread, "student": student}
+    lengths, spreads = [16, 40, *(2**n for n in range(6, 13))], (0.1, 0.3, 1, 3, 10, 30)
+    return {
+        "by_length": [_errors(mamba_inputs(length), length=length) for length in lengths],
+        "by_spread": [_errors(gate_inputs(256, spread), spread=spread) for spread in spreads],
+        "student": [_student_errors(2**n) for n in range(1, 8)],
+    }
+
+
+def _student_errors(length: int) -> dict[str, Any]:
+    """As the assignment compared."""
+    worst = partial(largest_difference, inputs=student_inputs(length))
+    return {
+        "length": length,
+        "heinsen": worst("heinsen"),
+        "cancellation": worst(WITHOUT_CLAMP),
+        "clamp": worst("heinsen", dtype=torch.float64),
+        "log_pairs": worst("log_pairs"),
+    }
 
 
 def _errors(inputs: Inputs, **where: float) -> dict[str, Any]:
     row: dict[str, Any] = {**where, "predicted": EPSILON * inputs.log_decay_sum()}
     for method in ("sequential", "fast", "sklansky", "log_pairs", "heinsen"):
         row[method] = measure_errors(method, inputs)._asdict()
-    row["cancellation"] = measure_errors(partial(heinsen, log_zero=NO_CLAMP), inputs)._asdict()
+    row["cancellation"] = measure_errors(WITHOUT_CLAMP, inputs)._asdict()
     row["clamp"] = measure_errors("heinsen", inputs, torch.float64)._asdict()
     print(f"errors, {where}: done", flush=True)
     return row
@@ -234,18 +214,9 @@ def main() -> None:
         parts["gpu"] = partial(measure_on_card, arguments.note)
     for name, measure in parts.items():
         if arguments.only in (None, name):
-            here = {} if name == "gpu" else {"machine": describe_machine()}
+            here = {} if name == "gpu" else {"machine": machine()}
             record = {"command": COMMAND, **record, **here, name: measure()}
-            RECORD.write_text(json.dumps(_rounded(record), indent=1) + "\n", encoding="utf-8")
-
-
-def _rounded(value: Any) -> Any:
-    """Four significant digits: more would pretend that times repeat."""
-    if isinstance(value, float):
-        return float(f"{value:.4g}")
-    if isinstance(value, dict):
-        return {key: _rounded(entry) for key, entry in value.items()}
-    return [_rounded(entry) for entry in value] if isinstance(value, list | tuple) else value
+            write_json(RECORD, rounded(record))
 
 
 if __name__ == "__main__":

@@ -12,30 +12,32 @@ milliseconds.
 from __future__ import annotations
 
 import argparse
-import json
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from machine import describe_machine
 from mambapy.pscan import pscan
+from measured import own_clock, rounded
 from peers import MAMBAS, TRANSFORMERS, training_step
 
 from course.lab.scan_trials import mamba_inputs
-from course.lab.timing import Timing, memory_pass, take_turns
+from course.lab.speedrun import machine
+from course.lab.timing import memory_pass, take_turns
+from nmt import ROOT
 from nmt.allocator import keep_freed_memory
 from nmt.checkpoints import load_checkpoint
 from nmt.data import load_pairs
 from nmt.decoding import Seq2Seq, greedy_decode
+from nmt.files import write_json
 from nmt.parallel_scan import heinsen
 from nmt.scan import fast, sequential, sequential_indexed
 
-ROOT = Path(__file__).resolve().parents[2]
 PROCESS = Path("/proc/self/status")
 RECORD = ROOT / "assets" / "results" / "bench.json"
 BATCH, LENGTH, CHANNELS, STATES = 128, 40, 128, 16
@@ -67,13 +69,22 @@ class Row(NamedTuple):
         )
 
 
-def in_turns(actions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Timing]:
-    """Milliseconds, by the clock that suits the number of threads."""
-    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
-    return {
-        name: Timing(*(1e3 * seconds for seconds in timing))
-        for name, timing in take_turns(actions, rounds, clock).items()
-    }
+def beside_peers(
+    what: str, took: Mapping[str, float], targets: Mapping[str, float], unit: str = "ms"
+) -> list[Row]:
+    """The first figure, which is ours, beside each of the others; not every peer has a target."""
+    (_, ours), *peers = took.items()
+    return [Row(what, ours, peer, theirs, unit, targets.get(peer)) for peer, theirs in peers]
+
+
+def in_turns(
+    actions: Mapping[str, Callable[[], object]],
+    rounds: int,
+    clock: Callable[[], float] | None = None,
+) -> dict[str, float]:
+    """Milliseconds of the fastest run of each."""
+    timings = take_turns(actions, rounds, clock or own_clock())
+    return {name: 1e3 * timing.fastest for name, timing in timings.items()}
 
 
 def scans() -> list[Row]:
@@ -91,42 +102,32 @@ def scans() -> list[Row]:
         "mambapy's pscan": both(pscan),
         "plain loop, a[:, t]": both(sequential_indexed),
         "plain loop, unbind": both(sequential),
+        "memory bound": memory_pass(a.numel()),
     }
-    timings = in_turns(ours | peers | {"memory bound": memory_pass(a.numel())}, rounds=7)
-    targets = {"mambapy's pscan": 1 / 8, "plain loop, a[:, t]": 1 / 15, "plain loop, unbind": None}
-    rows = [
-        _row("scan, forward + backward", timings["fast"], peer, timings[peer], target)
-        for peer, target in targets.items()
+    took = in_turns(ours | peers, rounds=7)
+    took["memory bound"] *= MOVED / 3
+    slow = in_turns(ours | {"Heinsen, log space": both(heinsen)}, rounds=2)
+    targets = {"mambapy's pscan": 1 / 8, "plain loop, a[:, t]": 1 / 15, "memory bound": 2.5}
+    what = "scan, forward + backward"
+    return [
+        *beside_peers(what, took, targets),
+        *beside_peers(what, slow, {"Heinsen, log space": 1 / 80}),
     ]
-    least = Timing(*(seconds * MOVED / 3 for seconds in timings["memory bound"]))
-    rows.append(_row("scan, forward + backward", timings["fast"], "memory bound", least, 2.5))
-    timings = in_turns(ours | {"Heinsen": both(heinsen)}, rounds=2)
-    log_space = ("Heinsen, log space", timings["Heinsen"], 1 / 80)
-    return [*rows, _row("scan, forward + backward", timings["fast"], *log_space)]
 
 
 def steps() -> list[Row]:
     """Whole training steps of both models."""
-    mambas = {
-        name: training_step(make(), BATCH, LENGTH // 2, LENGTH // 2)
-        for name, make in MAMBAS.items()
-    }
-    timings = in_turns(mambas, rounds=7)
-    ours, *peers = MAMBAS
-    rows = [
-        _row("Mamba step", timings[ours], peer, timings[peer], target)
-        for peer, target in zip(peers, (1 / 5, 1 / 9), strict=True)
-    ]
+    half = LENGTH // 2
+    mambas = {name: training_step(make(), BATCH, half, half) for name, make in MAMBAS.items()}
+    targets = {"mambapy, parallel scan": 1 / 5, "textbook loop (mambapy, [:, t])": 1 / 9}
+    rows = beside_peers("Mamba step", in_turns(mambas, rounds=7), targets)
     transformers = {
         name: training_step(make(), BATCH, 10, 13) for name, make in TRANSFORMERS.items()
     }
-    plain = training_step(TRANSFORMERS["nn.Transformer"](), BATCH, 10, 13, fused=False)
-    timings = in_turns(transformers | {"nn.Transformer, AdamW not fused": plain}, rounds=15)
-    ours, *peers = timings
-    return rows + [
-        _row("transformer step", timings[ours], peer, timings[peer], target)
-        for peer, target in zip(peers, (None, 0.8), strict=True)
-    ]
+    plain = "nn.Transformer, AdamW not fused"
+    model = TRANSFORMERS["nn.Transformer"]()
+    transformers[plain] = training_step(model, BATCH, 10, 13, fused=False)
+    return rows + beside_peers("transformer step", in_turns(transformers, rounds=15), {plain: 0.8})
 
 
 def decoding() -> list[Row]:
@@ -134,46 +135,38 @@ def decoding() -> list[Row]:
     one without it.
     """
     words = [pair.source for pair in load_pairs("small")][::3][:2000]
+    few = words[::40]
     rows = []
     for name in ("transformer-small", "mamba-small"):
-        path = ROOT / "assets" / "checkpoints" / f"{name}.safetensors"
-        if not path.exists():
-            print(f"  {name}: no checkpoint yet, decoding not measured")
-            continue
-        model = load_checkpoint(path).model
-        few = words[::40]
-
+        model = load_checkpoint(name).model
         actions: dict[str, Callable[[], object]] = {
             "batched": partial(greedy_decode, model, words),
-            "one": partial(_one_by_one, model, few),
+            "one by one": partial(_one_by_one, model, few),
         }
-        timings = in_turns(actions, rounds=3)
-        ours, one = (
-            Timing(*(t / count for t in timings[key]))
-            for key, count in (("batched", len(words)), ("one", len(few)))
-        )
-        rows.append(_row(f"decode, {name}, a word", ours, "one by one without cache", one, 1 / 30))
-        rows.append(
-            _row(f"decode, {name}, a word", ours, "4,000 words a second", Timing(0.25, 0.25), 1.0)
-        )
+        took = in_turns(actions, rounds=3)
+        a_word = {
+            "batched": took["batched"] / len(words),
+            "one by one without cache": took["one by one"] / len(few),
+            "4,000 words a second": 0.25,
+        }
+        targets = {"one by one without cache": 1 / 30, "4,000 words a second": 1.0}
+        rows += beside_peers(f"decode, {name}, a word", a_word, targets)
     return rows
 
 
-def _one_by_one(model: Seq2Seq, words: Sequence[str]) -> list[list[str]]:
+def _one_by_one(model: Seq2Seq, words: list[str]) -> list[list[str]]:
     return [greedy_decode(model, [word], use_cache=False) for word in words]
 
 
 def start_up() -> list[Row]:
-    """Seconds of a fresh Python with `import nmt` against one with `import torch`."""
+    """A fresh Python with `import nmt` against one with `import torch`."""
 
     def fresh(code: str) -> Callable[[], object]:
         return lambda: subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
-    timings = take_turns({"nmt": fresh("import nmt"), "torch": fresh("import torch")}, rounds=3)
-    ours, theirs = (
-        Timing(*(1e3 * seconds for seconds in timings[name])) for name in ("nmt", "torch")
-    )
-    return [_row("import nmt, new process", ours, "import torch", theirs, None)]
+    actions = {code: fresh(code) for code in ("import nmt", "import torch")}
+    took = in_turns(actions, rounds=3, clock=time.perf_counter)
+    return beside_peers("import nmt, new process", took, {})
 
 
 def memory() -> list[Row]:
@@ -184,12 +177,9 @@ def memory() -> list[Row]:
     peaks = {}
     for name in MAMBAS:
         command = [sys.executable, __file__, "--peak", name]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        peaks[name] = float(done.stdout)
-    ours, *peers = peaks
-    goals = {peer: 0.3 if peer.startswith("mambapy") else None for peer in peers}
-    mine = ("Mamba step, peak memory", peaks[ours])
-    return [Row(*mine, peer, peaks[peer], "MiB", goal) for peer, goal in goals.items()]
+        peaks[name] = float(subprocess.run(command, capture_output=True, check=True).stdout)
+    targets = {"mambapy, parallel scan": 0.3}
+    return beside_peers("Mamba step, peak memory", peaks, targets, unit="MiB")
 
 
 def print_peak(name: str) -> None:
@@ -207,16 +197,8 @@ def _peak_mebibytes() -> float:
     """The largest resident size so far. Not `getrusage`: there a new process inherits the peak of
     the one that started it.
     """
-    line = next(
-        line
-        for line in PROCESS.read_text(encoding="utf-8").splitlines()
-        if line.startswith("VmHWM")
-    )
-    return int(line.split()[1]) / 1024
-
-
-def _row(what: str, ours: Timing, peer: str, theirs: Timing, target: float | None) -> Row:
-    return Row(what, ours.fastest, peer, theirs.fastest, "ms", target)
+    (kib,) = re.findall(r"VmHWM:\s*(\d+) kB", PROCESS.read_text(encoding="utf-8"))
+    return int(kib) / 1024
 
 
 def main() -> None:
@@ -230,29 +212,17 @@ def main() -> None:
     if arguments.peak:
         return print_peak(arguments.peak)
     keep_freed_memory()
-    record: dict[str, Any] = {
-        "command": "python tests/benchmarks/speed.py",
-        "machine": describe_machine(),
-        "rows": [],
-    }
+    groups, rows = [scans, steps, decoding, start_up, memory], []
     for threads in arguments.threads:
         torch.set_num_threads(threads)
-        print(
-            f"{threads} thread{'s' * (threads > 1)}, fastest of several runs in turns", flush=True
-        )
-        groups = [scans, steps, decoding] + (
-            [start_up, memory] if threads == arguments.threads[0] else []
-        )
+        print(f"threads: {threads}; fastest of several runs in turns", flush=True)
         for group in groups:
             for row in group():
                 print(row.line(), flush=True)
-                figures = {
-                    "ours": float(f"{row.ours:.4g}"),
-                    "theirs": float(f"{row.theirs:.4g}"),
-                    "ratio": float(f"{row.ratio:.3g}"),
-                }
-                record["rows"].append({**row._asdict(), **figures, "threads": threads})
-    RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+                rows.append({**row._asdict(), "ratio": row.ratio, "threads": threads})
+        groups = groups[:3]  # the others are processes of their own
+    record: dict[str, Any] = {"command": "python tests/benchmarks/speed.py", "machine": machine()}
+    write_json(RECORD, rounded({**record, "rows": rows}))
 
 
 if __name__ == "__main__":

@@ -19,9 +19,8 @@ NO_MODEL = "widget model not found"  # what JupyterLab says of a saved widget wh
 NO_WORDS = ("", "Image")  # the second is what JupyterLab gives an image that has no alt text
 LEAST_CONTRAST = 4.5  # WCAG 2.2, 1.4.3
 PATIENCE = 60.0  # seconds to wait for what should be on the page, once the kernel is done
-WORDS = (  # labels, readings, messages, captions, tables
-    f".nmt-operated, {OUTPUT}.jp-RenderedHTMLCommon"
-)
+# Labels, readings, messages, captions, tables.
+WORDS = f".nmt-operated, {OUTPUT}.jp-RenderedHTMLCommon"
 
 # What is wrong with a page of the static site.
 BROKEN = r"""() => {
@@ -79,9 +78,14 @@ def after_running(page: Page, seen: Seen) -> list[str]:
         for o in outputs(page)
         if o["output_type"] == "error"
     ]
-    shown = explorers_drawn(page, found) + frames_drawn(page, found.frames)
-    shown += pictures_shown(page, found.pictures) + formulas_typeset(page)
-    return errors + shown + quiet(page, seen)
+    return [
+        *errors,
+        *explorers_drawn(page, found),
+        *frames_drawn(page, found.frames),
+        *pictures_shown(page, found.pictures),
+        *formulas_typeset(page),
+        *quiet(page, seen),
+    ]
 
 
 def quiet(page: Page, seen: Seen, *, reopened: bool = False) -> list[str]:
@@ -111,10 +115,8 @@ def explorers_drawn(page: Page, found: Expected) -> list[str]:
         complaints.append(f"{widgets.count()} of {found.widgets} widgets are on the page")
     for number, explorer in enumerate(explorers.all()):
         if not explorer.locator("figure img, figure iframe, figure svg").count():
-            complaints.append(
-                f"explorer {number} draws nothing; it says:"
-                f" {' '.join(explorer.inner_text().split())[-200:]}"
-            )
+            words = " ".join(explorer.inner_text().split())[-200:]
+            complaints.append(f"explorer {number} draws nothing; it says: {words}")
     for number, box in enumerate(page.locator(OPERATED).element_handles()):
         names = [control.evaluate("e => probe.name(e)") for control in controls(box)]
         if not names or not all(names):
@@ -136,29 +138,28 @@ def pictures_shown(page: Page, least: int) -> list[str]:
     images = page.locator(".jp-Notebook img")
     _wait_for_count(images, least, at_least=True)
     page.locator(".jp-Notebook details").evaluate_all("all => all.forEach(e => { e.open = true })")
-    _wait(
-        page,
-        "() => [...document.querySelectorAll('.jp-Notebook img')].every(e => e.naturalWidth)",
-    )
+    loaded = "[...document.querySelectorAll('.jp-Notebook img')].every(e => e.naturalWidth)"
+    _wait(page, f"() => {loaded}")
     facts = images.evaluate_all(
         "all => all.map(e => [e.naturalWidth, e.alt.trim(), e.src.slice(0, 80),"
         " e.getBoundingClientRect().width])"
     )
-    complaints = (
-        [f"{len(facts)} pictures are on the page; the outputs hold {least}"]
-        if len(facts) < least
-        else []
-    )
+    complaints = []
+    if len(facts) < least:
+        complaints.append(f"{len(facts)} pictures are on the page; the outputs hold {least}")
     for natural, alt, source, shown in facts:
-        complaints += [f"a picture is broken: {source}"] if not natural else []
-        complaints += [f"a picture is not visible: {source}"] if natural and not shown else []
-        complaints += [f"a picture has no alt text: {source}"] if alt in NO_WORDS else []
+        wrong = {
+            "is broken": not natural,
+            "is not visible": natural and not shown,
+            "has no alt text": alt in NO_WORDS,
+        }
+        complaints += [f"a picture {what}: {source}" for what, so in wrong.items() if so]
     return complaints
 
 
-def frames_drawn(page: Page, count: int) -> list[str]:
+def frames_drawn(page: Page, count: int, where: str = OUTPUT) -> list[str]:
     """Each attention view is a frame in which lines are drawn, and that fits its height."""
-    frames = page.locator(f"{OUTPUT} iframe")
+    frames = page.locator(f"{where} iframe")
     if not _wait_for_count(frames, count, at_least=True):
         return [f"{frames.count()} of {count} attention views are frames on the page"]
     complaints = []
@@ -178,11 +179,9 @@ def stills_shown(page: Page, count: int) -> list[str]:
     """In a notebook that is not trusted each attention view is its still picture with one line, and
     no frame.
     """
-    complaints = []
-    if not _wait_for_count(page.get_by_text(STILL), count):
-        complaints.append(
-            f"{page.get_by_text(STILL).count()} still pictures stand for {count} attention views"
-        )
+    complaints, stills = [], page.get_by_text(STILL)
+    if not _wait_for_count(stills, count):
+        complaints.append(f"{stills.count()} still pictures stand for {count} attention views")
     if live := page.locator(f"{OUTPUT} iframe[srcdoc]").count():
         complaints.append(f"{live} frames are live in a notebook that nobody trusts")
     return complaints + pictures_shown(page, expected(page).pictures + count)
@@ -205,15 +204,17 @@ def readable(page: Page, theme: str) -> list[str]:
     """Explorers, captions, tables and attention views: each text stands out against what is behind
     it.
     """
-    looks = [
-        page.evaluate("([where, least]) => probe.contrast(where, least)", [WORDS, LEAST_CONTRAST])
-    ]
+    found = weak_texts(page, WORDS)
     for frame in page.frames[1:]:
-        looks.append(frame.evaluate("least => probe.contrast('body', least)", LEAST_CONTRAST))
-    weak = [f"hard to read in the {theme} theme: {text}" for look in looks for text in look["weak"]]
-    return weak or (
-        [] if looks[0]["count"] else [f"no text was found to judge in the {theme} theme"]
-    )
+        found += weak_texts(frame, least=0)
+    return [f"hard to read in the {theme} theme: {text}" for text in found]
+
+
+def weak_texts(page: Page | Frame, where: str = "body", least: int = 1) -> list[str]:
+    """Texts whose contrast with what is behind them is too low; there are at least `least`."""
+    look = "([where, least]) => probe.contrast(where, least)"
+    found = page.evaluate(look, [where, LEAST_CONTRAST])
+    return list(found["weak"]) if found["count"] >= least else ["no text at all"]
 
 
 def _wait(page: Page | Frame, condition: str) -> bool:

@@ -34,14 +34,12 @@ def find() -> str:
 
     Raises `FileNotFoundError`, with the command that installs it, where there is none.
     """
-    if named := os.environ.get("CHROMIUM"):
-        if path := shutil.which(named):
-            return path
-        raise FileNotFoundError(f"CHROMIUM names {named}, where no program is. {ADVICE}")
-    for name in NAMES:
+    named = os.environ.get("CHROMIUM")
+    for name in [named] if named else NAMES:
         if path := shutil.which(name):
             return path
-    raise FileNotFoundError(ADVICE)
+    wrong = f"CHROMIUM names {named}, where no program is. " if named else ""
+    raise FileNotFoundError(wrong + ADVICE)
 
 
 def apt() -> list[str] | None:
@@ -60,20 +58,15 @@ def apt() -> list[str] | None:
     return rights + command.split()
 
 
-def install() -> bool:
-    """Install Debian's Chromium and a font; False where that is not possible."""
+def install() -> None:
+    """Install Debian's Chromium and a font, where that is possible."""
     if not (command := apt()):
-        return False
+        return
     print(f"Installing for the browser tests: {' '.join(PACKAGES)}", flush=True)
-    # An old list of packages may still do, so only the second command decides.
+    install = ["install", "--yes", "--no-install-recommends", *PACKAGES]
+    # An old list of packages may still do, so the update may fail.
     subprocess.run([*command, "update"], stdin=subprocess.DEVNULL)
-    arguments = ["install", "--yes", "--no-install-recommends", *PACKAGES]
-    return (
-        subprocess.run(
-            [*command, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        ).returncode
-        == 0
-    )
+    subprocess.run([*command, *install], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
 def main() -> int:

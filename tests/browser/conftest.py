@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from lab import NAMES, Server, copy_course, jupyterlab
+from lab import NAMES, Server, jupyterlab
 from playwright.sync_api import BrowserContext
 from reader import browser, end_kernels
 
@@ -27,11 +27,8 @@ def context() -> Iterator[BrowserContext]:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder: Path = tmp_path_factory.mktemp("lab") / "course"
-    folder.mkdir()
-    copy_course(folder, NAMES)
-    with jupyterlab(folder) as server:
+def lab() -> Iterator[Server]:
+    with jupyterlab(NAMES) as server:
         yield server
 
 

@@ -13,17 +13,17 @@ from typing import ClassVar
 
 from checks import OPERATED, controls
 from playwright.sync_api import ElementHandle, Page
-from reader import settle, settle_or_stop
+from reader import FOREVER, settle
 
 MOST_TABS = 80
 PATIENCE = 4.0  # seconds with what a button started: the playground of notebook 03 trains a minute
-WORDS = (
-    "square",
-    "is",
-    "pleasure-grounds",
-)  # for what matters only with u after q, or in short or in long words
+# For what matters only with u after q, or in short or in long words.
+WORDS = ("square", "is", "pleasure-grounds")
 BAD_WORDS = {"an empty word": "", "an unknown letter": "caf\u00e9", "200 letters": "a" * 200}
 TEXT = "input:is([type=text], :not([type]))"
+# What is pressed on a control of each kind.
+PRESSED = {"number": ("ArrowUp", "ArrowDown", "ArrowDown"), "range": ("ArrowRight", "ArrowLeft")}
+PRESSED |= dict.fromkeys(("checkbox", "radio", "submit", "button"), ("Space", "Space"))
 
 
 @dataclass
@@ -53,9 +53,7 @@ class Operated:
         return self._all("[role=alert]", "innerText").strip()
 
     def _all(self, selector: str, what: str) -> str:
-        code = (
-            "(e, [selector, what]) => [...e.querySelectorAll(selector)].map(e => e[what]).join('')"
-        )
+        code = "(e, [of, what]) => [...e.querySelectorAll(of)].map(e => e[what]).join('')"
         return str(self.box.evaluate(code, [selector, what]))
 
     def name(self, control: ElementHandle) -> str:
@@ -68,23 +66,23 @@ class Operated:
         """Press Tab until the control has the focus: onward within the explorer, else from its
         cell.
         """
-        if self._tab_to(control, MOST_TABS, inside=True):
+        if self._tab_to(control, inside=True):
             return True
         self.box.evaluate("""e => { const notebook = jupyterapp.shell.currentWidget.content
                 notebook.activeCellIndex = notebook.widgets.findIndex(cell => cell.node.contains(e))
                 notebook.mode = 'command'
                 notebook.activeCell.node.focus() }""")
-        if self._tab_to(control, MOST_TABS, inside=False):
+        if self._tab_to(control, inside=False):
             return True
         self.complain(f"Tab does not reach {self.name(control)!r}")
         return False
 
-    def _tab_to(self, control: ElementHandle, most: int, *, inside: bool) -> bool:
+    def _tab_to(self, control: ElementHandle, *, inside: bool) -> bool:
         where = (
             "(e, explorer) => e === document.activeElement ? 'there' :"
             " explorer.contains(document.activeElement) ? 'inside' : 'outside'"
         )
-        for _ in range(most):
+        for _ in range(MOST_TABS):
             place = control.evaluate(where, self.box)
             if place == "there":
                 return True
@@ -125,15 +123,6 @@ class Operated:
                 if not self.choose(control, other):
                     return
                 yield f"option {other}"
-        elif kind == "number":
-            for key in ("ArrowUp", "ArrowDown", "ArrowDown"):
-                self.press(key)
-                settle(self.page)
-                yield key
-            for edge in control.evaluate("e => [e.min, e.max]"):
-                if edge:
-                    self.type(edge)
-                    yield edge
         elif kind == "text":
             self.press("End")
             self.page.keyboard.type("s")
@@ -141,21 +130,17 @@ class Operated:
             yield "one more letter"
             self.type("brown")
             yield "brown"
-        elif kind in ("checkbox", "radio", "submit", "button"):
-            for _ in range(2):
-                self.press("Space")
-                settle_or_stop(self.page, PATIENCE)
-                yield "Space"
-        elif kind == "range":
-            for key in ("ArrowRight", "ArrowLeft"):
+        elif kind in PRESSED:
+            for key in PRESSED[kind]:
                 self.press(key)
-                settle(self.page)
+                settle(self.page, PATIENCE if key == "Space" else FOREVER)
                 yield key
+            for edge in control.evaluate("e => [e.min, e.max]") if kind == "number" else ():
+                if edge:
+                    self.type(edge)
+                    yield edge
         else:
-            self.complain(
-                f"no test knows how to operate {self.name(control)!r}, which is"
-                f" {kind or 'of an unknown kind'}"
-            )
+            self.complain(f"no test knows how to operate {self.name(control)!r}, a {kind!r}")
 
     def keeps(self, control: ElementHandle) -> None:
         """Letters and arrows pressed on a dropdown are its own: JupyterLab would copy, paste and
@@ -167,9 +152,8 @@ class Operated:
         before = self.page.evaluate(count)
         self.press("c", "v", "ArrowDown", "ArrowUp")
         settle(self.page)
-        if self.page.evaluate(count) != before or not control.evaluate(
-            "e => e === document.activeElement"
-        ):
+        stays = control.evaluate("e => e === document.activeElement")
+        if self.page.evaluate(count) != before or not stays:
             self.complain(f"JupyterLab takes keys that are pressed on {self.name(control)!r}")
 
     def answers(self, control: ElementHandle) -> bool:
@@ -225,10 +209,8 @@ class Operated:
                 self.complain(f"{what} in {self.name(control)!r} gets no message")
             self._check_message(what)
         self.type(good)
-        if self.message():
-            self.complain(
-                f"the message does not go away when {good!r} is typed again: {self.message()}"
-            )
+        if message := self.message():
+            self.complain(f"the message does not go away when {good!r} is typed again: {message}")
 
     def _check_message(self, what: str) -> None:
         """A message says what was wrong in words; an exception's name is a mistake of ours."""
@@ -257,9 +239,8 @@ def misspell(page: Page, words: list[str] | str) -> list[str]:
     explorers = [Operated(page, number) for number in range(page.locator(OPERATED).count())]
     fields = [(one, found) for one in explorers for found in one.box.query_selector_all(TEXT)[:1]]
     before = [found.input_value() for _, found in fields]
-    for (explorer, found), word in zip(
-        fields, [words] * len(fields) if isinstance(words, str) else words
-    ):
+    wanted = [words] * len(fields) if isinstance(words, str) else words
+    for (explorer, found), word in zip(fields, wanted):
         if explorer.reach(found):
             explorer.type(word)
     return before

@@ -11,9 +11,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,26 +50,26 @@ class Server:
     root: Path
     process: int = 0
 
+    @property
+    def start(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
     def url(self, notebook: str) -> str:
         """The address of one notebook, alone on its page."""
-        return (
-            f"http://127.0.0.1:{self.port}/doc/tree/notebooks/{notebook}.ipynb?token={self.token}"
-        )
+        return f"{self.start}doc/tree/notebooks/{notebook}.ipynb?token={self.token}"
 
     def ask(self, what: str, method: str = "GET") -> Any:
         """The server's answer to a request of its programming interface; raises `OSError` where it
         does not answer.
         """
-        address = f"http://127.0.0.1:{self.port}/api/{what}"
-        request = urllib.request.Request(
-            address, method=method, headers={"Authorization": f"token {self.token}"}
-        )
+        key = {"Authorization": f"token {self.token}"}
+        request = urllib.request.Request(f"{self.start}api/{what}", method=method, headers=key)
         return _OPENER.open(request, timeout=60)
 
 
-def copy_course(folder: Path, notebooks: list[str]) -> None:
+def _copy_course(folder: Path, notebooks: Iterable[str]) -> None:
     """Lay out `folder` like a checkout: copies of the named notebooks and of what they read."""
-    (folder / "notebooks").mkdir(parents=True)
+    (folder / "notebooks").mkdir()
     for name in notebooks:
         shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", folder / "notebooks")
     for name in ("assets", "data"):
@@ -83,26 +84,34 @@ def free_port() -> int:
 
 
 @contextmanager
-def jupyterlab(folder: Path) -> Iterator[Server]:
-    """Serve `folder` (of `copy_course`) until the block ends, with settings, data and kernels of
-    its own.
+def jupyterlab(notebooks: Iterable[str]) -> Iterator[Server]:
+    """Serve copies of these notebooks until the block ends, with settings, data and kernels of its
+    own.
     """
+    with tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as folder:
+        _copy_course(Path(folder), notebooks)
+        with _serving(Path(folder)) as server:
+            yield server
+
+
+@contextmanager
+def _serving(folder: Path) -> Iterator[Server]:
     home = folder / ".jupyter"
     for plugin, values in SETTINGS.items():
         target = home / "settings" / f"{plugin}.jupyterlab-settings"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(values))
     server = Server(free_port(), secrets.token_hex(16), folder)
-    environment = os.environ | {
-        "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_DATA_DIR": str(home / "data"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
-        "IPYTHONDIR": str(home / "ipython"),
-        "JUPYTER_PREFER_ENV_PATH": "1",
-        "PYTHONPATH": str(ROOT),
+    places = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
     }
+    environment = os.environ | {name: str(home / place) for name, place in places.items()}
+    environment |= {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, *"-m jupyterlab --no-browser --ip=127.0.0.1".split()]
     command += [
         f"--port={server.port}",

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 import checks
-from lab import ROOT, Server, copy_course, jupyterlab
+from lab import NAMES, Server, jupyterlab
 from playwright.sync_api import BrowserContext, Page
 from reader import browser, leave, open_notebook, run_all, set_theme
 
@@ -61,24 +61,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description="Run notebooks in JupyterLab in Chromium and photograph them in both themes."
     )
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="such as 02_attention; all, where none is named"
-    )
-    parser.add_argument(
-        "--out", type=Path, help="folder for the pictures; a temporary one, where none is named"
-    )
+    parser.add_argument("names", nargs="*", help="such as 02_attention; all, where none is named")
+    parser.add_argument("--out", type=Path, help="folder for the pictures; else a temporary one")
     arguments = parser.parse_args()
-    names = [Path(name).stem for name in arguments.names] or sorted(
-        path.stem for path in (ROOT / "notebooks").glob("*.ipynb")
-    )
+    names = [Path(name).stem for name in arguments.names] or sorted(NAMES)
     folder = arguments.out or Path(tempfile.mkdtemp(prefix="look-"))
     folder.mkdir(parents=True, exist_ok=True)
-    complaints = 0
-    with tempfile.TemporaryDirectory(prefix="course-") as copy:
-        copy_course(Path(copy), names)
-        with jupyterlab(Path(copy)) as server, browser(height=SCREEN) as context:
-            for name in names:
-                complaints += look(context, server, name, folder)
+    with jupyterlab(names) as server, browser(height=SCREEN) as context:
+        complaints = sum(look(context, server, name, folder) for name in names)
     print(f"pictures: {folder}")
     return 1 if complaints else 0
 

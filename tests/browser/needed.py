@@ -10,7 +10,6 @@ from lab import ROOT
 
 # What widgets say as text.
 LIVE = ("Explorer (", "Playground (", "Guess: ", "The solution of ", "Curves that grow ")
-FRAME = "<iframe"
 
 
 def needed(name: str) -> list[str]:
@@ -34,10 +33,10 @@ def needed(name: str) -> list[str]:
 
 def is_live(cell: nbformat.NotebookNode) -> bool:
     """Whether a cell's stored outputs are those of a widget or an attention view."""
-    shown = [output.get("data", {}) for output in cell.outputs]
-    texts = ["".join(data.get("text/plain", "")) for data in shown]
-    htmls = ["".join(data.get("text/html", "")) for data in shown]
-    return any(text.startswith(LIVE) for text in texts) or any(FRAME in html for html in htmls)
+    return any(
+        data.get("text/plain", "").startswith(LIVE) or "<iframe" in data.get("text/html", "")
+        for data in (output.get("data", {}) for output in cell.outputs)
+    )
 
 
 def names(source: str) -> tuple[set[str], set[str]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +20,7 @@ import checks
 import engines
 import keyboard
 import playwright.sync_api as playwright
-from lab import NAMES, ROOT, Server, copy_course, jupyterlab
+from lab import NAMES, ROOT, Server, jupyterlab
 from needed import needed
 from pages import Page
 from reader import PROBE, Seen, end_kernels, run_some, wait_until_open
@@ -64,19 +63,18 @@ def seen(page: playwright.Page, start: str) -> Seen:
 def notebook(browser: engines.Browser, name: str, server: Server) -> list[str]:
     """Run one notebook and operate its explorers; the complaints."""
     page = watched(browser, server.url(name))
-    start = server.url(name).split("/doc/")[0]
     wait_until_open(page)
     stored = checks.expected(page)
     run_some(page, needed(name))
     found = checks.expected(page)
-    complaints = checks.after_running(page, seen(page, start))
+    complaints = checks.after_running(page, seen(page, server.start))
     if found.explorers != stored.explorers or not found.explorers:
         complaints.append(f"{found.explorers} explorers were run; {stored.explorers} are stored")
     count = page.locator(checks.OPERATED).count()
     for number in range(count):
         complaints += Operated(page, number).operate()
     print(f"{name}: {count} widgets operated, {found.frames} attention views", flush=True)
-    return list(dict.fromkeys(complaints + checks.quiet(page, seen(page, start))))
+    return list(dict.fromkeys(complaints + checks.quiet(page, seen(page, server.start))))
 
 
 def site(browser: engines.Browser, name: str, folder: Path) -> list[str]:
@@ -108,7 +106,7 @@ def main() -> int:
     """Look at the named notebooks, or at all and the site."""
     parser = argparse.ArgumentParser(description="Try the course in Firefox or in WebKitGTK.")
     parser.add_argument("engine", choices=engines.NEEDED)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a notebook, or site; or all")
+    parser.add_argument("names", nargs="*", help="a notebook, or site; or all")
     arguments = parser.parse_args()
     known = [*sorted(NAMES), SITE]
     names = [Path(name).stem for name in arguments.names] or known
@@ -120,17 +118,14 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     complaints, chosen = 0, [name for name in names if name != SITE]
-    with tempfile.TemporaryDirectory(prefix="course-") as copy:
-        folder = Path(copy)
-        copy_course(folder, chosen)
-        with jupyterlab(folder) as server:
-            for name in chosen:
-                complaints += visit(arguments.engine, name, notebook, server)
-                end_kernels(server)
+    with jupyterlab(chosen) as server:
+        for name in chosen:
+            complaints += visit(arguments.engine, name, notebook, server)
+            end_kernels(server)
         if SITE in names:
-            made = folder / "site"
+            made = server.root / SITE
             command = [sys.executable, str(ROOT / "website/make_site.py"), "--out", str(made)]
-            subprocess.run(command, check=True, cwd=ROOT)
+            subprocess.run(command, check=True)
             complaints += visit(arguments.engine, SITE, site, made)
     return 1 if complaints else 0
 

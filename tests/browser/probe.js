@@ -12,15 +12,14 @@ window.probe = (() => {
     }
     const ratio = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05)
 
-    // The colour behind an element: what its ancestors paint, down to the first that covers everything.
-    const behind = element => {
-        const layers = []
-        for (let e = element; e; e = e.parentElement) {
-            const color = numbers(getComputedStyle(e).backgroundColor)
-            if (color[3] > 0) layers.push(color)
-            if (color[3] === 1) break
+    // The colour behind an element: what it and its ancestors paint, each asked once, `known` until then.
+    const behind = (element, known) => {
+        if (!element) return [255, 255, 255, 1]
+        if (!known.has(element)) {
+            const color = numbers(getComputedStyle(element).backgroundColor)
+            known.set(element, color[3] === 1 ? color : over(color, behind(element.parentElement, known)))
         }
-        return layers.reduceRight((below, top) => over(top, below), [255, 255, 255, 1])
+        return known.get(element)
     }
     const opacity = element => element ? Number(getComputedStyle(element).opacity) * opacity(element.parentElement) : 1
     const visible = e => e.checkVisibility({visibilityProperty: true}) && e.getBoundingClientRect().width > 0
@@ -50,10 +49,10 @@ window.probe = (() => {
         const early = /^No such comm/.test(content.text)
         if (header.msg_type === "stream" && content.name === "stderr" && !early) trouble.push(content.text.trim())
     })
-    const soon = () => new Promise(done => requestAnimationFrame(() => setTimeout(done, 15)))
+    const soon = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)))
     // A widget keeps changes back while one is on its way, so nothing may be pending twice in a row.
     // True then; false where that takes longer than `patience` milliseconds.
-    const settle = async (patience = Infinity) => {
+    const settle = async patience => {
         const began = performance.now()
         for (let calm = 0; calm < 2;) {
             if (performance.now() - began > patience) return false
@@ -68,11 +67,11 @@ window.probe = (() => {
 
         // WCAG 2.2, 1.4.3: texts whose contrast with what is behind them is below `least`, and how many were looked at.
         contrast(selector, least) {
-            const weak = []
+            const weak = [], known = new Map()
             let count = 0
             for (const root of document.querySelectorAll(selector)) {
                 for (const [element, text] of texts(root)) {
-                    const style = getComputedStyle(element), back = behind(element)
+                    const style = getComputedStyle(element), back = behind(element, known)
                     const painted = element instanceof SVGElement ? style.fill : style.color
                     if (!/\d/.test(painted)) continue
                     const color = numbers(painted)

@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import chromium
 from lab import Server
-from playwright.sync_api import BrowserContext, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
 
 CHROMIUM_FLAGS = "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-sync".split()
 CHROMIUM_FLAGS += ["--disable-background-networking", "--disable-component-update"]
@@ -27,6 +26,7 @@ CHROMIUM_FLAGS += ["--proxy-server=http://127.0.0.1:1"]
 PROBE = Path(__file__).with_name("probe.js")
 # milliseconds: patience for a busy machine, where every wait ends as soon as its condition holds
 WAIT = 240_000
+FOREVER = 1e6  # seconds
 
 
 @dataclass
@@ -66,34 +66,35 @@ def _playwright() -> Playwright:
     return driver
 
 
+def watch(page: Page, *own: str, kinds: Collection[str] = ("error",)) -> Seen:
+    """Note from now on what a page asks of others and says on the console; addresses that begin
+    with one of `own` belong to it.
+    """
+    seen = Seen()
+
+    def ask(url: str) -> None:
+        if not url.startswith((*own, "data:", "blob:", "about:")):
+            seen.blocked.append(url)
+
+    def say(message: ConsoleMessage) -> None:
+        if message.type in kinds:
+            seen.console.append(message.text)
+
+    page.on("request", lambda request: ask(request.url))
+    page.on("websocket", lambda socket: ask(socket.url))
+    page.on("console", say)
+    page.on("pageerror", lambda error: seen.console.append(str(error)))
+    return seen
+
+
 def open_notebook(
     context: BrowserContext, server: Server, name: str, *, kernel: bool = True
 ) -> tuple[Page, Seen]:
     """Open one notebook and wait for its cells and, with `kernel`, for an idle kernel; note what it
     asks of other machines.
     """
-    page, seen = context.new_page(), Seen()
-
-    def note(request: Request) -> None:
-        parts = urlsplit(request.url)
-        if parts.scheme not in ("data", "blob") and (parts.hostname, parts.port) != (
-            "127.0.0.1",
-            server.port,
-        ):
-            seen.blocked.append(request.url)
-
-    page.on("request", note)
-    page.on(
-        "websocket",
-        lambda ws: (
-            seen.blocked.append(ws.url) if urlsplit(ws.url).hostname != "127.0.0.1" else None
-        ),
-    )
-    page.on(
-        "console",
-        lambda message: seen.console.append(message.text) if message.type == "error" else None,
-    )
-    page.on("pageerror", lambda error: seen.console.append(str(error)))
+    page = context.new_page()
+    seen = watch(page, server.start, server.start.replace("http", "ws"))
     page.goto(server.url(name))
     wait_until_open(page, kernel=kernel)
     return page, seen
@@ -145,14 +146,10 @@ def _wait_for_kernel(page: Page) -> None:
     )
 
 
-def settle(page: Page) -> None:
-    """Wait until the kernel has answered every change of a widget, and the page shows it."""
-    page.evaluate("() => probe.settle()")
-
-
-def settle_or_stop(page: Page, patience: float) -> None:
-    """The same, but what takes longer than `patience` seconds is ended by JupyterLab's stop
-    button, as a reader does who has seen enough of a training.
+def settle(page: Page, patience: float = FOREVER) -> None:
+    """Wait until the kernel has answered every change of a widget, and the page shows it. What
+    takes longer than `patience` seconds is ended by JupyterLab's stop button, as a reader does who
+    has seen enough of a training.
     """
     if not page.evaluate("patience => probe.settle(patience)", patience * 1000):
         page.evaluate("() => jupyterapp.commands.execute('notebook:interrupt-kernel')")

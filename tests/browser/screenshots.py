@@ -11,13 +11,12 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import tempfile
 from pathlib import Path
 
 import checks
-from lab import ROOT, copy_course, jupyterlab
+from lab import NAMES, ROOT, jupyterlab
 from playwright.sync_api import Locator, Page
-from reader import browser, leave, open_notebook, run_all, set_theme, settle
+from reader import browser, open_notebook, run_all, set_theme, settle
 
 FOLDER = ROOT / "assets" / "screenshots"
 # What the README shows.
@@ -72,61 +71,38 @@ def take(notebook: str, explorers: list[str], scale: float) -> dict[str, bytes]:
     """The pictures, by file name; raises `ValueError` where an explorer is not there or the
     notebook is broken.
     """
-    pictures = {}
-    with tempfile.TemporaryDirectory(prefix="course-") as copy:
-        copy_course(Path(copy), [notebook])
-        with jupyterlab(Path(copy)) as server, browser(scale=scale) as context:
-            page, seen = open_notebook(context, server, notebook)
-            run_all(page)
-            if complaints := checks.after_running(page, seen):
-                raise ValueError(f"{notebook} is broken:\n" + "\n".join(complaints))
-            for theme in ("light", "dark"):
-                set_theme(page, theme)
-                for name in explorers:
-                    pictures[f"{name}-{theme}.png"] = photograph(page, find(page, name))
-            leave(page, server)
+    with jupyterlab([notebook]) as server, browser(scale=scale) as context:
+        page, seen = open_notebook(context, server, notebook)
+        run_all(page)
+        if complaints := checks.after_running(page, seen):
+            raise ValueError(f"{notebook} is broken:\n" + "\n".join(complaints))
+        pictures = {}
+        for theme in ("light", "dark"):
+            set_theme(page, theme)
+            for name in explorers:
+                pictures[f"{name}-{theme}.png"] = photograph(page, find(page, name))
     return pictures
 
 
 def main() -> int:
     """Photograph and write; 1 where something is wrong."""
     parser = argparse.ArgumentParser(
-        description=(
-            "Photograph explorers of a notebook in JupyterLab, in the light and the dark theme."
-        )
+        description="Photograph a notebook's explorers in JupyterLab, in the light and the dark"
+        " theme: those of the README where none is named."
     )
-    parser.add_argument(
-        "notebook",
-        nargs="?",
-        help="such as 02_attention; those of the README where none is named",
-    )
-    parser.add_argument(
-        "explorers",
-        nargs="*",
-        metavar="EXPLORER",
-        help="such as attention",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=FOLDER,
-        help="folder for the pictures; assets/screenshots where none is named",
-    )
-    parser.add_argument(
-        "--scale", type=float, default=1.5, help="pixels of the picture for one of the page"
-    )
+    parser.add_argument("notebook", nargs="?", help="such as 02_attention")
+    parser.add_argument("explorers", nargs="*", metavar="EXPLORER", help="such as attention")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder for the pictures")
+    parser.add_argument("--scale", type=float, default=1.5, help="pixels for one of the page")
     arguments = parser.parse_args()
-    wanted = SHOWN
-    if arguments.notebook:
-        wanted = {Path(arguments.notebook).stem: arguments.explorers}
-        if not arguments.explorers:
-            parser.error("say which explorers, such as attention")
-    for notebook in wanted:
-        if not (ROOT / "notebooks" / f"{notebook}.ipynb").exists():
-            parser.error(f"there is no notebook {notebook} in notebooks/")
+    name = Path(arguments.notebook or "").stem
+    if name and not arguments.explorers:
+        parser.error("say which explorers, such as attention")
+    if name and name not in NAMES:
+        parser.error(f"there is no notebook {name} in notebooks/")
+    pictures: dict[str, bytes] = {}
     try:
-        pictures: dict[str, bytes] = {}
-        for notebook, explorers in wanted.items():
+        for notebook, explorers in ({name: arguments.explorers} if name else SHOWN).items():
             pictures |= take(notebook, explorers, arguments.scale)
     except ValueError as error:
         print(error, file=sys.stderr)

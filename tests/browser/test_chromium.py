@@ -30,25 +30,22 @@ def programs(tmp_path, monkeypatch):
     return put
 
 
-def apt_that_installs(folder: Path) -> str:
-    return f"""echo "$@" >> {folder}/said
+APT = """echo "$@" >> "$PATH/said"
 case "$*" in *install*)
-printf '#!/bin/sh\\necho Chromium 1\\n' > {folder}/chromium
-/bin/chmod +x {folder}/chromium;; esac"""
+printf '#!/bin/sh\\necho Chromium 1\\n' > "$PATH/chromium"
+/bin/chmod +x "$PATH/chromium";; esac"""
+SUDO = '[ "$1" = -n ] || exit 1; shift; exec "$@"'
 
 
-def test_takes_the_browser_that_is_there(programs, capsys):
-    path = programs("google-chrome", "echo Chrome 1")
+@pytest.mark.parametrize("named", [False, True])
+def test_takes_the_browser_that_is_there_or_named(named, programs, monkeypatch, capsys):
     programs("apt-get", "exit 1")
+    path = programs("google-chrome", "echo Chrome 1")
+    if named:
+        path = programs("mine", "echo Mine 1")
+        monkeypatch.setenv("CHROMIUM", str(path))
     assert chromium.find() == str(path)
-    assert chromium.main() == 0 and f"Chrome 1: {path}" in capsys.readouterr().out
-
-
-def test_takes_the_browser_that_is_named(programs, monkeypatch):
-    programs("google-chrome", "echo Chrome 1")
-    path = programs("mine", "echo Mine 1")
-    monkeypatch.setenv("CHROMIUM", str(path))
-    assert chromium.find() == str(path)
+    assert chromium.main() == 0 and f"1: {path}" in capsys.readouterr().out
 
 
 def test_a_name_that_leads_nowhere_is_said(programs, monkeypatch, capsys):
@@ -58,36 +55,33 @@ def test_a_name_that_leads_nowhere_is_said(programs, monkeypatch, capsys):
     assert "CHROMIUM names /nowhere/chrome, where no program is" in capsys.readouterr().err
 
 
-def test_root_installs(programs, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    programs("apt-get", apt_that_installs(tmp_path))
-    assert chromium.main() == 0 and "Chromium 1" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("user", "apt", "sudo", "installed"),
+    [
+        (0, APT, "exit 1", True),
+        (1000, APT, SUDO, True),
+        (1000, APT, "exit 1", False),
+        (0, None, None, False),
+        (0, "exit 100", None, False),
+    ],
+    ids=["root", "sudo", "sudo asks", "no apt-get", "apt-get fails"],
+)
+def test_installs_where_nobody_is_asked_and_else_says_what_to_do(
+    user, apt, sudo, installed, programs, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    for name, script in {"apt-get": apt, "sudo": sudo, "true": "exit 0"}.items():
+        if script:
+            programs(name, script)
+    assert chromium.main() == int(not installed)
+    said = capsys.readouterr()
+    if not installed:
+        assert said.err.strip() == chromium.ADVICE and not (tmp_path / "said").exists()
+        return
+    assert "Chromium 1" in said.out
     update, install = (tmp_path / "said").read_text().splitlines()
     assert update.endswith("update")
     assert install.endswith("install --yes --no-install-recommends chromium fonts-dejavu-core")
-
-
-@pytest.mark.parametrize("asks", [False, True])
-def test_others_install_where_sudo_asks_nothing(asks, programs, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    programs("apt-get", apt_that_installs(tmp_path))
-    programs("sudo", "exit 1" if asks else '[ "$1" = -n ] || exit 1; shift; exec "$@"')
-    programs("true", "exit 0")
-    assert chromium.main() == int(asks)
-    assert (
-        "sudo apt-get install --no-install-recommends chromium" in capsys.readouterr().err
-    ) == asks
-    assert (tmp_path / "said").exists() != asks
-
-
-@pytest.mark.parametrize("fails", ["no apt-get", "apt-get fails"])
-def test_where_nothing_can_be_done_one_line_says_what_to_do(fails, programs, monkeypatch, capsys):
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    if fails == "apt-get fails":
-        programs("apt-get", "exit 100")
-    assert chromium.main() == 1
-    said = capsys.readouterr().err
-    assert said.strip() == chromium.ADVICE and "sudo apt-get install" in said and "CHROMIUM" in said
 
 
 def test_a_browser_that_does_not_start_is_no_browser(programs, capsys):

@@ -11,7 +11,7 @@ import pytest
 from keyboard import Operated, misspell
 from lab import NAMES
 from needed import needed
-from reader import leave, open_notebook, run_some, save_and_reopen, set_theme, theme
+from reader import open_notebook, run_some, save_and_reopen, set_theme, theme
 
 pytestmark = pytest.mark.browser
 
@@ -43,7 +43,6 @@ def test_works_as_a_reader_has_it(name, lab, context):
     complaints += said("reopened", checks.frames_drawn(page, found.frames))
     complaints += said("reopened", checks.pictures_shown(page, found.pictures))
     complaints += said("reopened", checks.quiet(page, seen, reopened=True))
-    leave(page, lab)
     assert not complaints, f"{name}:\n" + "\n".join(dict.fromkeys(complaints))
 
 

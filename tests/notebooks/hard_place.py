@@ -61,15 +61,10 @@ def main(course: Path, name: str, temporary: Path) -> None:
     print(granted, flush=True)
     if granted == "skip":
         return
-    from nbclient import NotebookClient
+    from refresh import execute
 
     notebook = nbformat.read(course / "notebooks" / name, as_version=4)
-    NotebookClient(
-        notebook,
-        timeout=300,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(course / "notebooks")}},
-    ).execute()
+    execute(notebook, course / "notebooks")
     nbformat.write(notebook, temporary / name)
 
 

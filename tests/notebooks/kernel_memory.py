@@ -9,101 +9,77 @@ libraries counted in full, so that two kernels together need a little less than 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
+import re
 import sys
-import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-import nbformat
 from nbformat.v4 import new_code_cell
-from refresh import NOTEBOOKS, BrokenNotebook, execute
+from refresh import NOTEBOOKS, BrokenNotebook, execute, named, without_outputs
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "browser"))
+from nmt import ROOT
+from nmt.files import write_json
 
-from lab import NAMES, copy_course, jupyterlab  # noqa: E402
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
 
-RECORD = NOTEBOOKS.parent / "assets" / "results" / "memory.json"
+from lab import NAMES, jupyterlab  # noqa: E402
+
+RECORD = ROOT / "assets" / "results" / "memory.json"
 PACKAGES = ("torch", "numpy", "matplotlib", "ipykernel", "jupyterlab")
-PEAK = r"""
-import re as _re, time as _time
-_status = open("/proc/self/status").read()
-print(round(_time.process_time()), _re.search(r"VmHWM:\s*(\d+) kB", _status)[1])
+LAST_CELL = """
+import time as _time
+print(round(_time.process_time()), open("/proc/self/status").read())
 """
 
 
-def peak_of(process: int) -> int:
-    """The largest resident memory that a process had so far, in KiB."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+def peak_mib(status: str) -> int:
+    """The largest resident memory so far, by a process's /proc/PID/status."""
+    kib = re.search(r"VmHWM:\s*(\d+) kB", status)
+    assert kib, "Linux tells it of every process"
+    return round(int(kib[1]) / 1024)
 
 
 def kernel(path: Path) -> dict[str, int]:
     """Run one notebook in a fresh kernel; nothing is stored."""
-    notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = []
-    notebook.cells.append(new_code_cell(PEAK))
+    notebook = without_outputs(path)
+    notebook.cells.append(new_code_cell(LAST_CELL))
     execute(notebook, path.parent, timeout=1200)
-    seconds, peak = map(int, notebook.cells[-1].outputs[0].text.split())
-    return {"peak_mib": round(peak / 1024), "processor_seconds": seconds}
+    seconds, status = notebook.cells[-1].outputs[0].text.split(maxsplit=1)
+    return {"peak_mib": peak_mib(status), "processor_seconds": int(seconds)}
 
 
 def server(name: str) -> int:
     """The server's peak in MiB after it started, and handed out one notebook."""
-    with tempfile.TemporaryDirectory(prefix="course-") as folder:
-        copy_course(Path(folder), [name])
-        with jupyterlab(Path(folder)) as running:
-            running.ask(f"contents/notebooks/{name}.ipynb?content=1").read()
-            return round(peak_of(running.process) / 1024)
+    with jupyterlab([name]) as running:
+        running.ask(f"contents/notebooks/{name}.ipynb?content=1").read()
+        return peak_mib(Path(f"/proc/{running.process}/status").read_text())
 
 
-def main() -> int:
-    """Measure the named notebooks, or all, and write the record; 1 where one does not run."""
-    parser = argparse.ArgumentParser(
-        description="Measure the memory that each notebook's kernel and the server need."
-    )
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="such as 02_attention; all, where none is named"
-    )
-    names = parser.parse_args().names
+def main() -> None:
+    """Measure the named notebooks, or all, and write the record, if all of them run."""
+    wanted = named("Measure the memory that each notebook's kernel and the server need.")
     if not Path("/proc/self/status").exists():
-        parser.error("the peak is read from /proc, which only Linux has")
-    paths = sorted(NOTEBOOKS.glob("*.ipynb"))
-    if unknown := set(names) - {path.stem for path in paths}:
-        parser.error(f"there is no notebook {', '.join(sorted(unknown))} in notebooks/")
-    record = (
-        json.loads(RECORD.read_text(encoding="utf-8"))
-        if RECORD.exists() and names
-        else {"notebooks": {}}
-    )
-    for path in paths:
-        if not names or path.stem in names:
-            try:
-                record["notebooks"][path.stem] = kernel(path)
-            except BrokenNotebook as error:
-                print(
-                    f"{path.name} does not run, so nothing was measured and nothing written:"
-                    f" {error}",
-                    file=sys.stderr,
-                )
-                return 1
-            print(path.stem, record["notebooks"][path.stem], flush=True)
-    record["notebooks"] = dict(sorted(record["notebooks"].items()))
-    record["server_mib"] = server(NAMES[0])
-    record["machine"] = (
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, Python"
-        f" {platform.python_version()}"
-    )
-    record["packages"] = {name: version(name) for name in PACKAGES}
-    RECORD.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        sys.exit("The peak is read from /proc, which only Linux has.")
+    found = json.loads(RECORD.read_text(encoding="utf-8"))["notebooks"]
+    for path in wanted:
+        try:
+            found[path.stem] = kernel(path)
+        except BrokenNotebook as error:
+            sys.exit(f"{path.name} does not run, so nothing is written: {error}")
+        print(path.stem, found[path.stem], flush=True)
+    processors = f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
+    record = {
+        "notebooks": {path.stem: found[path.stem] for path in NOTEBOOKS if path.stem in found},
+        "server_mib": server(NAMES[0]),
+        "machine": f"{processors}, Python {platform.python_version()}",
+        "packages": {name: version(name) for name in PACKAGES},
+    }
+    write_json(RECORD, record)
     print("server", record["server_mib"])
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -20,7 +20,10 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+from nmt import ROOT
+from nmt.files import write_whole
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KEPT_CELL_METADATA = ("tags", "jupyter")  # the second folds a cell's code
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -30,13 +33,22 @@ class BrokenNotebook(Exception):
     """A cell raised, or took too long; the message names it."""
 
 
+def named(description: str) -> list[Path]:
+    """The notebooks that the command line names, or all."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("names", nargs="*", help="such as 02_attention; all, where none is named")
+    names = [Path(name).stem for name in parser.parse_args().names]
+    if unknown := set(names) - {path.stem for path in NOTEBOOKS}:
+        parser.error(f"there is no notebook {', '.join(sorted(unknown))} in notebooks/")
+    return [path for path in NOTEBOOKS if not names or path.stem in names]
+
+
 def execute(notebook: NotebookNode, folder: Path, timeout: int = 300) -> None:
     """Run all cells in a fresh kernel of this environment, started in `folder`; raises
     `BrokenNotebook` at the first that fails.
     """
-    os.environ["JUPYTER_PREFER_ENV_PATH"] = (
-        "1"  # the kernel of this environment, even where the user has another "python3"
-    )
+    # The kernel of this environment, even where the user has another "python3".
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     running = 0
 
     def remember(cell: NotebookNode, cell_index: int) -> None:
@@ -82,45 +94,29 @@ def normalise(notebook: NotebookNode) -> None:
                 output.metadata = NotebookNode()
 
 
-def write_whole(notebook: NotebookNode, path: Path) -> None:
-    """Write beside `path` and rename, so that an interrupted run leaves the old file."""
-    nbformat.validate(notebook)
-    draft = path.with_name(f".{path.name}.draft")
-    try:
-        draft.write_text(nbformat.writes(notebook), encoding="utf-8")
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+def without_outputs(path: Path) -> NotebookNode:
+    """A notebook as it is before its first run."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return notebook
 
 
 def refresh(path: Path) -> None:
     """Format, run, clean and store one notebook."""
     subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", str(path)], check=True)
-    notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
+    notebook = without_outputs(path)
     execute(notebook, path.parent)
     normalise(notebook)
-    write_whole(notebook, path)
+    nbformat.validate(notebook)
+    write_whole(path, nbformat.writes(notebook).encode())
 
 
 def main() -> int:
     """Refresh the named notebooks, or all; 1 where a cell raised."""
-    parser = argparse.ArgumentParser(
-        description="Run notebooks in a fresh kernel and store their outputs."
-    )
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="such as 02_attention; all, where none is named"
-    )
-    names = parser.parse_args().names
-    paths = [NOTEBOOKS / f"{Path(name).stem}.ipynb" for name in names] or sorted(
-        NOTEBOOKS.glob("*.ipynb")
-    )
-    for missing in (path for path in paths if not path.exists()):
-        parser.error(f"there is no notebook {missing.name} in notebooks/")
     broken = 0
-    for path in paths:
+    for path in named("Run notebooks in a fresh kernel and store their outputs."):
         started = time.perf_counter()
         try:
             refresh(path)

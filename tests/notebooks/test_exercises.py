@@ -27,20 +27,21 @@ def cells(notebook: str) -> list[nbformat.NotebookNode]:
     return nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4).cells
 
 
+def place_of(name: str) -> int:
+    """The number of the cell with an exercise's stub."""
+    mark = f'@exercise("{name}")'
+    page = cells(ALL[name].notebook)
+    [place] = [n for n, cell in enumerate(page) if cell.cell_type == "code" and mark in cell.source]
+    return place
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_stands_in_its_notebook_with_all_that_belongs_to_it(name):
-    each, page = ALL[name], cells(ALL[name].notebook)
-    [place] = [
-        i
-        for i, cell in enumerate(page)
-        if cell.cell_type == "code" and f'@exercise("{name}")' in cell.source
-    ]
-    text, stub, check, solution = page[place - 1 : place + 3]
+    each, place = ALL[name], place_of(name)
+    text, stub, check, solution = cells(each.notebook)[place - 1 : place + 3]
     assert text.cell_type == "markdown" and text.source.startswith("### Now you: ")
-    assert (
-        f"*Exercise, difficulty {each.dots} ({each.difficulty} of 3), about {each.minutes}"
-        " minutes.*" in text.source
-    )
+    difficulty = f"difficulty {each.dots} ({each.difficulty} of 3)"
+    assert f"*Exercise, {difficulty}, about {each.minutes} minutes.*" in text.source
     assert "**Goal.**" in text.source
     hints = re.findall(r"<details><summary>Hint (\d)", text.source)
     assert hints == ["1", "2", "3"] and text.source.endswith("</details>\n" * 2 + "</details>")
@@ -57,69 +58,67 @@ def test_stands_in_its_notebook_with_all_that_belongs_to_it(name):
 
 @pytest.mark.parametrize("name", ALL)
 def test_the_stub_is_untouched_and_fits_the_inputs(name):
-    [stub] = [
-        cell.source for cell in cells(ALL[name].notebook) if f'@exercise("{name}")' in cell.source
-    ]
+    stub = cells(ALL[name].notebook)[place_of(name)].source
     scope: dict = {"exercise": lambda _: lambda function: function, "torch": torch, "F": F}
     exec(f"from __future__ import annotations\n{stub}", scope)
     function = scope[STUB.search(stub)[2]]
     assert judge(name, function).status == "not attempted" and function.__doc__
     assert not ALL[name].stub or statements(stub) == statements(ALL[name].stub)
-    for case in ALL[name].cases():
-        assert function.__code__.co_argcount == len(case.arguments), (
-            f"{case.label}: the stub takes other arguments"
-        )
+    counts = {len(case.arguments) for case in ALL[name].cases()}
+    assert counts == {function.__code__.co_argcount}, "the stub takes other arguments"
 
 
 def test_every_marked_stub_is_an_exercise():
-    marked = [
-        name
-        for path in sorted(NOTEBOOKS.glob("*.ipynb"))
-        for name in re.findall(r'@exercise\(\\"([^"]+)\\"\)', path.read_text())
-    ]
+    pages = [path.read_text() for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
+    marked = re.findall(r'@exercise\(\\"([^"]+)\\"\)', "\n".join(pages))
     assert sorted(marked) == sorted(ALL), "one stub for each exercise"
 
 
 @pytest.mark.parametrize("notebook", sorted({each.notebook for each in ALL.values()}))
-def test_guesses_are_asked_before_they_are_revealed(notebook):
+def test_every_question_that_is_asked_is_answered(notebook):
+    """`reveal` itself raises where its question was not asked before."""
     source = "\n".join(cell.source for cell in cells(notebook) if cell.cell_type == "code")
-    asked = {
-        name: place.start()
-        for place in re.finditer(r'^guess\(\s*"([^"]+)"', source, re.M)
-        if (name := place[1])
-    }
-    shown = {
-        name: place.start()
-        for place in re.finditer(r'\breveal\(\s*"([^"]+)"', source)
-        if (name := place[1])
-    }
-    assert asked.keys() == shown.keys() and all(asked[name] < shown[name] for name in asked)
+    asked = re.findall(r'^guess\(\s*"([^"]+)"', source, re.M)
+    assert set(asked) == set(re.findall(r'\breveal\(\s*"([^"]+)"', source))
+
+
+ANSWERS = """
+from course.exercises import check, exercise
+import torch
+---
+@exercise("attention.causal-mask")
+def causal(queries, keys):
+    while True:
+        queries += 1
+---
+check(causal, seconds=0.5)
+---
+@exercise("attention.causal-mask")
+def causal(queries, keys):
+    print("spam")
+    return torch.ones(queries) @ torch.ones(9)
+---
+check(causal)
+---
+@exercise("attention.causal-mask")
+def causal(q, k):
+    return torch.ones(q, k).tril(k - q).bool()
+---
+check(causal)
+---
+import time
+time.sleep(1)
+1 + 1
+"""
 
 
 def test_a_kernel_survives_answers_that_loop_crash_and_print():
     """In Jupyter itself: a loop is stopped, an error shows the cell's line, and the next cells work
     as before.
     """
-    sources = [
-        "from course.exercises import check, exercise\nimport torch",
-        (
-            '@exercise("attention.causal-mask")\ndef causal(queries, keys):\n    while True:\n     '
-            "   queries += 1"
-        ),
-        "check(causal, seconds=0.5)",
-        (
-            '@exercise("attention.causal-mask")\ndef causal(queries, keys):\n    print("spam")\n   '
-            " return torch.ones(queries) @ torch.ones(9)"
-        ),
-        "check(causal)",
-        (
-            '@exercise("attention.causal-mask")\ndef causal(q, k):\n    return torch.ones(q,'
-            " k).tril(k - q).bool()"
-        ),
-        "check(causal)",
-        "import time\ntime.sleep(1)\n1 + 1",
-    ]
-    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+    notebook = new_notebook(
+        cells=[new_code_cell(cell) for cell in ANSWERS.strip().split("\n---\n")]
+    )
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     shown = [
         "".join(cell.outputs[-1].data["text/plain"]) if cell.outputs else ""

@@ -5,7 +5,7 @@ file.
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from refresh import WIDGET_VIEW, BrokenNotebook, normalise, refresh
+from refresh import BrokenNotebook, refresh
 
 WIDGET = """from ipywidgets import Text
 Text("and", description="Word:")"""
@@ -13,9 +13,9 @@ Text("and", description="Word:")"""
 
 def write(path, *sources):
     cells = [new_markdown_cell("# Title"), *(new_code_cell(source) for source in sources)]
-    nbformat.write(
-        new_notebook(cells=cells, metadata={"widgets": {"state": {}}, "author": "somebody"}), path
-    )
+    cells[1].metadata |= {"execution": {"iopub": "now"}, "tags": ["keep"]}
+    metadata = {"widgets": {"state": {}}, "author": "somebody"}
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), path)
 
 
 def test_runs_and_stores_what_does_not_vary(tmp_path):
@@ -26,15 +26,13 @@ def test_runs_and_stores_what_does_not_vary(tmp_path):
     stored = nbformat.read(path, as_version=4)
     assert [cell["id"] for cell in stored.cells] == ["cell-00", "cell-01", "cell-02", "cell-03"]
     assert [cell.execution_count for cell in stored.cells[1:]] == [1, 2, 3]
-    assert stored.cells[1].outputs[0].text == "first\nsecond\n", (
-        "lines printed by one cell are stored as one output"
-    )
-    assert set(stored.cells[2].outputs[0].data) == {"text/plain"}
-    assert WIDGET_VIEW.encode() not in first_run
+    printed = stored.cells[1].outputs[0].text
+    assert printed == "first\nsecond\n", "lines printed by one cell are stored as one output"
+    assert set(stored.cells[2].outputs[0].data) == {"text/plain"}, "no view of a widget"
     assert stored.cells[3].source == "1 + 1"
     assert stored.cells[3].outputs[0].data["text/plain"] == "2"
     assert set(stored.metadata) == {"kernelspec", "language_info"}
-    assert not any(cell.metadata for cell in stored.cells)
+    assert [cell.metadata for cell in stored.cells] == [{}, {"tags": ["keep"]}, {}, {}]
     refresh(path)
     assert path.read_bytes() == first_run, "a second run stores the same bytes"
     assert [file.name for file in tmp_path.iterdir()] == ["lesson.ipynb"]
@@ -44,18 +42,6 @@ def test_a_cell_that_raises_is_named_and_the_old_file_stays(tmp_path):
     path = tmp_path / "lesson.ipynb"
     write(path, "answer = 42", "assert answer == 41")
     before = path.read_bytes()
-    with pytest.raises(BrokenNotebook, match=r"cell-02.*") as failure:
+    with pytest.raises(BrokenNotebook, match=r"cell-02(.|\n)*AssertionError"):
         refresh(path)
-    assert "AssertionError" in str(failure.value)
-    expected = nbformat.read(path, as_version=4).cells
-    assert (nbformat.reads(before.decode(), as_version=4).cells) == expected
-
-
-def test_normalise_changes_nothing_twice(tmp_path):
-    notebook = new_notebook(
-        cells=[new_code_cell("1 + 1", metadata={"execution": {"iopub": "now"}, "tags": ["keep"]})]
-    )
-    normalise(notebook)
-    once = nbformat.writes(notebook)
-    normalise(notebook)
-    assert nbformat.writes(notebook) == once and notebook.cells[0].metadata == {"tags": ["keep"]}
+    assert path.read_bytes() == before

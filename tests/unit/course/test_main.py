@@ -43,11 +43,16 @@ def test_list_names_every_experiment_with_its_question(capsys):
         assert f"{experiment.name} " in out and experiment.question in out
 
 
-@pytest.mark.parametrize("words", ["experiments list", "experiments report", "grade --help"])
-def test_output_in_an_encoding_that_lacks_signs(words, tmp_path, monkeypatch):
-    """As on Windows, where output goes to a file: a question mark stands for what is missing."""
+@pytest.fixture
+def two_tables(monkeypatch):
+    """The report is about two experiments."""
     two = {name: catalogue.EXPERIMENTS[name] for name in ("positions", "eight-runs")}
     monkeypatch.setattr("course.plots.report_files.EXPERIMENTS", two)
+
+
+@pytest.mark.parametrize("words", ["experiments list", "experiments report", "grade --help"])
+def test_output_in_an_encoding_that_lacks_signs(words, tmp_path, monkeypatch, two_tables):
+    """As on Windows, where output goes to a file: a question mark stands for what is missing."""
     places = ["--records", str(tmp_path), "--out", str(tmp_path)] if "report" in words else []
     for encoding in ("cp1252", "ascii"):
         stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
@@ -63,9 +68,7 @@ def test_output_in_an_encoding_that_lacks_signs(words, tmp_path, monkeypatch):
         assert not questions.isascii() and shown.count("?") > questions.count("?")
 
 
-def test_report_writes_where_it_is_told_to(tmp_path, capsys, monkeypatch):
-    two = {name: catalogue.EXPERIMENTS[name] for name in ("positions", "eight-runs")}
-    monkeypatch.setattr("course.plots.report_files.EXPERIMENTS", two)
+def test_report_writes_where_it_is_told_to(tmp_path, capsys, two_tables):
     (tmp_path / "records").mkdir()
     places = ["--records", str(tmp_path / "records"), "--out", str(tmp_path)]
     arguments = ["experiments", "report", *places]
@@ -95,10 +98,5 @@ def test_beyond_asks_the_checkpoints_it_is_given(tmp_path, capsys, monkeypatch):
         ("beyond no-such-checkpoint", "no-such-checkpoint.safetensors: no such file"),
     ],
 )
-def test_mistakes_in_what_was_asked_are_one_line(capsys, arguments, message):
-    try:
-        status = main(["experiments", *arguments.split()])
-    except SystemExit as stop:
-        status = stop.code
-    errors = capsys.readouterr().err
-    assert status == 2 and message in errors and errors.count("\n") == 1
+def test_mistakes_in_what_was_asked_are_one_line(refused, arguments, message):
+    assert message in refused("experiments", *arguments.split())

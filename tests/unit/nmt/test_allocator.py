@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from nmt import ROOT
 from nmt.allocator import keep_freed_memory
 
 HAS_GLIBC = platform.system() == "Linux" and platform.libc_ver()[0] == "glibc"
@@ -40,3 +41,8 @@ print(before, agreed, faults())
     before, agreed, after = result.stdout.split()
     assert agreed == "True"
     assert int(after) < int(before) / 2
+
+
+def test_only_a_command_decides_this_for_its_process() -> None:
+    files = [path.name for path in (ROOT / "nmt").glob("*.py") if "keep_freed" in path.read_text()]
+    assert sorted(files) == ["__main__.py", "allocator.py"]

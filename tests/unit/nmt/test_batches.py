@@ -1,38 +1,33 @@
 """Batches of one length and padded ones: every word once, and the same logits for both."""
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny import tiny_mamba, tiny_transformer
 
 from nmt.batches import NOT_ASKED, Batch, LengthBuckets, PaddedBatch, RandomBatches
 from nmt.data import VOCABULARY, WordPair, load_pairs
-from nmt.mamba import Mamba, MambaConfig
 from nmt.pig_latin import DASH, LETTERS
 from nmt.positions import SCHEMES
 from nmt.training import TrainingConfig, start_training, token_loss, train, train_epoch
-from nmt.transformer import Transformer, TransformerConfig
 
-CONFIG = TransformerConfig(
-    hidden_size=16, num_heads=2, encoder_layers=2, decoder_layers=2, mlp_size=16, dropout=0.0
-)
+LAYERS = {"encoder_layers": 2, "decoder_layers": 2, "dropout": 0.0}
 PAIRS = load_pairs("small", "train")
 LENGTH = {pair: len(pair.source) for pair in PAIRS}
 MIXED = [min(PAIRS, key=LENGTH.get), max(PAIRS, key=LENGTH.get), *PAIRS[10:15]]
 
 
-def model_of(config=CONFIG):
-    torch.manual_seed(0)
-    return Transformer(config).double()
+def two_layers(**options):
+    return tiny_transformer(**LAYERS, **options).double()
 
 
 @pytest.mark.parametrize("rotary_cross", [False, True])
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_a_padded_batch_gives_the_logits_of_the_words_alone(scheme, rotary_cross):
-    model = model_of(replace(CONFIG, positions=scheme, rotary_cross=rotary_cross))
+    model = two_layers(positions=scheme, rotary_cross=rotary_cross)
     batch = PaddedBatch.of(MIXED)
     logits = model(batch.source, batch.target[:, :-1], **batch.masks())
     for pair, row in zip(MIXED, logits, strict=True):
@@ -42,16 +37,15 @@ def test_a_padded_batch_gives_the_logits_of_the_words_alone(scheme, rotary_cross
 
 
 def test_without_its_mask_padding_changes_the_logits():
-    model, batch = model_of(), PaddedBatch.of(MIXED)
-    with_mask, without = (
-        model(batch.source, batch.target[:, :-1], **masks) for masks in (batch.masks(), {})
-    )
+    model, batch = two_layers(), PaddedBatch.of(MIXED)
+    words = batch.source, batch.target[:, :-1]
+    with_mask, without = model(*words, **batch.masks()), model(*words)
     shortest = int(batch.source_mask.sum(dim=1).argmin())
     assert not torch.allclose(with_mask[shortest, 0], without[shortest, 0], rtol=1e-3)
 
 
 def test_loss_and_gradient_are_those_of_the_words_alone():
-    padded, apart = model_of(), model_of()
+    padded, apart = two_layers(), two_layers()
     loss = token_loss(padded, PaddedBatch.of(MIXED))
     loss.backward()
     expected = sum(token_loss(apart, Batch.of([pair])) for pair in MIXED)
@@ -79,62 +73,27 @@ def test_some_words_of_a_batch_are_the_batch_of_those_words():
         assert torch.equal(ours, theirs)
 
 
-def in_order(batches, number):
-    return [VOCABULARY.decode(row) for batch in batches.epoch(number) for row in batch.source]
-
-
-def test_every_word_comes_once_an_epoch_in_an_order_of_its_own():
-    batches = RandomBatches(PAIRS[:100], 32, seed=1)
-    epochs = [in_order(batches, number) for number in (0, 0, 1)]
-    assert epochs[0] == epochs[1] != epochs[2]
-    assert sorted(epochs[0]) == sorted(epochs[2]) == sorted(pair.source for pair in PAIRS[:100])
-    assert len(batches) == 4 and [len(batch) for batch in batches.epoch(0)] == [32, 32, 32, 4]
-    assert in_order(RandomBatches(PAIRS[:100], 32, seed=2), 0) != epochs[0]
-
-
-def test_nothing_to_batch_is_refused():
-    with pytest.raises(ValueError, match="at least one word"):
-        PaddedBatch.of([])
-    with pytest.raises(ValueError, match="at least one word"):
-        RandomBatches([], 8)
-    with pytest.raises(ValueError, match="batch_size is 0"):
-        RandomBatches(PAIRS[:3], 0)
-
-
-def test_training_on_padded_batches_learns_and_mamba_refuses_them():
-    pairs = [*PAIRS[:150], *load_pairs("small", "val")[:20]]
-    config = TrainingConfig(epochs=4, batch_size=16, learning_rate=1e-2, batching="random")
-    torch.manual_seed(0)
-    rows = train(Transformer(CONFIG), config, pairs=pairs).progress.epochs
-    assert rows[-1]["train_loss"] < rows[0]["train_loss"] - 0.2
-    with pytest.raises(ValueError, match="has read padding has changed"):
-        train(Mamba(MambaConfig(hidden_size=8, num_layers=1)), config, pairs=pairs)
-
-
 def test_the_training_loss_counts_no_padding():
-    model = model_of()
+    model = two_layers()
     config = TrainingConfig(batch_size=50, learning_rate=1e-12, batching="random", weight_decay=0.0)
     measured = train_epoch(start_training(model, config), RandomBatches(MIXED, 50), config)
     characters = sum(len(pair.target) + 1 for pair in MIXED)
-    assert measured == pytest.approx(
-        sum(token_loss(model, Batch.of([pair])).item() for pair in MIXED) / characters
-    )
+    loss = sum(token_loss(model, Batch.of([pair])).item() for pair in MIXED)
+    assert measured == pytest.approx(loss / characters)
 
 
-# Batches of one length
+# Batches of one length, and how words come into batches
 
 WORDS = st.text(alphabet=LETTERS + DASH, min_size=1, max_size=12)
 
 
-def spelled(batch: Batch) -> list[tuple[str, str]]:
-    return [
-        (VOCABULARY.decode(source), VOCABULARY.decode(target))
-        for source, target in zip(batch.source, batch.target, strict=True)
-    ]
+def spelled(batch: Batch) -> list[tuple[str, ...]]:
+    return [tuple(map(VOCABULARY.decode, pair)) for pair in zip(batch.source, batch.target)]
 
 
-def epoch_words(buckets: LengthBuckets, number: int) -> list[list[str]]:
-    return [[source for source, _ in spelled(batch)] for batch in buckets.epoch(number)]
+def words_of(batches: LengthBuckets | RandomBatches, number: int) -> list[list[str]]:
+    """The English words of each batch of an epoch."""
+    return [[source for source, _ in spelled(batch)] for batch in batches.epoch(number)]
 
 
 def test_batch_layout() -> None:
@@ -145,48 +104,59 @@ def test_batch_layout() -> None:
     assert batch.to("cpu").source.equal(batch.source)
 
 
-@pytest.mark.parametrize("words", [[], ["fly", "street"], ["fly", "ant"]])
-def test_a_batch_has_one_source_and_one_target_length(words: list[str]) -> None:
-    with pytest.raises(ValueError, match="one source and target length"):
-        Batch.of([WordPair.of(word) for word in words])
-
-
 @given(
     st.lists(WORDS, min_size=1, max_size=40), st.integers(1, 9), st.integers(0, 5), st.booleans()
 )
-def test_every_pair_exactly_once_in_batches_of_one_length(
-    words: list[str], batch_size: int, seed: int, shuffle: bool
-) -> None:
+def test_every_pair_comes_exactly_once_an_epoch(words, batch_size, seed, shuffle) -> None:
     pairs = [WordPair.of(word) for word in words]
-    buckets = LengthBuckets(pairs, batch_size, seed, shuffle)
-    batches = list(buckets.epoch(3))
-    assert len(batches) == len(buckets)
-    assert all(1 <= len(batch) <= batch_size for batch in batches)
-    seen = Counter(pair for batch in batches for pair in spelled(batch))
-    assert seen == Counter((pair.source, pair.target) for pair in pairs)
     in_bucket = Counter((len(pair.source), len(pair.target)) for pair in pairs)
-    assert len(batches) == sum(-(-count // batch_size) for count in in_bucket.values())
+    for batches, expected in (
+        (LengthBuckets(pairs, batch_size, seed, shuffle), in_bucket.values()),
+        (RandomBatches(pairs, batch_size, seed), [len(pairs)]),
+    ):
+        made = list(batches.epoch(3))
+        assert len(made) == len(batches) == sum(-(-count // batch_size) for count in expected)
+        assert all(1 <= len(batch) <= batch_size for batch in made)
+        seen = Counter(pair for batch in made for pair in spelled(batch))
+        assert seen == Counter((pair.source, pair.target) for pair in pairs)
 
 
-def test_the_order_depends_on_seed_and_epoch_alone() -> None:
+@pytest.mark.parametrize("kind", [LengthBuckets, RandomBatches])
+def test_the_order_depends_on_seed_and_epoch_alone(kind) -> None:
     some = PAIRS[::10]
-    buckets = LengthBuckets(some, 8, seed=1)
-    later = epoch_words(buckets, 2)
-    assert later == epoch_words(buckets, 2) == epoch_words(LengthBuckets(some, 8, seed=1), 2)
-    assert later != epoch_words(buckets, 3)
-    assert later != epoch_words(LengthBuckets(some, 8, seed=2), 2)
+    batches = kind(some, 8, seed=1)
+    later = words_of(batches, 2)
+    assert later == words_of(batches, 2) == words_of(kind(some, 8, seed=1), 2)
+    assert later != words_of(batches, 3)
+    assert later != words_of(kind(some, 8, seed=2), 2)
 
 
 def test_shuffling_moves_words_within_and_batches_across_buckets() -> None:
-    plain = epoch_words(LengthBuckets(PAIRS[::10], 8, shuffle=False), 0)
-    mixed = epoch_words(LengthBuckets(PAIRS[::10], 8), 0)
+    plain = words_of(LengthBuckets(PAIRS[::10], 8, shuffle=False), 0)
+    mixed = words_of(LengthBuckets(PAIRS[::10], 8), 0)
     assert {frozenset(batch) for batch in plain} != {frozenset(batch) for batch in mixed}
     assert [len(batch[0]) for batch in plain] == sorted(len(batch[0]) for batch in plain)
     assert [len(batch[0]) for batch in mixed] != sorted(len(batch[0]) for batch in mixed)
 
 
-def test_bad_buckets() -> None:
-    with pytest.raises(ValueError, match="no word pairs"):
-        LengthBuckets([], 32)
-    with pytest.raises(ValueError, match="batch_size is 0"):
-        LengthBuckets([WordPair.of("a")], 0)
+RANDOM = TrainingConfig(epochs=1, batching="random")
+SPLIT = [*MIXED, *load_pairs("small", "val")[:1]]
+
+
+@pytest.mark.parametrize(
+    ("message", "make"),
+    [
+        ("one source and target length", lambda: Batch.of([])),
+        ("one source and target length", lambda: Batch.of(MIXED[:2])),
+        ("source and target length", lambda: Batch.of([WordPair.of("fly"), WordPair.of("ant")])),
+        ("at least one word", lambda: PaddedBatch.of([])),
+        ("at least one word", lambda: RandomBatches([], 8)),
+        ("batch_size is 0", lambda: RandomBatches(MIXED, 0)),
+        ("no word pairs", lambda: LengthBuckets([], 32)),
+        ("batch_size is 0", lambda: LengthBuckets(MIXED, 0)),
+        ("has read padding has changed", lambda: train(tiny_mamba(), RANDOM, pairs=SPLIT)),
+    ],
+)
+def test_what_makes_no_batch_is_refused(message, make) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()

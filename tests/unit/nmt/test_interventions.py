@@ -15,28 +15,12 @@ from nmt.interventions import (
     spread_evenly,
     switch_off,
 )
-from nmt.mamba import Mamba, MambaConfig
 from nmt.trace import trace
-from nmt.transformer import Transformer, TransformerConfig
 
 CROSS, ENCODER = "decoder.1.cross_attention", "encoder.0.self_attention"
 
 
-@pytest.fixture
-def transformer() -> Transformer:
-    torch.manual_seed(0)
-    return Transformer(TransformerConfig(hidden_size=16, num_heads=2)).eval()
-
-
-@pytest.fixture
-def mamba() -> Mamba:
-    torch.manual_seed(0)
-    return Mamba(MambaConfig(hidden_size=8, state_size=4)).eval()
-
-
-def test_hooks_are_back_after_an_error_and_outer_ones_are_kept(
-    transformer: Transformer, mamba: Mamba
-) -> None:
+def test_hooks_are_back_after_an_error_and_outer_ones_are_kept(transformer, mamba) -> None:
     own = transformer.attention_layers()[CROSS].pattern_hook = lambda weights: weights
     for change in (
         replace_patterns(transformer, {CROSS: switch_off(0), ENCODER: switch_off(1)}),
@@ -51,7 +35,7 @@ def test_hooks_are_back_after_an_error_and_outer_ones_are_kept(
     assert not mamba.blocks[1]._forward_hooks
 
 
-def test_an_unknown_name_changes_nothing(transformer: Transformer, mamba: Mamba) -> None:
+def test_an_unknown_name_changes_nothing(transformer, mamba) -> None:
     heads = {CROSS: switch_off(0), "decoder.7.cross_attention": switch_off(0)}
     choices, vectors = {"blocks.9": lambda choice: choice}, {"nothing": lambda vectors: vectors}
     for message, change in (
@@ -64,7 +48,7 @@ def test_an_unknown_name_changes_nothing(transformer: Transformer, mamba: Mamba)
     assert transformer.attention_layers()[CROSS].pattern_hook is None
 
 
-def test_a_head_switched_off_adds_nothing(transformer: Transformer) -> None:
+def test_a_head_switched_off_adds_nothing(transformer) -> None:
     layer = transformer.attention_layers()[CROSS]
     inputs, memory = torch.randn(1, 3, 16), torch.randn(1, 5, 16)
     with evaluating(transformer), replace_patterns(transformer, {CROSS: switch_off(0)}):
@@ -74,7 +58,7 @@ def test_a_head_switched_off_adds_nothing(transformer: Transformer) -> None:
         torch.testing.assert_close(without.clone(), layer(inputs, memory))
 
 
-def test_changed_weights_are_what_the_trace_records(transformer: Transformer) -> None:
+def test_changed_weights_are_what_the_trace_records(transformer) -> None:
     before = trace(transformer, "street", written="eets")
     even = {CROSS: spread_evenly(1), "decoder.0.self_attention": spread_evenly(causal=True)}
     with replace_patterns(transformer, even):
@@ -89,9 +73,7 @@ def test_changed_weights_are_what_the_trace_records(transformer: Transformer) ->
     assert not torch.allclose(after.logits, before.logits)
 
 
-def test_a_pattern_of_ones_own_serves_each_word_and_ends_with_its_rows(
-    transformer: Transformer,
-) -> None:
+def test_a_pattern_of_ones_own_serves_each_word_and_ends_with_its_rows(transformer) -> None:
     pattern = torch.eye(3)[torch.tensor([[0, 1], [2, 1]])]  # two words, two queries, three keys
     weights = torch.rand(2, 2, 4, 3)
     changed = look_at(pattern, 1)(weights)
@@ -99,15 +81,8 @@ def test_a_pattern_of_ones_own_serves_each_word_and_ends_with_its_rows(
     torch.testing.assert_close(changed[:, 1, 2:], weights[:, 1, 2:])
     torch.testing.assert_close(changed[:, 0], weights[:, 0])
     torch.testing.assert_close(look_at(pattern[0])(weights)[1, 0, :2], pattern[0])
-    with pytest.raises(ValueError, match="3 keys, but this layer has 5"):
-        look_at(pattern)(torch.rand(2, 2, 4, 5))
     with replace_patterns(transformer, {CROSS: look_at(torch.eye(3, 3), 0)}):
         assert len(greedy_decode(transformer, ["ox", "an"], use_cache=False)) == 2
-
-
-def test_a_head_that_is_not_there_is_named() -> None:
-    with pytest.raises(ValueError, match="no head 2.*heads 0 to 1"):
-        switch_off(2)(torch.rand(1, 2, 3, 3))
 
 
 def test_even_weights_of_a_decoder_that_writes_letter_by_letter() -> None:
@@ -117,9 +92,7 @@ def test_even_weights_of_a_decoder_that_writes_letter_by_letter() -> None:
 
 
 @pytest.mark.parametrize(("kind", "part"), [("transformer", "decoder.1"), ("mamba", "blocks.1")])
-def test_vectors_of_one_word_make_another_word_into_it(
-    kind: str, part: str, request: pytest.FixtureRequest
-) -> None:
+def test_vectors_of_one_word_make_another_word_into_it(kind, part, request) -> None:
     model = request.getfixturevalue(kind)
     brown, crown = (trace(model, word, written="own") for word in ("brown", "crown"))
     assert not torch.allclose(brown.logits, crown.logits)
@@ -128,13 +101,14 @@ def test_vectors_of_one_word_make_another_word_into_it(
     torch.testing.assert_close(patched.logits, crown.logits)
 
 
-def test_choices_of_mamba_can_be_changed(mamba: Mamba) -> None:
+def test_choices_of_mamba_can_be_changed(mamba) -> None:
     still = {"blocks.0.ssm": lambda choice: replace(choice, delta=0 * choice.delta)}
     with replace_choices(mamba, still):
         frozen = trace(mamba, "street", written="eets")
     assert not frozen.ssm["blocks.0.ssm"].delta.any() and frozen.ssm["blocks.1.ssm"].delta.all()
     # nothing is written into a state whose clock stands still
     assert not frozen.hidden_attention()[0].any()
+    assert not torch.allclose(frozen.logits, trace(mamba, "street", written="eets").logits)
 
 
 def test_redirect_turns_the_named_queries_of_the_named_heads() -> None:
@@ -147,9 +121,15 @@ def test_redirect_turns_the_named_queries_of_the_named_heads() -> None:
     assert torch.equal(turned[untouched], weights[untouched])
 
 
-def test_redirect_refuses_what_is_outside() -> None:
-    weights = torch.rand(1, 2, 3, 4)
-    with pytest.raises(ValueError, match="given for 2 words, but the batch has 1"):
-        redirect([{}, {}])(weights)
-    with pytest.raises(ValueError, match="query 3 or key 0 is outside 3 queries by 4 keys"):
-        redirect([{3: 0}])(weights)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (switch_off(2), "no head 2.*heads 0 to 1"),
+        (look_at(torch.eye(3)), "3 keys, but this layer has 4"),
+        (redirect([{}, {}]), "given for 2 words, but the batch has 1"),
+        (redirect([{3: 0}]), "query 3 or key 0 is outside 3 queries by 4 keys"),
+    ],
+)
+def test_what_is_not_there_is_named(change, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        change(torch.rand(1, 2, 3, 4))

@@ -1,23 +1,10 @@
 import io
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
 from nmt.__main__ import main
-from nmt.checkpoints import build_model, save_checkpoint
 from nmt.data import load_pairs
-
-TINY = {"kind": "transformer", "hidden_size": 8, "num_heads": 1, "encoder_layers": 1}
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    path = tmp_path_factory.mktemp("checkpoint") / "tiny"
-    save_checkpoint(path, build_model(TINY), {"name": "tiny"})
-    return str(path)
 
 
 def run(capsys, *arguments):
@@ -31,9 +18,8 @@ def run(capsys, *arguments):
 
 @pytest.mark.usefixtures("few_words")
 def test_evaluate(capsys, checkpoint):
-    status, out, _ = run(
-        capsys, "evaluate", checkpoint, "--data", "small", "--split", "val", "--json"
-    )
+    options = "--data small --split val --json".split()
+    status, out, _ = run(capsys, "evaluate", checkpoint, *options)
     result = json.loads(out)
     assert status == 0
     assert set(result) == {"loss", "word_accuracy", "words"}
@@ -44,9 +30,7 @@ def test_evaluate(capsys, checkpoint):
 
 def test_translate_a_text_and_standard_input_line_by_line(capsys, checkpoint, monkeypatch):
     status, single, errors = run(capsys, "translate", checkpoint, "the air, 3 of it")
-    assert status == 0
-    assert single.count("\n") == 1
-    assert ", 3 " in single
+    assert status == 0 and single.count("\n") == 1 and ", 3 " in single
     assert "'3' stays as it is" in errors
     monkeypatch.setattr("sys.stdin", io.StringIO("the air\n\nthe air, 3 of it\n"))
     status, out, _ = run(capsys, "translate", checkpoint, "-")
@@ -58,34 +42,23 @@ def test_translate_a_text_and_standard_input_line_by_line(capsys, checkpoint, mo
 def test_output_in_an_encoding_without_arrows(checkpoint, monkeypatch):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", write_through=True)
     monkeypatch.setattr("sys.stdout", stream)
-    assert main(["evaluate", checkpoint]) == 0 and b" ? " in stream.buffer.getvalue()
+    assert main(["evaluate", str(checkpoint)]) == 0 and b" ? " in stream.buffer.getvalue()
 
 
-def test_bytes_that_are_no_text_are_named_by_their_line(checkpoint):
-    """From a shell, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "nmt", "translate", checkpoint, "-"],
-        input=b"\xef\xbb\xbfox\ncaf\xe9\nox\n",
-        capture_output=True,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-        timeout=100,
-    )
-    assert done.returncode == 2 and done.stdout.count(b"\n") == 1 and b"\xbb" not in done.stdout
-    assert done.stderr.decode() == "nmt: standard input, line 2: not text in utf-8\n"
-
-
-def test_help_says_what_a_word_is(capsys):
-    assert "apostrophe" in run(capsys, "translate", "--help")[1]
+def test_bytes_that_are_no_text_are_named_by_their_line(capsys, checkpoint, monkeypatch):
+    typed = io.BytesIO(b"\xef\xbb\xbfox\ncaf\xe9\nox\n")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(typed, encoding="utf-8"))
+    status, out, errors = run(capsys, "translate", checkpoint, "-")
+    assert status == 2 and out.count("\n") == 1 and "\ufeff" not in out
+    assert errors == "nmt: standard input, line 2: not text in utf-8\n"
 
 
 @pytest.mark.usefixtures("few_words")
 def test_train_reads_a_config_file_and_flags_win(capsys, tmp_path):
     config = tmp_path / "tiny.toml"
-    config.write_text(
-        "[model]\nhidden_size = 8\nnum_heads = 1\nencoder_layers = 1\ndecoder_layers = 1\nmlp_size"
-        " = 8\n[training]\nepochs = 7\n",
-        encoding="utf-8-sig",  # with a byte-order mark, as Notepad saves it
-    )
+    sizes = "hidden_size = 8\nnum_heads = 1\nencoder_layers = 1\ndecoder_layers = 1"
+    text = f"[model]\n{sizes}\n[training]\nepochs = 7\n"
+    config.write_text(text, encoding="utf-8-sig")  # with a byte-order mark, as Notepad saves it
     options = ["--config", config, "--epochs", 1, "--words", 40, "--out", tmp_path / "run"]
     status, out, _ = run(capsys, "train", "small-transformer", *options)
     record = json.loads((tmp_path / "run" / "record.json").read_text())
@@ -100,10 +73,6 @@ def test_train_reads_a_config_file_and_flags_win(capsys, tmp_path):
         ("train small-oracle", "small-oracle"),
         ("train small-transformer --epochs many", "--epochs"),
         ("train small-transformer --epochs 0", "epochs must be at least 1"),
-        (
-            "train small-transformer --encoder-layers 1000000000",
-            "encoder_layers must be at most 32",
-        ),
         ("train small-mamba --state-size 1000000000", "state_size must be at most 1,024"),
         ("train small-transformer --num-heads 3", "does not divide"),
         ("train small-transformer --threads 0", "--threads"),
@@ -138,12 +107,9 @@ def test_mistakes_get_one_line_and_status_2(capsys, command, message, tmp_path, 
 def test_bad_config_files(capsys, tmp_path, text, message):
     config = tmp_path / "bad.toml"
     config.write_bytes(text.encode("utf-8", "surrogateescape"))
-    status, _, errors = run(
-        capsys, "train", "small-transformer", "--config", config, "--out", tmp_path / "run"
-    )
-    assert status == 2
-    assert message in errors
-    assert errors.count("\n") == 1
+    options = "--config", config, "--out", tmp_path / "run"
+    status, _, errors = run(capsys, "train", "small-transformer", *options)
+    assert status == 2 and message in errors and errors.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
 

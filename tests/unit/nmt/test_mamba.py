@@ -1,17 +1,16 @@
-"""Mamba: one pass and letter by letter agree, nothing looks ahead, equal to published code."""
+"""Mamba: every choice can be trained, every scan agrees, and it is equal to published code."""
 
 import itertools
 import random
-from dataclasses import replace
 
 import mambapy.mamba
 import pytest
 import torch
-import torch.nn.functional as F
+from tiny import tiny_mamba
 
 from nmt.batches import Batch
 from nmt.data import WordPair
-from nmt.mamba import CausalConvolution, Mamba, MambaBlock, MambaConfig
+from nmt.mamba import Mamba, MambaBlock, MambaConfig
 from nmt.scan import WRONG
 from nmt.selective_ssm import (
     A_STARTS,
@@ -21,45 +20,7 @@ from nmt.selective_ssm import (
 )
 from nmt.training import TrainingConfig, start_training, token_loss
 
-SMALL = MambaConfig(hidden_size=8, num_layers=2, state_size=4, kernel_size=3, dropout=0.0)
 BATCH = Batch.of([WordPair.of(word) for word in ("street", "school", "sphere")])
-
-
-def model_of(config: MambaConfig, seed: int = 0) -> Mamba:
-    torch.manual_seed(seed)
-    return Mamba(config).double().eval()
-
-
-VARIANTS = [
-    *({"delta": delta} for delta in DELTA_SOURCES),
-    *({"discretization": rule} for rule in DISCRETIZATIONS),
-    *({"scan": method} for method in SCAN_METHODS),
-    *({"a_start": start} for start in A_STARTS),
-    {"a_learned": False},
-    {"delta_scaled": True},
-    {"b_and_c": "constant"},
-    {"b_and_c": "constant", "delta": "constant"},
-    {"gate": False},
-    {"bias": True},
-    {"kernel_size": 1},
-    {"expansion": 1, "delta_rank": 3},
-]
-name_of = lambda variant: ", ".join(f"{key}={value}" for key, value in variant.items())  # noqa: E731
-
-
-@pytest.mark.parametrize("variant", VARIANTS, ids=name_of)
-def test_step_by_step_gives_the_logits_of_one_pass(variant: dict) -> None:
-    model = model_of(replace(SMALL, **variant))
-    with torch.no_grad():
-        together = model(BATCH.source, BATCH.target)
-        cache = model.start(BATCH.source)
-        for position, token in enumerate(BATCH.target.unbind(1)):
-            logits, cache = model.step(token, cache)
-            # its clamped log 0 depends on where a scan begins
-            tolerance = 1e-6 if model.config.scan == "heinsen" else 1e-12
-            torch.testing.assert_close(
-                logits, together[:, position], atol=tolerance, rtol=tolerance
-            )
 
 
 def test_choices_in_any_combination_train_a_step() -> None:
@@ -67,14 +28,12 @@ def test_choices_in_any_combination_train_a_step() -> None:
     both = (True, False)
     sources = DELTA_SOURCES, ("input", "constant"), A_STARTS
     everything = list(itertools.product(*sources, both, both, both, DISCRETIZATIONS))
-    sample = random.Random(0).sample(everything, 120)
+    sample = random.Random(0).sample(everything, 60)
     assert len(pairs_in(sample)) == len(pairs_in(everything))
     names = ("delta", "b_and_c", "a_start", "a_learned", "gate", "delta_scaled", "discretization")
     for values in sample:
         chosen = dict(zip(names, values), dropout=0.1, inner_dropout=0.1)
-        config = replace(SMALL, **chosen, num_layers=1)
-        torch.manual_seed(0)
-        model = Mamba(config)
+        model = tiny_mamba(**chosen, num_layers=1, kernel_size=3).train()
         state = start_training(model, TrainingConfig(weight_decay=0.1))
         before = {name: p.detach().clone() for name, p in model.named_parameters()}
         loss = token_loss(model, BATCH) / 10
@@ -82,47 +41,19 @@ def test_choices_in_any_combination_train_a_step() -> None:
         state.optimizer.step()
         assert torch.isfinite(loss)
         unmoved = {name for name, p in model.named_parameters() if torch.equal(p, before[name])}
-        assert unmoved == (set() if config.a_learned else {"blocks.0.ssm.A_log"}), config
+        assert unmoved == (set() if chosen["a_learned"] else {"blocks.0.ssm.A_log"}), chosen
 
 
 def pairs_in(combinations: list[tuple]) -> set:
     return {pair for each in combinations for pair in itertools.combinations(enumerate(each), 2)}
 
 
-@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("rule", ["mixed", "zoh"])
-def test_half_precision_is_the_same_with_fewer_digits(precision: torch.dtype, rule: str) -> None:
-    model = model_of(replace(SMALL, discretization=rule)).float()
-    words = BATCH.source, BATCH.target
-    exact = model(*words).detach()
-    with torch.autocast("cpu", precision):
-        mixed = model(*words)
-        mixed.float().square().sum().backward()
-    torch.testing.assert_close(mixed.float().detach(), exact, rtol=0.1, atol=0.1)
-    halved = model.to(precision)(*words)
-    assert halved.dtype == precision
-    torch.testing.assert_close(halved.float().detach(), exact, rtol=0.1, atol=0.1)
-
-
 def test_all_scan_methods_and_the_fused_one_agree() -> None:
-    reference = model_of(SMALL)(BATCH.source, BATCH.target)
+    reference = tiny_mamba().double()(BATCH.source, BATCH.target)
     for method in set(SCAN_METHODS) - set(WRONG):
-        model = model_of(replace(SMALL, scan=method))
+        logits = tiny_mamba(scan=method).double()(BATCH.source, BATCH.target)
         tolerance = 1e-3 if method == "heinsen" else 1e-10
-        torch.testing.assert_close(
-            model(BATCH.source, BATCH.target), reference, atol=tolerance, rtol=tolerance
-        )
-
-
-@pytest.mark.parametrize("variant", VARIANTS, ids=name_of)
-def test_a_later_letter_changes_nothing_before_it(variant: dict) -> None:
-    model = model_of(replace(SMALL, **variant))
-    changed = BATCH.target.clone()
-    changed[:, 5] = (changed[:, 5] + 1) % 26
-    with torch.no_grad():
-        logits, other = model(BATCH.source, BATCH.target), model(BATCH.source, changed)
-    torch.testing.assert_close(logits[:, :5], other[:, :5], atol=0, rtol=0)
-    assert (logits[:, 5:] != other[:, 5:]).any(dim=-1).all()
+        torch.testing.assert_close(logits, reference, atol=tolerance, rtol=tolerance)
 
 
 def copy_from_mambapy(
@@ -181,32 +112,13 @@ def run_in_float64(theirs: mambapy.mamba.Mamba, vectors: torch.Tensor) -> torch.
         patch.undo()
 
 
-def test_convolution_equals_torchs() -> None:
-    torch.manual_seed(0)
-    convolution = CausalConvolution(6, 4).double()
-    x = torch.randn(2, 9, 6, dtype=torch.float64)
-    output, window = convolution(x, torch.zeros(2, 3, 6, dtype=torch.float64))
-    padded = F.pad(x.transpose(1, 2), (3, 0))
-    expected = F.conv1d(
-        padded, convolution.weight.T[:, None], convolution.bias, groups=6
-    ).transpose(1, 2)
-    torch.testing.assert_close(output, expected)
-    assert torch.equal(window, x[:, -3:])
-
-
-def test_cache_keeps_chosen_words_and_never_grows() -> None:
-    model = model_of(SMALL)
-    cache = model.start(BATCH.source)
-    sizes = []
+def test_the_cache_never_grows() -> None:
+    model = tiny_mamba()
+    cache, sizes = model.start(BATCH.source), set()
     for token in BATCH.target.unbind(1):
         _, cache = model.step(token, cache)
-        sizes.append(sum(block.state.numel() + block.window.numel() for block in cache.blocks))
-    assert len(set(sizes)) == 1
-    rows = torch.tensor([2, 0])
-    token = torch.tensor([1, 2])
-    kept = model.step(token, cache.select(rows))[0]
-    everyone = model.step(torch.tensor([2, 0, 1]), cache)[0]
-    torch.testing.assert_close(kept, everyone[rows])
+        sizes.add(sum(block.state.numel() + block.window.numel() for block in cache.blocks))
+    assert len(sizes) == 1
 
 
 def test_parameter_count_of_the_original_course() -> None:
@@ -218,9 +130,7 @@ def test_parameter_count_of_the_original_course() -> None:
 
 def test_each_dropout_acts_in_training_only() -> None:
     for option in ("dropout", "inner_dropout"):
-        model = model_of(replace(SMALL, **{option: 0.5}))
-        torch.testing.assert_close(
-            model(BATCH.source, BATCH.target), model_of(SMALL)(BATCH.source, BATCH.target)
-        )
+        plain, model = tiny_mamba(), tiny_mamba(**{option: 0.5})
+        assert torch.equal(model(BATCH.source, BATCH.target), plain(BATCH.source, BATCH.target))
         model.train()
         assert not torch.equal(model(BATCH.source, BATCH.target), model(BATCH.source, BATCH.target))

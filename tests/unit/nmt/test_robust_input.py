@@ -6,16 +6,13 @@ import os
 import sys
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from course.widgets.translator import show_spelling
 from nmt.__main__ import main
-from nmt.checkpoints import build_model, save_checkpoint
 from nmt.decoding import translate
 
-TINY = {"kind": "transformer", "hidden_size": 8, "num_heads": 1, "encoder_layers": 1}
 ODD = ["", "\x00", "\udcff", "İ", "ſt", "A\u0301", "-" * 200, "a" * 500, "\x1b[2J", "${HOME}"]
 ODD += ["$(touch x)", "__import__('os').system('touch x')"]
 quick = settings(
@@ -61,14 +58,6 @@ def watching(folder):
         watched = None
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    path = tmp_path_factory.mktemp("tiny") / "tiny"
-    model = build_model(TINY).eval()
-    save_checkpoint(path, model, {"name": "tiny"})
-    return path, model
-
-
 def run(folder, *arguments, stdin=""):
     """The command line as from a shell: its status, what it wrote to each stream, in bytes."""
     out, err = (
@@ -99,20 +88,20 @@ def run(folder, *arguments, stdin=""):
 
 @given(text)
 @settings(quick, max_examples=15)
-def test_the_translator_takes_any_text(tiny, words):
-    result = translate(tiny[1], words)
+def test_the_translator_takes_any_text(transformer, words):
+    result = translate(transformer, words)
     assert isinstance(result.text, str) and all(reason for _, reason in result.untranslated)
     try:
-        show_spelling(tiny[1], words)
+        show_spelling(transformer, words)
     except ValueError as error:
         assert str(error)
 
 
 @given(text, st.booleans())
 @settings(quick, max_examples=8)
-def test_translate_on_the_command_line(tiny, tmp_path, words, from_stdin):
+def test_translate_on_the_command_line(checkpoint, tmp_path, words, from_stdin):
     arguments = ["-"] if from_stdin else ["--", words]
-    status, _, _ = run(tmp_path, "translate", str(tiny[0]), *arguments, stdin=words)
+    status, _, _ = run(tmp_path, "translate", str(checkpoint), *arguments, stdin=words)
     assert status == 0 or "\udcff" in words
 
 

@@ -23,9 +23,9 @@ from nmt.training import TrainingConfig
 
 SIZES = {"hidden_size": 8, "num_heads": 1, "encoder_layers": 1, "decoder_layers": 1, "mlp_size": 8}
 TINY = {"kind": "transformer", **SIZES, "dropout": 0.3}
-FLAGS = "--hidden-size 8 --num-heads 1 --encoder-layers 1 --decoder-layers 1 --mlp-size 8".split()
-FLAGS += "--dropout 0.3 --threads 1 --schedule plateau --plateau-patience 0 --epochs 4".split()
-FLAGS += "--accumulate 3 --batch-size 512 --out".split()
+TRAIN = "train small-transformer --hidden-size 8 --num-heads 1 --encoder-layers 1".split()
+TRAIN += "--decoder-layers 1 --mlp-size 8 --dropout 0.3 --threads 1 --schedule plateau".split()
+TRAIN += "--plateau-patience 0 --epochs 4 --accumulate 3 --batch-size 512 --out".split()
 
 STOPS_ITSELF = """
 import os, signal, sys
@@ -49,31 +49,28 @@ sys.exit(main(sys.argv[3:]))
 
 
 def train(out):
-    return main(["train", "small-transformer", *FLAGS, str(out)])
+    return main([*TRAIN, str(out)])
 
 
 def stop(out, number, batches):
     """Train in a process of its own, whose group gets a signal in one of its batches: as from a
     terminal, where Ctrl-C reaches the group as a whole. Its status, and what it said.
     """
-    command = [str(int(number)), str(batches), "train", "small-transformer", *FLAGS, str(out)]
-    process = subprocess.Popen(
-        [sys.executable, "-c", STOPS_ITSELF, str(Path(few_words.__file__).parent), *command],
+    program = [sys.executable, "-c", STOPS_ITSELF, str(Path(few_words.__file__).parent)]
+    done = subprocess.run(
+        [*program, str(int(number)), str(batches), *TRAIN, str(out)],
         stderr=subprocess.PIPE,
         text=True,
+        timeout=60,
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    try:
-        said = process.communicate(timeout=60)[1]
-        return process.returncode, said
-    finally:
-        process.kill()
+    return done.returncode, done.stderr
 
 
-def epochs_saved(out):
-    with safe_open(out / "state.safetensors", "pt") as file:
-        return len(json.loads(file.metadata()["nmt"])["progress"]["epochs"])
+def header_of(state):
+    with safe_open(state, "pt") as file:
+        return json.loads(file.metadata()["nmt"])
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +81,8 @@ def whole(tmp_path_factory):
     return out
 
 
-def goes_on_as(whole, out):
-    """Whether a stopped run goes on, and ends with the same weights and record bit for bit."""
+def check_goes_on_as(whole, out):
+    """A stopped run goes on, and ends with the same weights and record bit for bit."""
     assert train(out) == 0
     for file in ("state.safetensors", "model.safetensors"):
         expected, got = (load_file(each / file) for each in (whole, out))
@@ -105,8 +102,9 @@ def test_a_stopped_run_goes_on(tmp_path, whole, number, status):
     found, said = stop(tmp_path, number, 2 * in_epoch + in_epoch // 2)
     assert found == status and "Traceback" not in said
     assert ("goes on where" in said) == (number == signal.SIGINT)
-    assert epochs_saved(tmp_path) == 2 and not (tmp_path / "model.safetensors").exists()
-    goes_on_as(whole, tmp_path)
+    assert len(header_of(tmp_path / "state.safetensors")["progress"]["epochs"]) == 2
+    assert not (tmp_path / "model.safetensors").exists()
+    check_goes_on_as(whole, tmp_path)
 
 
 @pytest.mark.usefixtures("few_words")
@@ -146,8 +144,7 @@ def test_other_settings_in_the_same_folder_are_refused(tmp_path):
 def test_a_run_from_before_a_setting_existed_goes_on_with_its_default(tmp_path):
     run("tiny", TINY, TrainingConfig(epochs=1), tmp_path)
     state = tmp_path / "state.safetensors"
-    with safe_open(state, "pt") as file:
-        header = json.loads(file.metadata()["nmt"])
+    header = header_of(state)
     for name in ("words", "passes", "batching"):
         del header["training"][name]
     save_file(load_file(state), state, {"nmt": json.dumps(header)})

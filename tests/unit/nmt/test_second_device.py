@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from tiny import tiny_mamba, tiny_transformer
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from nmt.batches import Batch, LengthBuckets
-from nmt.checkpoints import build_model
 from nmt.data import load_pairs
 from nmt.decoding import Seq2Seq, greedy_decode, translate
 from nmt.evaluation import measure
@@ -16,10 +16,6 @@ from nmt.training import token_loss
 
 ELSEWHERE = torch.device("privateuseone")  # a name that torch keeps for devices it does not know
 PAIRS = load_pairs("small", "val")[:5]
-SMALL = [
-    {"kind": "transformer", "hidden_size": 8, "encoder_layers": 1, "decoder_layers": 1},
-    {"kind": "mamba", "hidden_size": 8, "num_layers": 1, "state_size": 4},
-]
 
 
 class SecondDevice(TorchFunctionMode):
@@ -49,11 +45,10 @@ class SecondDevice(TorchFunctionMode):
         return results
 
 
-@pytest.fixture(params=SMALL, ids=lambda sizes: sizes["kind"])
+@pytest.fixture(params=[tiny_transformer, tiny_mamba])
 def model(request: pytest.FixtureRequest) -> Seq2Seq:
     """A model whose weights are all elsewhere."""
-    torch.manual_seed(0)
-    model = build_model(request.param)
+    model = request.param()
     for tensor in (*model.parameters(), *model.buffers()):
         tensor.elsewhere = True
     return model

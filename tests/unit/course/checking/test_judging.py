@@ -24,24 +24,19 @@ def test_a_stub_is_not_attempted():
     assert "role=" in verdict._repr_html_() and "not attempted yet" in verdict._repr_html_()
 
 
-@pytest.mark.parametrize("body", ["...", "return ...", "return 5", "x = 1", "return queries"])
-def test_an_attempt_is_no_stub(body):
-    assert masked(body).status == "wrong"
+HALF = "if keys > queries:\n    raise NotImplementedError\nreturn torch.ones(2, 2).tril().bool()"
 
 
-def test_half_written_is_an_error_and_no_stub():
-    half = "if keys > queries:\n    raise NotImplementedError\n"
-    assert masked(half + "return torch.ones(2, 2).tril().bool()").status in ("wrong", "error")
-    assert masked('raise NotImplementedError("aten::x on CPU")').status == "error"
-
-
-def test_marked_and_checked_as_in_a_notebook():
-    @exercise(MASK)
-    def causal(queries, keys):
-        return causal_mask(queries, keys)
-
-    assert check(causal).status == "correct"
-    assert causal(2, 3).shape == (2, 3), "the function stays a function"
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        *((body, "wrong") for body in ("...", "return ...", "return 5", "x = 1", "return queries")),
+        (HALF, "wrong"),
+        ('raise NotImplementedError("aten::x on CPU")', "error"),
+    ],
+)
+def test_an_attempt_is_no_stub(body, status):
+    assert masked(body).status == status
 
 
 def test_names_are_checked():
@@ -53,35 +48,37 @@ def test_names_are_checked():
         judge("x.y", causal_mask)
 
 
-def test_nothing_returned():
+def test_nothing_returned_is_said_and_a_wrong_shape_with_both_shapes():
     verdict = masked("mask = torch.ones(queries, keys)")
     assert (verdict.status, verdict.mistake) == ("wrong", "nothing returned")
     assert "return" in verdict.question
-
-
-def test_a_wrong_shape_is_said_with_both_shapes():
     verdict = masked("return torch.ones(queries + 1, keys, dtype=torch.bool)")
     assert verdict.mistake == "wrong shape"
     assert verdict.details["yours_shape"] == [3, 2] and verdict.details["expected_shape"] == [2, 2]
     assert "(3, 2)" in verdict.message and "(2, 2)" in verdict.message
 
 
+def attended(change):
+    """The verdict on attention whose output and weights were changed."""
+
+    def answer(query, key, value, mask):
+        return change(*scaled_dot_product_attention(query, key, value, mask))
+
+    return judge(ATTENTION, answer)
+
+
 def test_a_wrong_number_is_said_with_index_both_values_and_the_input():
-    def almost(query, key, value, mask):
-        output, weights = scaled_dot_product_attention(query, key, value, mask)
+    def almost(output, weights):
         output = output.clone()
         output[..., 1, 0] += 0.5
         return output, weights
 
-    verdict = judge(ATTENTION, almost)
-    assert verdict.status == "wrong"
-    assert verdict.details["where"] == "output[1, 0]"
-    assert verdict.details["differing"] == 1
-    assert abs(float(verdict.details["yours"]) - float(verdict.details["expected"]) - 0.5) < 1e-4
-    query, key, value, mask = verdict.inputs
-    expected = verdict.details["expected"]
-    assert (f"{scaled_dot_product_attention(query, key, value, mask)[0][1, 0]:.6g}") == expected
-    assert verdict.mistake == "" and verdict.question
+    verdict = attended(almost)
+    found, right = verdict.details, scaled_dot_product_attention(*verdict.inputs)[0][1, 0]
+    assert (verdict.status, verdict.mistake) == ("wrong", "") and verdict.question
+    assert (found["where"], found["differing"]) == ("output[1, 0]", 1)
+    assert found["expected"] == f"{right:.6g}"
+    assert float(found["yours"]) == pytest.approx(float(right) + 0.5, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -96,11 +93,7 @@ def test_a_wrong_number_is_said_with_index_both_values_and_the_input():
     ],
 )
 def test_structure_names_what_no_mutant_does(spoil, clue):
-    def answer(query, key, value, mask):
-        output, weights = scaled_dot_product_attention(query, key, value, mask)
-        return output, spoil(weights)
-
-    assert judge(ATTENTION, answer).mistake == clue
+    assert attended(lambda output, weights: (output, spoil(weights))).mistake == clue
 
 
 def test_an_error_shows_the_line_of_the_answer_and_not_ours():
@@ -117,30 +110,23 @@ def test_wrong_arguments_of_the_stub_are_an_error_of_the_answer():
     assert verdict.status == "error" and "takes 1 positional argument" in verdict.message
 
 
-def test_inputs_are_copies():
-    def destroys(query, key, value, mask):
-        result = scaled_dot_product_attention(query.clone(), key.clone(), value.clone(), mask)
-        for tensor in (query, key, value):
+@pytest.mark.parametrize(("first", "status"), [("answer", "correct"), ("destroy", "wrong")])
+def test_inputs_are_copies(first, status):
+    """Whoever destroys them answers another question, and destroys nothing of ours."""
+
+    def answer(*inputs):
+        copies = [each if each is None else each.clone() for each in inputs]
+        for tensor in inputs[:3]:
             tensor.detach().zero_()
-        return result
+        return scaled_dot_product_attention(*(copies if first == "answer" else inputs))
 
-    assert judge(ATTENTION, destroys).status == "correct"
-
-    def fools(query, key, value, mask):  # a right answer to other inputs
-        for tensor in (query, key, value):
-            tensor.detach().zero_()
-        return scaled_dot_product_attention(query, key, value, mask)
-
-    assert judge(ATTENTION, fools).status == "wrong"
+    assert judge(ATTENTION, answer).status == status
 
 
 @pytest.mark.parametrize("lose", [Tensor.detach, lambda output: torch.tensor(output.tolist())])
 def test_a_lost_gradient_is_named(lose):
-    def answer(query, key, value, mask):
-        output, weights = scaled_dot_product_attention(query, key, value, mask)
-        return lose(output), lose(weights)
-
-    assert judge(ATTENTION, answer).mistake == "gradient lost"
+    verdict = attended(lambda output, weights: (lose(output), lose(weights)))
+    assert verdict.mistake == "gradient lost"
 
 
 def test_a_change_in_place_that_breaks_the_backward_pass_is_named_with_torchs_own_words():
@@ -155,11 +141,9 @@ def test_a_change_in_place_that_breaks_the_backward_pass_is_named_with_torchs_ow
     assert "modified by an inplace operation" in verdict.message
 
 
-def test_a_hard_coded_answer_does_not_pass():
-    one = causal_mask(5, 5)
-    assert judge(MASK, lambda queries, keys: one.clone()).mistake == "wrong shape"
-    constant = judge("attention.multi-head", lambda inputs, *rest: torch.ones_like(inputs))
-    assert constant.status == "wrong"
+def test_the_same_for_every_input_is_named():
+    verdict = judge("transformer.padded-loss", lambda *_: torch.tensor(1.0))
+    assert verdict.mistake == "the same for every input"
 
 
 def test_two_mistakes_at_once_are_named():

@@ -13,16 +13,13 @@ import torch
 from typed_answers import MASK, masked
 
 from course.checking.running import OutOfTime, run, time_limit
-from course.exercises import exercises, judge
+from course.exercises import judge
 from nmt.attention import causal_mask
 
-RECURSES = "return answer(queries, keys)"
+ENDS = "raise SystemExit(3)", "raise GeneratorExit", "yield 1", "1 / 0", "return answer(1, 1)"
 
 
-@pytest.mark.parametrize(
-    "body",
-    ["raise SystemExit(3)", "raise GeneratorExit", "yield queries", "1 / 0", RECURSES],
-)
+@pytest.mark.parametrize("body", ENDS)
 def test_whatever_it_does_the_check_survives(body):
     verdict = masked(body)
     assert verdict.status in ("error", "wrong") and verdict.message
@@ -34,10 +31,17 @@ def test_an_interrupt_by_the_reader_goes_through():
         masked("raise KeyboardInterrupt")
 
 
+CATCHES_TWO = """caught = 0
+while caught < 2:
+    try:
+        while True: pass
+    except BaseException: caught += 1
+while True: pass"""
 LOOPS = [
     "while True: pass",
     "while True:\n    try:\n        queries += 1\n    except Exception: pass",
     "while True: print(queries)",
+    CATCHES_TWO,
 ]
 
 
@@ -64,12 +68,6 @@ def test_in_another_thread_it_runs_without_a_limit():
     assert [verdict.status for verdict in found] == ["correct"]
 
 
-def test_a_loop_that_catches_one_interrupt_gets_another():
-    body = "caught = 0\nwhile caught < 2:\n    try:\n        while True: pass\n"
-    body += "    except BaseException: caught += 1\nwhile True: pass"
-    assert masked(body, seconds=0.2).status == "timeout"
-
-
 def test_a_timer_of_somebody_else_goes_on():
     rung = []
     before = signal.signal(signal.SIGALRM, lambda *_: rung.append(1))
@@ -88,27 +86,16 @@ def test_a_timer_of_somebody_else_goes_on():
 def test_prints_are_kept_short_and_shown_apart(capsys):
     verdict = masked('print("spam " * 1_000_000)\nreturn torch.ones(1)')
     assert capsys.readouterr().out == ""
-    assert verdict.printed.startswith("spam spam")
-    assert len(verdict.printed) < 1100
+    assert verdict.printed.startswith("spam spam") and len(verdict.printed) < 1100
     assert "spam" in repr(verdict) and "<details>" in verdict._repr_html_()
-
-
-def test_checks_leave_torchs_random_numbers_alone():
-    torch.manual_seed(5)
-    expected = torch.randn(3)
-    torch.manual_seed(5)
-    for name, each in exercises().items():
-        judge(name, each.answer)
-        assert torch.equal(torch.random.get_rng_state(), torch.manual_seed(5).get_state()), name
-    assert torch.equal(torch.randn(3), expected)
+    errors = "import sys\nprint('y' * 10**7, file=sys.stderr)\nreturn 1"
+    assert len(masked(errors).printed) < 1100
 
 
 def test_run_tells_value_error_and_place():
     assert run(lambda: 3, 1.0).value == 3
     outcome = run(lambda: {}["x"], 1.0, within=__file__)
-    assert isinstance(outcome.error, KeyError)
-    assert outcome.place is not None
-    assert "lambda" in outcome.place.source
+    assert isinstance(outcome.error, KeyError) and "lambda" in outcome.place.source
 
 
 KEPT = [
@@ -139,9 +126,7 @@ def test_nobody_is_asked(ask):
 
 
 def test_an_error_without_words_breaks_nothing():
-    scope_body = "class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute"
-    assert "can't be made" in masked(scope_body).message
+    mute = "class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute"
+    assert "can't be made" in masked(mute).message
     verdict = masked('raise ValueError("\\udcff" + "x" * 5_000_000)')
     assert len(verdict.message) < 1500 and verdict.message.encode()
-    warns = "import sys\nprint('y' * 10**7, file=sys.stderr)\nreturn 1"
-    assert len(masked(warns).printed) < 1100

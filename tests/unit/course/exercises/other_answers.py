@@ -45,10 +45,8 @@ def by_sorting(pairs, batch_size):
     pairs = sorted(pairs, key=lambda pair: (len(pair[0]), len(pair[1])))
     batches = []
     for _, group in itertools.groupby(pairs, key=lambda pair: (len(pair[0]), len(pair[1]))):
-        group = list(group)
-        while group:
-            batches.append(group[:batch_size])
-            del group[:batch_size]
+        while batch := list(itertools.islice(group, batch_size)):
+            batches.append(batch)
     return batches
 
 
@@ -65,22 +63,16 @@ def by_matmul(query, key, value, mask):
 
 
 @answers("attention.scaled-dot-product")
-def by_loops_in_float64(query, key, value, mask):
+def row_by_row_in_float64(query, key, value, mask):
     query, key, value = query.double(), key.double(), value.double()
-    shape = (*query.shape[:-1], key.shape[-2])
-    allowed = torch.ones(shape, dtype=torch.bool) if mask is None else mask.expand(shape)
-    outputs, table = [], []
-    for index in itertools.product(*map(range, shape[:-1])):
-        scores = torch.stack(
-            [
-                query[index] @ key[(*index[:-1], s)] / math.sqrt(query.shape[-1])
-                for s in range(shape[-1])
-            ]
-        )
-        exponentials = torch.exp(scores - scores.max()) * allowed[index]
-        table.append(exponentials / exponentials.sum())
-        outputs.append(table[-1] @ value[index[:-1]])
-    return torch.stack(outputs).view(*shape[:-1], -1), torch.stack(table).view(shape)
+    allowed = torch.ones(query.shape[-2], key.shape[-2]) if mask is None else mask
+    rows = []
+    for place in range(query.shape[-2]):
+        scores = key @ query[..., place, :, None] / math.sqrt(query.shape[-1])
+        exponentials = torch.exp(scores[..., 0] - scores.amax(-2)) * allowed[..., place, :]
+        rows.append(exponentials / exponentials.sum(-1, keepdim=True))
+    weights = torch.stack(rows, -2)
+    return weights @ value, weights
 
 
 @answers("attention.causal-mask")
@@ -95,17 +87,11 @@ def by_numpy(queries, keys):
 
 @answers("attention.multi-head")
 def head_by_head(inputs, memory, to_query, to_key, to_value, to_output, num_heads):
-    size = inputs.shape[-1] // num_heads
+    query, key, value = inputs @ to_query.T, memory @ to_key.T, memory @ to_value.T
     result = torch.zeros_like(inputs)
-    for head in range(num_heads):
-        own = slice(head * size, (head + 1) * size)
-        query, key, value = (
-            inputs @ to_query[own].T,
-            memory @ to_key[own].T,
-            memory @ to_value[own].T,
-        )
-        weights = (query @ key.mT / size**0.5).softmax(-1)
-        result = result + weights @ value @ to_output[:, own].T
+    for own in torch.arange(inputs.shape[-1]).chunk(num_heads):
+        weights = (query[..., own] @ key[..., own].mT / len(own) ** 0.5).softmax(-1)
+        result = result + weights @ value[..., own] @ to_output[:, own].T
     return result
 
 
@@ -114,20 +100,16 @@ def head_by_head(inputs, memory, to_query, to_key, to_value, to_output, num_head
 
 @answers("attention.sinusoidal-positions")
 def by_numpy_powers(length, hidden_size, base):
-    angle = np.outer(
-        np.arange(length), np.exp(-np.log(base) * np.arange(0, hidden_size, 2) / hidden_size)
-    )
+    rates = np.exp(-np.log(base) * np.arange(0, hidden_size, 2) / hidden_size)
+    angle = np.outer(np.arange(length), rates)
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(length, hidden_size)
 
 
 @answers("transformer.encoder-layer")
 def encoder_in_place(x, parts):
-    for norm, part in (
-        (parts.attention_norm, lambda y: parts.self_attention(y, y)),
-        (parts.mlp_norm, parts.mlp),
-    ):
-        x = part(norm(x)).add_(x)
-    return x
+    y = parts.attention_norm(x)
+    x = parts.self_attention(y, y).add_(x)
+    return parts.mlp(parts.mlp_norm(x)).add_(x)
 
 
 @answers("transformer.decoder-layer")
@@ -182,10 +164,8 @@ def as_a_mean_of_exponentials(z):
 def join_by_matrices(earlier, later):
     def matrix(step):
         a, b = map(torch.as_tensor, step)
-        return torch.stack(
-            (torch.stack((a, b), -1), torch.stack((torch.zeros_like(a), torch.ones_like(a)), -1)),
-            -2,
-        )
+        rows = (a, b), (torch.zeros_like(a), torch.ones_like(a))
+        return torch.stack([torch.stack(row, -1) for row in rows], -2)
 
     both = matrix(later) @ matrix(earlier)
     return both[..., 0, 0], both[..., 0, 1]

@@ -26,15 +26,13 @@ def by_the_gradient(layer, x):
 
 @answers("attention.rotary")
 def turned_by_hand(vectors, base):
-    rows = []
-    for place, row in enumerate(vectors):
-        hands = []
-        for i in range(0, len(row), 2):
-            angle = torch.tensor(place / base ** (i / len(row)))
-            hands.append(row[i] * angle.cos() - row[i + 1] * angle.sin())
-            hands.append(row[i] * angle.sin() + row[i + 1] * angle.cos())
-        rows.append(torch.stack(hands))
-    return torch.stack(rows)
+    length, k = vectors.shape
+    turned = torch.empty_like(vectors)
+    for i in range(0, k, 2):
+        angle = torch.arange(length) / base ** (i / k)
+        turned[:, i] = vectors[:, i] * angle.cos() - vectors[:, i + 1] * angle.sin()
+        turned[:, i + 1] = vectors[:, i] * angle.sin() + vectors[:, i + 1] * angle.cos()
+    return turned
 
 
 @answers("transformer.padded-loss")
@@ -79,12 +77,8 @@ def state_by_state(a, b, size):
 @answers("mamba.shapes")
 def as_a_list(b, length, d, n, r):
     word = [b, length]
-    return [
-        *([*word, size] for size in (4 * d, r + n + n, 2 * d)),
-        [*word, 2 * d, n],
-        [b, 2 * d, n],
-        [*word, d],
-    ]
+    wide = [[*word, size] for size in (4 * d, r + n + n, 2 * d)]
+    return [*wide, [*word, 2 * d, n], [b, 2 * d, n], [*word, d]]
 
 
 @answers("mamba.convolution")
@@ -100,7 +94,7 @@ def _nats(model, source, target):
 
 @answers("interpretability.ablation")
 def by_a_hook_of_its_own(model, source, target, layer, head):
-    part = dict(model.named_modules())[layer]
+    part = model.attention_layers()[layer]
     training, hook = model.training, part.pattern_hook
 
     def silence(weights):

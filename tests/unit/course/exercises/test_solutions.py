@@ -23,23 +23,16 @@ def test_with_sure_it_is_shown_at_once():
     assert "```python\ndef causal(" in shown._repr_markdown_()
 
 
-def test_an_unknown_solution_is_refused():
-    with pytest.raises(ValueError, match="there is no exercise"):
-        show_solution("attention.nothing")
-
-
 def test_a_guess_is_kept_and_held_against_the_answer():
     asked = guess("test.size", "How many?", ["one", "two"])
     assert repr(reveal("test.size", "two")) == "Measured: two. No guess was noted."
     asked.choice.value = "one"
     assert "Noted: one" in asked.said.value
     shown = reveal("test.size", "two")
-    assert shown.right is False
-    assert repr(shown) == "Measured: two. You guessed: one."
+    assert shown.right is False and repr(shown) == "Measured: two. You guessed: one."
     assert 'role="status"' in shown._repr_html_()
-    assert guess("test.size", "How many?", ["one", "two"]).choice.value == "one", (
-        "the cell run again keeps the guess"
-    )
+    again = guess("test.size", "How many?", ["one", "two"])
+    assert again.choice.value == "one", "the cell run again keeps the guess"
     assert reveal("test.size", "one").right is True
     later = reveal("test.size", None)
     assert later.right is None and repr(later) == "Not measured yet. You guessed: one."
@@ -54,7 +47,9 @@ def test_the_control_is_named_and_its_text_stays():
     assert "<b>" not in Revealed("<b>", None)._repr_html_()
 
 
-def test_bad_questions_are_refused():
+def test_what_was_not_asked_is_refused():
+    with pytest.raises(ValueError, match="there is no exercise"):
+        show_solution("attention.nothing")
     with pytest.raises(ValueError, match="was not asked"):
         reveal("test.never", "one")
     guess("test.options", "?", ["one", "two"])

@@ -1,4 +1,6 @@
-"""Wrong answers that look nothing like our slips, and the name that each gets."""
+"""Wrong answers that look nothing like our slips, and the name that each gets; some of them once
+passed, or got a name that was not theirs.
+"""
 
 import math
 
@@ -6,108 +8,84 @@ import pytest
 import torch
 import torch.nn.functional as F
 from judged import judged
+from puzzle_answers import by_a_hook_of_its_own
 
 from course.exercises import exercises
 from course.exercises.attention_puzzles import LEAK
+from course.exercises.scans import look_back, my_join
+from nmt.attention import scaled_dot_product_attention
+from nmt.scan import scan
 
 WRONG: list = []
 
 
-def wrong(name, mistake):
+def wrong(name, mistake, label=""):
     def add(function):
-        label = f"{name}: {function.__name__}"
-        WRONG.append(pytest.param(name, function, mistake, id=label))
+        told = f"{name}: {label or function.__name__}"
+        WRONG.append(pytest.param(name, function, mistake, id=told))
         return function
 
     return add
 
 
-def moved(layer, x, places, seen=slice):
-    """Does an output that is looked at change with one of these letters?"""
-    before = layer(x)
-    for t in places:
-        y = x.clone()
-        y[:, t] += torch.randn(x.shape[-1])
-        if not torch.allclose(layer(y)[:, seen(t)], before[:, seen(t)], atol=1e-6):
-            return True
-    return False
+# 02
 
 
-@wrong("attention.leak", "the last letter is never moved")
-def stops_early(layer, x):
-    return moved(layer, x, range(1, x.shape[1] - 1))
+def leak_test(places=lambda n: range(1, n), seen=slice, copy=torch.clone, change=None):
+    """Does an output before place t, or of those `seen`, change with letter t of a `copy`?"""
+    change = change or (lambda letter: letter + torch.randn_like(letter))
+
+    def leaks(layer, x):
+        before = layer(x)
+        for t in places(x.shape[1]):
+            y = copy(x)
+            y[:, t] = change(y[:, t])
+            if not torch.allclose(layer(y)[:, seen(t)], before[:, seen(t)], atol=1e-6):
+                return True
+        return False
+
+    return leaks
 
 
-@wrong("mamba.mask", "no mask")
-def both_triangles(delta):
-    S = delta.cumsum(1)
-    return torch.exp(-(S[:, :, None] - S[:, None]).abs())
-
-
-@wrong("attention.leak", "letter 2 is never moved")
-def starts_late(layer, x):
-    return moved(layer, x, range(2, x.shape[1]))
-
-
-@wrong("attention.leak", "a change that a LayerNorm takes away")
-def doubles(layer, x):
-    before = layer(x)
-    for t in range(1, x.shape[1]):
-        y = torch.cat([x[:, :t], 2 * x[:, t : t + 1], x[:, t + 1 :]], 1)
-        if not torch.allclose(layer(y)[:, :t], before[:, :t], atol=1e-6):
-            return True
-    return False
-
-
-@wrong("attention.leak", "only the last letter is moved")
-def the_last(layer, x):
-    return moved(layer, x, [-1])
-
-
-@wrong("attention.leak", "only letter 2 is moved")
-def the_second(layer, x):
-    return moved(layer, x, [1])
-
-
-@wrong("attention.leak", "only one output is compared")
-def only_the_neighbour(layer, x):
-    return moved(layer, x, range(1, x.shape[1]), lambda t: slice(t - 1, t))
-
-
-@wrong("attention.leak", "only one output is compared")
-def only_the_first(layer, x):
-    return moved(layer, x, range(1, x.shape[1]), lambda t: slice(1))
-
-
-@wrong("attention.leak", "the neighbour's output is not compared")
-def all_but_the_neighbour(layer, x):
-    return moved(layer, x, range(1, x.shape[1]), lambda t: slice(t - 1))
-
-
-@wrong("attention.leak", "earlier changes are still there")
-def another_name(layer, x):
-    before = layer(x)
-    for t in range(1, x.shape[1]):
-        y = x
-        y[:, t] += torch.randn(x.shape[-1])
-        if not torch.allclose(layer(y)[:, :t], before[:, :t], atol=1e-6):
-            return True
-    return False
-
-
-@wrong("attention.leak", "earlier changes are still there")
 def one_copy_for_all(layer, x):
-    before, y = layer(x), x.clone()
-    for t in range(1, x.shape[1]):
-        y[:, t] += torch.randn(x.shape[-1])
-        if not torch.allclose(layer(y)[:, :t], before[:, :t], atol=1e-6):
-            return True
-    return False
+    y = x.clone()
+    return leak_test(copy=lambda _: y)(layer, x)
 
 
-@wrong("attention.leak", "output and input compared")
-def changed_at_all(layer, x):
-    return bool((layer(x) - x).abs().max() > 1e-6)
+LEAK_TESTS = {
+    "stops early": (leak_test(lambda n: range(1, n - 1)), "the last letter is never moved"),
+    "starts late": (leak_test(lambda n: range(2, n)), "letter 2 is never moved"),
+    "the last": (leak_test(lambda n: [-1]), "only the last letter is moved"),
+    "the second": (leak_test(lambda n: [1]), "only letter 2 is moved"),
+    "the neighbour": (leak_test(seen=lambda t: slice(t - 1, t)), "only one output is compared"),
+    "the first": (leak_test(seen=lambda t: slice(1)), "only one output is compared"),
+    "all but the neighbour": (
+        leak_test(seen=lambda t: slice(t - 1)),
+        "the neighbour's output is not compared",
+    ),
+    "doubles": (leak_test(change=lambda y: 2 * y), "a change that a LayerNorm takes away"),
+    "another name": (leak_test(copy=lambda x: x), "earlier changes are still there"),
+    "one copy for all": (one_copy_for_all, "earlier changes are still there"),
+    "changed at all": (
+        lambda layer, x: bool((layer(x) - x).abs().max() > 1e-6),
+        "output and input compared",
+    ),
+}
+for label, (function, mistake) in LEAK_TESTS.items():
+    wrong("attention.leak", mistake, label)(function)
+
+
+@wrong("attention.causal-mask", "shifted to the wrong side")
+def shifted(queries, keys):
+    return torch.ones(queries, keys).tril(queries - keys).bool()
+
+
+@wrong("attention.scaled-dot-product", "gradient lost")
+def numpy_where_masked(query, key, value, mask):
+    both = scaled_dot_product_attention(query, key, value, mask)
+    if mask is None:
+        return both
+    return tuple(torch.from_numpy(each.detach().numpy()) for each in both)
 
 
 @wrong("attention.shapes", "another number of axes")
@@ -129,6 +107,12 @@ def two_twos(vectors, base):
     u, v = vectors[:, 0::2], vectors[:, 1::2]
     pair = u * angle.cos() - v * angle.sin(), u * angle.sin() + v * angle.cos()
     return torch.stack(pair, -1).flatten(1)
+
+
+# 01 and 03
+
+wrong("data.buckets", "another kind of result")(lambda pairs, size: {1: pairs})
+wrong("transformer.encoder-layer", "")(lambda x, parts: parts(x))
 
 
 @wrong("transformer.padded-loss", "")
@@ -171,7 +155,10 @@ def a_triangle_of_one_row(query, key, value, cache):
     return attend(query, key, value, cache, attn_mask=lambda t: torch.ones(1, t).tril().bool())
 
 
-def series_below(threshold, terms, elsewhere):
+# 04
+
+
+def series_below(threshold, terms, elsewhere=torch.expm1):
     def phi(z):
         small = z.abs() < threshold
         safe = torch.where(small, 1.0, z)
@@ -181,38 +168,65 @@ def series_below(threshold, terms, elsewhere):
     return phi
 
 
-@wrong("discretization.zoh-stable", "e^z − 1 loses digits")
-def subtracted_above_a_ten_thousandth(z):
-    return series_below(1e-4, 4, lambda safe: torch.exp(safe) - 1)(z)
+STABLE = {
+    "subtracted above 1e-4": (series_below(1e-4, 4, lambda z: z.exp() - 1), "e^z − 1 loses digits"),
+    "subtracted above 1e-6": (series_below(1e-6, 3, lambda z: z.exp() - 1), "e^z − 1 loses digits"),
+    "three terms below 0.1": (series_below(0.1, 3), "too few terms for so far"),
+    "three terms below 0.2": (series_below(0.2, 3), "too few terms for so far"),
+    "two terms at 0 alone": (series_below(1e-300, 2), "the gradient loses its digits"),
+}
+for label, (function, mistake) in STABLE.items():
+    wrong("discretization.zoh-stable", mistake, label)(function)
+wrong("discretization.bilinear-symbolic", "another kind of result")(lambda A, B, d, a: A * B)
 
 
-@wrong("discretization.zoh-stable", "e^z − 1 loses digits")
-def subtracted_above_a_millionth(z):
-    return series_below(1e-6, 3, lambda safe: torch.exp(safe) - 1)(z)
+# 05 and 06
+
+wrong("scans.hillis-steele", "a join of your own")(lambda steps, _: look_back(steps, my_join))
+wrong("scans.heinsen", "a loop over the steps")(lambda a, b: scan(a, b, method="sequential"))
+wrong("mamba.block", "")(lambda x, parts: parts(x, parts.start(len(x)))[0])
 
 
-@wrong("discretization.zoh-stable", "too few terms for so far")
-def three_terms_below_a_tenth(z):
-    return series_below(0.1, 3, torch.expm1)(z)
+@wrong("scans.heinsen", "too small for a number")
+def divided(a, b):
+    return a.cumprod(1) * (b / a.cumprod(1)).cumsum(1)
 
 
-@wrong("mamba.shapes", "another number of axes")
-def a_state_of_no_word(b, length, d, n, r):
-    e, word = 2 * d, (b, length)
-    return (*word, 2 * e), (*word, r + 2 * n), (*word, e), (*word, e, n), (e, n), (*word, d)
+@wrong("mamba.mask", "no mask")
+def both_triangles(delta):
+    S = delta.cumsum(1)
+    return torch.exp(-(S[:, :, None] - S[:, None]).abs())
 
 
-@wrong("mamba.shapes", "another number of axes")
-def a_state_of_one_letter(b, length, d, n, r):
-    e, word = 2 * d, (b, length)
-    return (*word, 2 * e), (*word, r + 2 * n), (*word, e), (*word, e, n), (b, 1, e, n), (*word, d)
+def shapes_with_state(*state):
+    def shapes(b, length, d, n, r):
+        e, word = 2 * d, (b, length)
+        names = {"b": b, "1": 1, "e": e, "n": n}
+        own = tuple(names[name] for name in state)
+        return (*word, 2 * e), (*word, r + 2 * n), (*word, e), (*word, e, n), own, (*word, d)
+
+    return shapes
+
+
+wrong("mamba.shapes", "another number of axes", "a state of no word")(shapes_with_state(*"en"))
+wrong("mamba.shapes", "another number of axes", "of one letter")(shapes_with_state(*"b1en"))
+
+# 07
+
+
+@wrong("interpretability.ablation", "somebody else's hook removed")
+def hook_left_none(model, source, target, layer, head):
+    try:
+        return by_a_hook_of_its_own(model, source, target, layer, head)
+    finally:
+        model.attention_layers()[layer].pattern_hook = None
 
 
 @pytest.mark.parametrize(("name", "function", "mistake"), WRONG)
 def test_a_wrong_answer_gets_its_name(name, function, mistake):
     verdict = judged(name, function)
     assert verdict.status in ("wrong", "error") and verdict.mistake == mistake, verdict
-    assert "?" in verdict.question
+    assert "?" in verdict.question and "dict is expected" not in verdict.message
 
 
 def test_logits_that_were_never_flattened_fail_on_the_first_input():

@@ -55,9 +55,15 @@ def mask_with(body, before=""):
     return [IMPORTS, before, marked, "check(causal)", STUBS[ATTEND], STUBS[HEADS]]
 
 
-def answers(**replaced):
-    short = {name.partition(".")[2].replace("-", "_"): stub for name, stub in STUBS.items()}
-    return [IMPORTS, *{**short, **replaced}.values()]
+def answers(replaced):
+    """A notebook in which some stubs are replaced: by exercise."""
+    return [IMPORTS, *{**STUBS, **replaced}.values()]
+
+
+def solved_but(name, old, new):
+    """A right answer in which some text is another, by exercise."""
+    assert old in SOLVED[name]
+    return {name: SOLVED[name].replace(old, new)}
 
 
 def notebook(cells):
@@ -94,11 +100,9 @@ WHOLE = {
     "magics": (["%matplotlib inline\n!rm -rf /\n" + IMPORTS, *SOLVED.values()], ALL_RIGHT),
     "known mistakes": (
         answers(
-            causal_mask=STUBS[MASK].replace(
-                UNWRITTEN, "return torch.ones(queries, keys).tril().bool()"
-            ),
-            scaled_dot_product=SOLVED[ATTEND].replace(" / math.sqrt(query.shape[-1])", ""),
-            multi_head=SOLVED[HEADS].replace('"b h q k -> b q (h k)"', '"b h q k -> b q (k h)"'),
+            solved_but(MASK, BODIES[MASK], "return torch.ones(queries, keys).tril().bool()")
+            | solved_but(ATTEND, " / math.sqrt(query.shape[-1])", "")
+            | solved_but(HEADS, '-> b q (h k)"', '-> b q (k h)"')
         ),
         {
             MASK: "wrong: more keys than queries forgotten",
@@ -107,11 +111,7 @@ WHOLE = {
         },
     ),
     "gradient lost": (
-        answers(
-            scaled_dot_product=SOLVED[ATTEND].replace(
-                "return weights @ value", "return (weights @ value).detach()"
-            )
-        ),
+        answers(solved_but(ATTEND, "weights @ value,", "(weights @ value).detach(),")),
         {MASK: "not attempted", ATTEND: "wrong: gradient lost"},
     ),
     "helper elsewhere": (
@@ -131,15 +131,9 @@ WHOLE = {
         [IMPORTS, SOLVED[MASK]],
         {MASK: "correct", ATTEND: "missing", HEADS: "missing"},
     ),
-    "stub renamed": (
-        answers(causal_mask=SOLVED[MASK].replace("causal(", "my_own_mask(")),
-        {MASK: "correct"},
-    ),
-    "mark renamed": (
-        answers(causal_mask=SOLVED[MASK].replace(MASK, "attention.mask")),
-        {MASK: "missing"},
-    ),
-    "mark removed": (answers(causal_mask=SOLVED[MASK].partition("\n")[2]), {MASK: "missing"}),
+    "stub renamed": (answers(solved_but(MASK, "causal(", "my_own_mask(")), {MASK: "correct"}),
+    "mark renamed": (answers(solved_but(MASK, MASK, "attention.mask")), {MASK: "missing"}),
+    "mark removed": (answers({MASK: SOLVED[MASK].partition("\n")[2]}), {MASK: "missing"}),
     "patches and is right": (
         [
             IMPORTS,
@@ -232,11 +226,6 @@ BODY_OF = {
     "kills its parent": (  # and nobody else, should the cage be open
         "import os\nos.kill(os.getppid() or 99_999_999, 9)\nreturn 1",
         "error: No such process|not permitted",
-    ),
-    "network": (
-        "import socket\nsocket.create_connection(('127.0.0.1', PORT), 1)\nreturn 1",
-        "error",
-        "PORT = 0",
     ),
     "writes outside": (
         f"open({str(OUTSIDE)!r}, 'w').write('x')\nreturn 1",

@@ -12,6 +12,7 @@ import pytest
 from class_of_notebooks import (
     ATTEND,
     HEADS,
+    IMPORTS,
     MASK,
     ROOT,
     SOLVED,
@@ -19,6 +20,7 @@ from class_of_notebooks import (
     answers,
     mask_with,
     notebook,
+    solved_but,
 )
 
 from course.__main__ import main
@@ -138,7 +140,7 @@ def folder_of(tmp_path, **texts):
 
 
 def test_only_what_changed_is_graded_again_and_copies_are_found(tmp_path, capsys):
-    whole = notebook(answers(scaled_dot_product=SOLVED[ATTEND], multi_head=SOLVED[HEADS]))
+    whole = notebook(answers({name: SOLVED[name] for name in (ATTEND, HEADS)}))
     other = whole.replace("    return rearrange(attend", "    # mine\\n    return rearrange(attend")
     assert other != whole
     folder = folder_of(tmp_path, anna=whole, ben=other, carl=whole)
@@ -150,8 +152,7 @@ def test_only_what_changed_is_graded_again_and_copies_are_found(tmp_path, capsys
     assert "3 students, 3 of them all correct" in said and ATTEND not in said
     assert (tmp_path / "pages" / "carl.html").exists()
     first = json.loads((tmp_path / "g.json").read_text())
-    wrong = SOLVED[HEADS].replace('"b h q k', '"b q h k')
-    folder_of(tmp_path, ben=notebook(answers(multi_head=wrong)))
+    folder_of(tmp_path, ben=notebook(answers(solved_but(HEADS, '"b h q k', '"b q h k'))))
     assert main([*command, "--changed"]) == 0
     said = capsys.readouterr().out
     assert "2 submissions have not changed" in said and "3 students, 2 of them" in said
@@ -191,11 +192,10 @@ def test_a_bug_that_was_rewritten_and_not_mended_is_not_called_untouched(tmp_pat
     assert changed != given
     with Zygote() as zygote:
         for text, status in ((given, "not attempted"), (changed, "wrong")):
-            cells = [
-                "import torch\nfrom torch import Tensor\nfrom course.exercises import exercise"
-            ]
-            cells += ["torch.set_default_dtype(torch.float64)", f'@exercise("{CHUNKS}")\n{text}']
-            (tmp_path / "05_scans.ipynb").write_text(notebook(cells))
-            (result,) = grade(tmp_path / "05_scans.ipynb", zygote, only=[CHUNKS]).results
+            imports = f"{IMPORTS}\nfrom torch import Tensor"
+            cells = [imports, "torch.set_default_dtype(torch.float64)"]
+            path = tmp_path / "05_scans.ipynb"
+            path.write_text(notebook([*cells, f'@exercise("{CHUNKS}")\n{text}']))
+            (result,) = grade(path, zygote, only=[CHUNKS]).results
             assert result.status == status, result
     assert result.mistake == "the bug is still there"

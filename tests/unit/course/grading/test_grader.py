@@ -5,8 +5,6 @@ harmed.
 import csv
 import json
 import os
-import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,9 +25,12 @@ from class_of_notebooks import (
 )
 
 from course.__main__ import main
+from course.checking.compare import first_difference
+from course.checking.judging import attempts
 from course.exercises import exercises
 from course.exercises.catalogue import chapter
 from course.grading import bubble, fork_server
+from course.grading.values import decode_outcome, encode_outcome, pack, unpack
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="grading needs fork")
 
@@ -65,7 +66,6 @@ def graded(request, tmp_path_factory):
     (folder / ".ipynb_checkpoints").mkdir()
     (folder / ".ipynb_checkpoints" / "old.ipynb").write_text("{}")
     results = tmp_path_factory.mktemp("results")
-    began = time.monotonic()
     files = ["--json", str(results / "c.json"), "--csv", str(results / "c.csv")]
     limits = "--answer-seconds 3 --seconds 20 --memory 700".split()
     with pytest.MonkeyPatch.context() as patch:
@@ -76,8 +76,6 @@ def graded(request, tmp_path_factory):
     rows = list(csv.reader((results / "c.csv").read_text(encoding="utf-8").splitlines()))
     assert ("in bubblewrap" in data["isolation"]) == wrapped
     assert data["mistakes"][0]["students"] >= data["mistakes"][-1]["students"] > 0
-    taken = time.monotonic() - began
-    print(f"{request.param}: {len(data['submissions'])} in {taken:.1f} s", file=sys.stderr)
     return {Path(each["submission"]).stem: each for each in data["submissions"]}, rows, data
 
 
@@ -154,31 +152,21 @@ def test_names_and_alphabets_of_other_systems(graded):
         ([], "required"),
     ],
 )
-def test_a_mistake_in_what_was_asked_is_one_line(arguments, reason, tmp_path, monkeypatch, capsys):
+def test_a_mistake_in_what_was_asked_is_one_line(arguments, reason, tmp_path, monkeypatch, refused):
     monkeypatch.chdir(tmp_path)
-    try:
-        status = main(["grade", *arguments])
-    except SystemExit as stop:
-        status = stop.code
-    error = capsys.readouterr().err
-    assert status == 2 and reason in error and error.count("\n") == 1
+    assert reason in refused("grade", *arguments)
 
 
-def test_no_result_file_is_half_written(tmp_path, capsys):
-    (tmp_path / "a.ipynb").write_text(notebook([IMPORTS, *STUBS.values()]))
-    (tmp_path / "folder.csv").mkdir()
-    assert main(["grade", str(tmp_path / "a.ipynb"), "--csv", str(tmp_path / "folder.csv")]) == 2
-    assert main(["grade", str(tmp_path / "a.ipynb"), "--csv", str(tmp_path / "a.ipynb")]) == 2
-    assert "choose another name" in capsys.readouterr().err
-    assert json.loads((tmp_path / "a.ipynb").read_text())["cells"]
+def test_no_result_file_is_half_written(tmp_path, refused):
+    file = tmp_path / "a.ipynb"
+    file.write_text(notebook([IMPORTS, *STUBS.values()]))
+    assert str(tmp_path) in refused("grade", file, "--csv", tmp_path)
+    assert "choose another name" in refused("grade", file, "--csv", file)
+    assert json.loads(file.read_text())["cells"]
 
 
 def test_every_exercise_has_results_that_can_travel():
     """What a reference returns on each input is the same after a journey between processes."""
-    from course.checking.compare import first_difference
-    from course.checking.judging import attempts
-    from course.grading.values import decode_outcome, encode_outcome, pack, unpack
-
     for exercise in exercises().values():
         attempt = attempts(exercise, exercise.answer)
         for gradients in (False, True) if exercise.trains else (False,):

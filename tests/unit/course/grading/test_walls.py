@@ -89,7 +89,6 @@ def test_what_each_wall_stops_and_that_it_is_said(mode, tmp_path):
         abstract.bind(f"\0nmt-{os.getpid()}")
         door.listen(), abstract.listen(), mailbox.bind(server.getsockname())
         strength = zygote.strength
-        print(f"{mode}: {strength}", file=sys.stderr)
         tries = json.dumps(TRIES).replace("FOLDER", str(tmp_path))
         tries = tries.replace("PORT", str(server.getsockname()[1])).replace("PID", str(os.getpid()))
         result = result_of(tmp_path / "a.ipynb", f"TRIES = {tries}\n{BODY}", zygote, Limits(60, 20))

@@ -1,11 +1,14 @@
 """What is lost without a head: counted in words, by the same rule as greedy decoding."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 
 from course.interpretability.ablation import (
     accuracy_without,
     ask,
+    before,
     ideal_pattern,
     jobs,
     letter_written,
@@ -14,7 +17,6 @@ from course.interpretability.ablation import (
     replace_heads,
     teacher_batches,
 )
-from nmt.checkpoints import load_checkpoint
 from nmt.data import VOCABULARY, WordPair, load_pairs
 from nmt.decoding import greedy_decode
 from nmt.evaluation import measure
@@ -23,11 +25,6 @@ from nmt.pig_latin import align, to_pig_latin
 from nmt.transformer import Transformer
 
 WORDS = [pair.source for pair in load_pairs("small", "val")][::6]
-
-
-@pytest.fixture(scope="module")
-def model() -> Transformer:
-    return load_checkpoint("transformer-small").model
 
 
 def test_a_word_is_right_if_greedy_decoding_spells_it_right(model: Transformer) -> None:
@@ -55,33 +52,26 @@ def test_batches_give_every_word_once_and_pad_behind_the_end() -> None:
     assert sorted(seen) == [0, 1, 2, 3]
 
 
-def test_accuracy_without_is_that_of_the_changed_model(model: Transformer) -> None:
+def test_a_loss_knows_its_heads_and_classes(model: Transformer) -> None:
     layer = "decoder.1.cross_attention"
-    right = ask(model, WORDS, lambda words: {layer: switch_off(0, 1, 2, 3)}).right
-    assert accuracy_without(model, WORDS, layer) == pytest.approx(right.double().mean().item())
-    assert accuracy_without(model, WORDS, layer) < 0.7 < accuracy_without(model, WORDS, layer, 0)
-
-
-def test_a_loss_knows_its_classes(model: Transformer) -> None:
-    loss = measure_loss(model, WORDS, "decoder.1.cross_attention")
-    before, after = ask(model, WORDS).accuracy, loss.accuracy
-    assert loss.heads == (0, 1, 2, 3) and loss.lost == pytest.approx(before - after)
+    loss = measure_loss(model, WORDS, layer)
+    assert loss.heads == (0, 1, 2, 3)
+    assert loss.lost == pytest.approx(ask(model, WORDS).accuracy - loss.accuracy)
     assert set(loss.by_class) >= {"vowel", "consonant", "cluster"}
-    assert all(0 <= share <= 1 for share in loss.by_class.values())
+    assert accuracy_without(model, WORDS, layer) == loss.accuracy < 0.7
+    assert accuracy_without(model, WORDS, layer, 0) > 0.7
 
 
-def test_the_ideal_is_better_than_its_neighbours_and_uniform_is_causal(model: Transformer) -> None:
+def test_the_ideal_is_better_than_its_neighbours(model: Transformer) -> None:
     layer = "decoder.1.cross_attention"
     accuracy = {
         how: measure_loss(model, WORDS, layer, (), how).accuracy
         for how in ("ideal", "ideal+1", "ideal-1")
     }
     assert accuracy["ideal"] > 0.5 > max(accuracy["ideal+1"], accuracy["ideal-1"])
-    assert 0 <= measure_loss(model, WORDS, "decoder.0.self_attention", [0], "uniform").accuracy <= 1
-    with pytest.raises(ValueError, match="choose off, mean"):
-        measure_loss(model, WORDS, "encoder.0.self_attention", [0], "ideal")
-    with pytest.raises(ValueError, match="choose off, mean"):
-        measure_loss(model, WORDS, layer, [0], "half")
+    for changed, how in (("encoder.0.self_attention", "ideal"), (layer, "half")):
+        with pytest.raises(ValueError, match="choose off, mean"):
+            measure_loss(model, WORDS, changed, [0], how)
 
 
 def test_ideal_patterns_follow_the_rule() -> None:
@@ -113,14 +103,10 @@ def test_a_head_is_replaced_by_its_mean_or_by_another_words_output_and_comes_bac
     words = ["street", "planet", "orange"]
     output = model.attention_layers()[layer].to_output
     seen: list[torch.Tensor] = []
-    watch = lambda _module, inputs: seen.append(inputs[0].clone())  # noqa: E731
 
     def written() -> torch.Tensor:
-        handle = output.register_forward_pre_hook(watch)
-        try:
+        with before(output, lambda _module, inputs: seen.append(inputs[0].clone())):
             ask(model, words)
-        finally:
-            handle.remove()
         return seen[-1]
 
     own = written()
@@ -138,19 +124,13 @@ def test_a_head_is_replaced_by_its_mean_or_by_another_words_output_and_comes_bac
 
 def test_a_constant_head_is_its_own_mean(model: Transformer) -> None:
     layer = "decoder.1.self_attention"
-    whole = ask(model, WORDS).loss
     off = measure_loss(model, WORDS, layer).loss
-    with torch.no_grad():
-        weight = model.attention_layers()[layer].to_key_value.weight
-        kept = weight.clone()
-        try:
-            weight[64:] = 0  # values of zero: the layer writes nothing, and nothing can be lost
-            silent = ask(model, WORDS).loss
-            for how in ("off", "mean", "resample", "uniform"):
-                assert measure_loss(model, WORDS, layer, (), how).loss == pytest.approx(silent)
-        finally:
-            weight.copy_(kept)
-    assert off == pytest.approx(silent) and ask(model, WORDS).loss == whole < off
+    assert off > ask(model, WORDS).loss
+    model = deepcopy(model)
+    with torch.no_grad():  # values of zero: the layer writes nothing, and nothing can be lost
+        model.attention_layers()[layer].to_key_value.weight[64:] = 0
+    for how in ("off", "mean", "resample", "uniform"):
+        assert measure_loss(model, WORDS, layer, (), how).loss == pytest.approx(off)
 
 
 def test_each_token_has_a_job_and_losses_are_sorted_by_it(model: Transformer) -> None:

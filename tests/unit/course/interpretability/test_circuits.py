@@ -1,6 +1,6 @@
-"""Circuits: what the weights say is what a pass does, and hand-made heads get the scores they
-deserve.
-"""
+"""Circuits: the weights say what a pass does, and hand-made heads get the scores they deserve."""
+
+from functools import partial
 
 import pytest
 import torch
@@ -19,11 +19,8 @@ from nmt.pig_latin import align, to_pig_latin
 from nmt.transformer import Transformer
 
 WORDS = ["street", "brown", "apple", "quick", "is"]
-CROSS = "decoder.1.cross_attention"
-
-
-def make(**options) -> Transformer:  # type: ignore[no-untyped-def]
-    return tiny_transformer(hidden_size=32, encoder_layers=2, decoder_layers=2, **options)
+ENCODER, CROSS = "encoder.0.self_attention", "decoder.1.cross_attention"
+make = partial(tiny_transformer, hidden_size=32, encoder_layers=2, decoder_layers=2)
 
 
 def test_a_head_that_looks_at_one_place_writes_its_ov_matrix_times_what_stands_there() -> None:
@@ -87,11 +84,8 @@ def test_shares_in_a_logit_add_up_to_it() -> None:
 def test_the_last_lens_is_the_model_and_silent_layers_change_nothing() -> None:
     model = make()
     with torch.no_grad():
-        for module in model.decoder.modules():
-            if isinstance(module, torch.nn.Linear):
-                module.weight.zero_()
-                if module.bias is not None:
-                    module.bias.zero_()
+        for parameter in model.decoder.parameters():
+            parameter.zero_()
     found = logit_lens(model, WORDS)
     assert list(found) == ["embedding", "decoder.0", "decoder.1"]
     assert len(set(found.values())) == 1
@@ -100,27 +94,17 @@ def test_the_last_lens_is_the_model_and_silent_layers_change_nothing() -> None:
 
 def test_a_head_that_turns_its_query_back_by_one_prefers_the_letter_before() -> None:
     model = make()
-    layer = "encoder.0.self_attention"
-    attention = model.attention_layers()[layer]
+    attention = model.attention_layers()[ENCODER]
     with torch.no_grad():
-        attention.to_query.weight.copy_(attention.to_key_value.weight[:32])
         # the query's map is the key's, each pair of coordinates turned back by one place
-        pairs = attention.to_key_value.weight[:32].reshape(2, 8, 2, 32)
+        first, second = attention.to_key_value.weight[:32].reshape(2, 8, 2, 32).unbind(2)
         angle = attention.rotary.frequencies[None, :, None]
-        first, second = pairs[:, :, 0], pairs[:, :, 1]
-        turned = torch.stack(
-            (
-                first * angle.cos() + second * angle.sin(),
-                second * angle.cos() - first * angle.sin(),
-            ),
-            dim=2,
-        )
+        cos, sin = angle.cos(), angle.sin()
+        turned = torch.stack((first * cos + second * sin, second * cos - first * sin), dim=2)
         attention.to_query.weight.copy_(turned.reshape(32, 32))
-    assert scores_by_distance(model, WORDS, layer, range(-2, 3)).argmax(dim=1).tolist() == [1, 1]
+    assert scores_by_distance(model, WORDS, ENCODER, range(-2, 3)).argmax(dim=1).tolist() == [1, 1]
 
 
 def test_without_rotary_positions_no_distance_is_preferred() -> None:
-    scores = scores_by_distance(
-        make(positions="sinusoidal"), WORDS, "encoder.0.self_attention", range(-2, 3)
-    )
+    scores = scores_by_distance(make(positions="sinusoidal"), WORDS, ENCODER, range(-2, 3))
     torch.testing.assert_close(scores, scores[:, :1].expand_as(scores))

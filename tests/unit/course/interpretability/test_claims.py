@@ -1,6 +1,4 @@
-"""The experiments on two claims: what they ask is what they say, and the verdicts follow from the
-numbers.
-"""
+"""Experiments on two claims: they ask what they say, and verdicts follow from the numbers."""
 
 from dataclasses import replace
 
@@ -12,7 +10,6 @@ from course.interpretability import claims, misleading
 from course.interpretability.claims import (
     Part,
     ay_looking_away,
-    by_thresholds,
     judge,
     judge_packing,
     onset_score,
@@ -40,11 +37,6 @@ WORDS = [pair.source for pair in load_pairs("small", "val")][::4]
 
 
 @pytest.fixture(scope="module")
-def model() -> Transformer:
-    return load_checkpoint("transformer-small").model
-
-
-@pytest.fixture(scope="module")
 def traces(model: Transformer) -> list[Trace]:
     return trace(model, WORDS, truth=True)
 
@@ -59,13 +51,12 @@ def test_questions_ask_about_the_next_letter_of_words_without_doubles() -> None:
         assert one.other > first_vowel(one.word)
 
 
-def test_shares_are_shares_and_a_good_model_answers_untouched_questions_right(
-    model: Transformer,
-) -> None:
+def test_shares_are_shares_and_attention_decides_what_is_written(model: Transformer) -> None:
     asked = questions(WORDS)
-    untouched = turn_attention(model, asked, [])
-    assert untouched["place"] > 0.9
-    for shares in (untouched, show_another_letter(model, asked)):
+    crosses = [name for name in model.attention_layers() if name.endswith("cross_attention")]
+    untouched, turned = (turn_attention(model, asked, layers) for layers in ([], crosses))
+    assert untouched["place"] > 0.9 and turned["other"] > 0.9
+    for shares in (untouched, turned, show_another_letter(model, asked)):
         assert set(shares) == {"place", "other", "neither"}
         assert sum(shares.values()) == pytest.approx(1)
 
@@ -84,14 +75,7 @@ def test_the_letters_before_the_last_stay_or_are_foreign(
         assert not set(foreign[:-1]) & set(one.word)
 
 
-def test_attention_decides_what_is_written(model: Transformer) -> None:
-    crosses = [name for name in model.attention_layers() if name.endswith("cross_attention")]
-    assert turn_attention(model, questions(WORDS), crosses)["other"] > 0.9
-
-
-def test_swapping_misleads_and_the_control_does_not(
-    model: Transformer, traces: list[Trace]
-) -> None:
+def test_swapping_misleads_the_control_does_not(model: Transformer, traces: list[Trace]) -> None:
     asked = questions(WORDS)
     scores = score_heads(traces, "encoder")["previous letter"].weight
     swapped, kept = (swap_more_and_more(model, asked, scores, swap) for swap in (True, False))
@@ -120,9 +104,7 @@ def test_ay_is_asked_of_words_whose_letters_move(model: Transformer, traces: lis
     assert 0 <= ay_looking_away(model, WORDS) <= 1
 
 
-def test_the_verdict_has_five_parts_and_follows_from_the_numbers(
-    model: Transformer, traces: list[Trace]
-) -> None:
+def test_each_of_five_verdicts_has_its_numbers(model: Transformer, traces: list[Trace]) -> None:
     parts = judge(model, traces)
     assert [part.verdict for part in parts[:4]] == ["confirmed", "refined", "refuted", "confirmed"]
     looking, finding, division, ending, _ = (part.numbers for part in parts)
@@ -131,14 +113,6 @@ def test_the_verdict_has_five_parts_and_follows_from_the_numbers(
     assert finding["words"] == len(questions(WORDS))
     assert division["both"] <= min(division["copy"], division["start"])
     assert ending["best head"] > 0.9
-
-
-def test_thresholds_part_three_verdicts() -> None:
-    assert [by_thresholds(value, 0.9, 0.5) for value in (0.95, 0.9, 0.5)] == [
-        "confirmed",
-        "refined",
-        "refuted",
-    ]
 
 
 def test_an_untrained_model_confirms_nothing() -> None:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import silhouette_score
 
 from course.interpretability.embeddings import (
-    Grouping,
     angles,
     cosines,
     kind_of_token,
@@ -30,16 +29,10 @@ def random_table(seed: int, width: int = 16, rows: int = 29) -> torch.Tensor:
 
 def test_kinds_of_tokens() -> None:
     assert [KINDS.count(kind) for kind in ("vowel", "consonant", "y", "other")] == [5, 20, 1, 3]
-    assert [kind_of_token(token) for token in ("a", "b", "y", "-", "<SOS>")] == [
-        "vowel",
-        "consonant",
-        "y",
-        "other",
-        "other",
-    ]
+    for kind, token in zip(("vowel", "consonant", "y", "other", "other"), "a b y - <SOS>".split()):
+        assert kind_of_token(token) == kind
 
 
-@settings(deadline=None, max_examples=25)
 @given(st.integers(0, 10_000))
 def test_principal_components_are_those_of_the_covariance_with_fixed_signs(seed: int) -> None:
     table = random_table(seed, 5)
@@ -47,30 +40,22 @@ def test_principal_components_are_those_of_the_covariance_with_fixed_signs(seed:
     centred = (table - table.mean(dim=0)).double()
     values = torch.linalg.eigvalsh(centred.T @ centred).flip(0)
     torch.testing.assert_close(found.coordinates.square().sum(dim=0), values[:2])
-    torch.testing.assert_close(
-        torch.tensor(found.shares, dtype=torch.float64), values[:2] / values.sum()
-    )
-    assert bool(
-        (found.coordinates.max(dim=0).values == found.coordinates.abs().max(dim=0).values).all()
-    )  # the farthest is positive
-    turned = torch.linalg.qr(
-        random_table(seed + 1, 5, 5)
-    ).Q  # turning the table, or mirroring it, changes nothing that can be seen
-    torch.testing.assert_close(
-        principal_components(table @ turned).coordinates, found.coordinates, atol=1e-4, rtol=1e-4
-    )
+    assert found.shares == pytest.approx((values[:2] / values.sum()).tolist())
+    largest, farthest = found.coordinates.max(dim=0), found.coordinates.abs().max(dim=0)
+    assert torch.equal(largest.values, farthest.values), "the farthest is positive"
+    # Turning the table, or mirroring it, changes nothing that can be seen.
+    turned = principal_components(table @ torch.linalg.qr(random_table(seed + 1, 5, 5)).Q)
+    torch.testing.assert_close(turned.coordinates, found.coordinates, atol=1e-4, rtol=1e-4)
 
 
 def test_tsne_from_pca_leaves_nothing_to_chance_and_a_random_start_does() -> None:
-    table = random_table(0)
-    first = tsne(table, 4, 0, "pca", steps=250)
-    assert torch.equal(first, tsne(table, 4, 7, "pca", steps=250))
-    assert torch.equal(
-        tsne(table, 4, 3, "random", steps=250), tsne(table, 4, 3, "random", steps=250)
-    )
-    assert not torch.allclose(
-        tsne(table, 4, 3, "random", steps=250), tsne(table, 4, 4, "random", steps=250)
-    )
+    def placed(seed: int, start: str) -> torch.Tensor:
+        return tsne(random_table(0), 4, seed, start, steps=250)
+
+    assert torch.equal(placed(0, "pca"), placed(7, "pca"))
+    first = placed(3, "random")
+    assert torch.equal(first, placed(3, "random"))
+    assert not torch.allclose(first, placed(4, "random"))
 
 
 def test_tsne_keeps_two_far_groups_apart() -> None:
@@ -81,30 +66,28 @@ def test_tsne_keeps_two_far_groups_apart() -> None:
     assert together[:12, :12].max() < together[:12, 12:].min()
 
 
-def collapsed() -> dict[str, torch.Tensor]:
-    row = random_table(0, 64, 1)
-    return {
-        "zeros": torch.zeros(29, 64),
-        "one row for all": row.expand(29, 64),
-        "rounding": 1 + 1e-7 * random_table(0, 64),
-        "tiny": 1e-20 * random_table(0, 64),
-    }
+ALIKE, TOO_LARGE = "rows of this table are all alike", "finite and below 1e15"
+REFUSED = {
+    "zeros": (torch.zeros(29, 64), ALIKE),
+    "one row for all": (random_table(0, 64, 1).expand(29, 64), ALIKE),
+    "rounding": (1 + 1e-7 * random_table(0, 64), ALIKE),
+    "far away": (1e8 + torch.eye(29), ALIKE),
+    "tiny": (1e-20 * random_table(0, 64), ALIKE),
+    "large": (1e18 * random_table(0, 64), TOO_LARGE),
+    "infinite": (math.inf * random_table(0, 64), TOO_LARGE),
+    "not numbers": (math.nan * random_table(0, 64), TOO_LARGE),
+}
 
 
-@pytest.mark.parametrize("name", collapsed())
-def test_a_table_without_spread_is_refused_before_it_ends_the_process(name: str) -> None:
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_table_that_no_map_can_show_is_refused_before_it_ends_the_process(name: str) -> None:
+    table, complaint = REFUSED[name]
     for start in ("pca", "random"):
-        with pytest.raises(ValueError, match="rows of this table are all alike"):
-            tsne(collapsed()[name], 5, 0, start)
-    with pytest.raises(ValueError, match="rows of this table are all alike"):
-        principal_components(collapsed()[name])
-
-
-@pytest.mark.parametrize("factor", [1e18, math.inf, math.nan])
-def test_numbers_that_a_map_cannot_hold_are_refused(factor: float) -> None:
-    for draw in (tsne, principal_components):
-        with pytest.raises(ValueError, match="finite and below 1e15"):
-            draw(random_table(0, 64) * factor)
+        with pytest.raises(ValueError, match=complaint):
+            tsne(table, 5, 0, start)
+    with pytest.raises(ValueError, match=complaint):
+        principal_components(table)
 
 
 @pytest.mark.parametrize("start", ["pca", "random"])
@@ -122,17 +105,14 @@ def test_neighbours_kept_counts_the_same_nearest_row() -> None:
 
 
 def test_angles_of_known_tables() -> None:
-    square = angles(torch.eye(4))
-    assert (square.typical, square.largest, square.bound) == (0, 0, 0) and square.chance == 0.5
-    # The best that three rows of two can do.
+    # The second is the best that three rows of two can do.
     three = torch.tensor([[1.0, 0.0], [-0.5, math.sqrt(3) / 2], [-0.5, -math.sqrt(3) / 2]])
-    found = angles(three)
-    assert found.largest == pytest.approx(0.5)
-    assert found.bound == pytest.approx(0.5)
-    assert found.typical == pytest.approx(0.5)
+    for table, cosine in ((torch.eye(4), 0), (three, 0.5)):
+        found = angles(table)
+        assert (found.typical, found.largest, found.bound) == pytest.approx((cosine,) * 3)
+    assert angles(torch.eye(4)).chance == 0.5
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 10_000), st.sampled_from([8, 16, 32, 64]))
 def test_no_table_beats_the_bound_and_random_ones_stand_near_chance(seed: int, width: int) -> None:
     found = angles(random_table(seed, width))
@@ -145,7 +125,7 @@ def test_cosines_ignore_lengths() -> None:
     torch.testing.assert_close(cosines(table), cosines(table * torch.rand(29, 1).add(0.1)))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=10)
 @given(st.integers(0, 10_000), st.floats(0, 2))
 def test_the_silhouette_is_that_of_scikit_learn_and_p_is_a_share(seed: int, shift: float) -> None:
     table = random_table(seed)
@@ -156,14 +136,12 @@ def test_the_silhouette_is_that_of_scikit_learn_and_p_is_a_share(seed: int, shif
         table.double().numpy()[rows], [KINDS[row] for row in rows], metric="cosine"
     )
     assert found.silhouette == pytest.approx(expected, abs=1e-9)
-    assert found.p_value + 1e-12 >= 1 / 53_130
-    assert found.p_value <= 1
-    assert (found.p_value < 0.05) == (found.silhouette > found.high)
+    assert found.p_value + 1e-12 >= 1 / 53_130 and found.p_value <= 1
+    if abs(found.p_value - 0.05) > 2 / 53_130:  # nearer, one labelling or two decide
+        assert (found.p_value < 0.05) == (found.silhouette > found.high)
 
 
-def test_vowels_that_keep_together_get_the_smallest_p_and_a_permutation_of_labels_does_not() -> (
-    None
-):
+def test_vowels_that_keep_together_get_the_smallest_p_and_other_letters_do_not() -> None:
     table = random_table(1)
     table[[0, 4, 8, 14, 20], 0] += 9
     together = vowel_grouping(table)
@@ -177,10 +155,9 @@ def test_vowels_that_keep_together_get_the_smallest_p_and_a_permutation_of_label
 
 
 def test_p_values_of_random_tables_are_spread_evenly() -> None:
-    values = sorted(vowel_grouping(random_table(seed)).p_value for seed in range(60))
-    assert isinstance(vowel_grouping(random_table(0)), Grouping)
+    values = sorted(vowel_grouping(random_table(seed)).p_value for seed in range(30))
     # Kolmogorov–Smirnov, one in a hundred.
-    assert max(abs(value - (place + 0.5) / 60) for place, value in enumerate(values)) < 0.21
+    assert max(abs(value - (place + 0.5) / 30) for place, value in enumerate(values)) < 0.29
 
 
 def test_nearest_pairs_come_by_name() -> None:

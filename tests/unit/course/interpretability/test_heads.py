@@ -33,17 +33,12 @@ def planted(word: str) -> TransformerTrace:
     """
     source, target = len(word) + 1, len(to_pig_latin(word)) + 1
     truth = [len(word) if place is None else place for place in [*align(word), None]]
-    encoder = torch.stack(
-        [
-            rows([max(q - 1, 0) for q in range(source)], source),
-            rows([first_vowel(word)] * source, source),
-        ]
-    )[None]
-    decoder = torch.stack([torch.eye(target), rows([0] * target, target)])[None]
-    cross = torch.stack([rows(truth, source, 0.6), rows(truth, source, 0.0)])[None]
-    return TransformerTrace(
-        word, to_pig_latin(word), torch.zeros(target, 29), {}, encoder, decoder, cross
-    )
+    before = [max(place - 1, 0) for place in range(source)]
+    encoder = rows(before, source), rows([first_vowel(word)] * source, source)
+    decoder = torch.eye(target), rows([0] * target, target)
+    cross = rows(truth, source, 0.6), rows(truth, source, 0.0)
+    patterns = (torch.stack(heads)[None] for heads in (encoder, decoder, cross))
+    return TransformerTrace(word, to_pig_latin(word), torch.zeros(target, 29), {}, *patterns)
 
 
 def test_previous_letter_score_is_the_mean_below_the_diagonal() -> None:
@@ -66,15 +61,13 @@ def test_planted_heads_get_full_marks_for_their_role_only() -> None:
     encoder, decoder, cross = (
         score_heads(traces, kind) for kind in ("encoder", "decoder", "cross")
     )
-    assert encoder["previous letter"].best() == (0, 0)
-    assert encoder["previous letter"].weight[0, 0] == 1
-    assert encoder["first vowel"].best() == (0, 1) and encoder["first vowel"].weight[0, 1] == 1
+    for head, role in enumerate(("previous letter", "first vowel")):
+        assert encoder[role].best() == (0, head) and encoder[role].weight[0, head] == 1
     assert encoder["next letter"].weight[0, 0] == 0 and encoder["end of word"].weight.max() == 0
     assert decoder["itself"].weight[0, 0] == 1 > decoder["itself"].weight[0, 1]
     assert decoder["begin (<SOS>)"].weight[0].tolist() == [0, 1]
-    assert cross["copied letter"].share[0, 0] == 1
-    assert cross["first vowel, at <SOS>"].share[0, 0] == 1
-    assert cross["<EOS>, nothing to copy"].share[0, 0] == 1
+    for role in ("copied letter", "first vowel, at <SOS>", "<EOS>, nothing to copy"):
+        assert cross[role].share[0, 0] == 1
     for score in cross.values():
         assert score.weight[0, 1] == pytest.approx(score.chance, abs=1e-6)
 
@@ -95,10 +88,6 @@ def test_descriptions_name_the_planted_heads() -> None:
     assert describe_head(one, "cross", 0, 0).startswith("looks at the letter that is copied (6")
     assert describe_head(one, "cross", 0, 1) == "diffuse (its largest weight is 14% on average)"
     assert describe_heads(one, "cross").splitlines()[1].startswith("cross layer 0 head 1: diffuse")
-
-
-def test_an_unknown_kind_is_refused() -> None:
-    one = planted("brown")
     with pytest.raises(ValueError, match="choose one of encoder, decoder, cross"):
         score_heads([one], "all")
 
@@ -116,9 +105,7 @@ def test_matching_undoes_a_permutation_of_heads(order: list[int]) -> None:
 def test_overlap_is_one_for_the_same_and_zero_for_nothing_in_common() -> None:
     left, right = rows([0, 0], 2), rows([1, 1], 2)
     shared = overlap([torch.stack([left, right])[None]], [torch.stack([left, left])[None]])
-    torch.testing.assert_close(
-        shared[0], torch.tensor([[1.0, 1.0], [0.0, 0.0]], dtype=torch.float64)
-    )
+    assert shared[0].tolist() == [[1, 1], [0, 0]]
 
 
 def test_real_traces_can_be_scored() -> None:

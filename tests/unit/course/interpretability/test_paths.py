@@ -16,64 +16,65 @@ from course.interpretability.paths import (
     swap_marks,
     two_vowels,
 )
-from nmt.checkpoints import load_checkpoint
 from nmt.data import load_pairs
 from nmt.decoding import greedy_decode
 from nmt.interventions import replace_patterns, spread_evenly
+from nmt.transformer import Transformer
 
-MODEL = load_checkpoint("transformer-small").model
 WORDS = [pair.source for pair in load_pairs("small", "val")][::6]
 LAYER = "encoder.0.self_attention"
 
 
-def test_both_ways_are_the_whole_effect_and_no_way_is_none() -> None:
+def test_both_ways_are_the_whole_effect_and_no_way_is_none(model: Transformer) -> None:
     def corrupt(_source: torch.Tensor):
-        return replace_patterns(MODEL, {LAYER: spread_evenly(2)})
+        return replace_patterns(model, {LAYER: spread_evenly(2)})
 
-    whole, untouched = torch.cat(ask(MODEL, WORDS).losses), torch.cat(ask(MODEL, WORDS).losses)
-    with corrupt(torch.zeros(0)):
-        whole = torch.cat(ask(MODEL, WORDS).losses)
+    def losses() -> torch.Tensor:
+        return torch.cat(ask(model, WORDS).losses)
+
+    untouched = losses()
+    with corrupt(untouched):
+        whole = losses()
     found = {}
     for ways in ((), ("keys",), ("values",), ("keys", "values")):
-        with only_through(MODEL, corrupt, ways):
-            found[ways] = torch.cat(ask(MODEL, WORDS).losses)
+        with only_through(model, corrupt, ways):
+            found[ways] = losses()
     torch.testing.assert_close(found["keys", "values"], whole, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(found[()], untouched, atol=1e-4, rtol=1e-3)
     assert found[("keys",)].mean() > 10 * untouched.mean()
     for layers, alone in (([], 0), ([0], 0), ([1], 1)):  # the last layer's keys are read
-        with only_through(MODEL, corrupt, ["keys"], layers):
-            there = torch.cat(ask(MODEL, WORDS).losses).mean() > 5 * untouched.mean()
+        with only_through(model, corrupt, ["keys"], layers):
+            there = losses().mean() > 5 * untouched.mean()
         assert there == alone, layers
-    torch.testing.assert_close(torch.cat(ask(MODEL, WORDS).losses), untouched)
+    torch.testing.assert_close(losses(), untouched)
 
 
 def test_two_vowels_are_the_first_and_the_next_other_one() -> None:
-    found = {one.word: one for one in two_vowels(["agreed", "street", "brown", "a-e", "rhythm"])}
-    assert list(found) == ["agreed"]
-    assert (found["agreed"].first, found["agreed"].second) == (0, 3)
+    (found,) = two_vowels(["agreed", "street", "brown", "a-e", "rhythm"])
+    assert (found.word, found.first, found.second) == ("agreed", 0, 3)
     assert later_vowels("agreed") == ["e", "e"] and later_vowels("brown") == []
 
 
-def test_marks_decide_with_which_vowel_the_answer_begins() -> None:
+def test_marks_decide_with_which_vowel_the_answer_begins(model: Transformer) -> None:
     asked = two_vowels(WORDS)
     assert len(asked) > 20
     for ways, second in ((None, 1.0), (["keys"], 1.0), (["values"], 0.0)):
-        shares = swap_marks(MODEL, asked, LAYER, [2], ways)
+        shares = swap_marks(model, asked, LAYER, [2], ways)
         assert abs(shares["second"] - second) < 0.05 and abs(sum(shares.values()) - 1) < 1e-9
-    assert swap_marks(MODEL, asked, LAYER, [0, 1, 3])["first"] > 0.95
+    assert swap_marks(model, asked, LAYER, [0, 1, 3])["first"] > 0.95
 
 
-def test_neighbours_are_swapped_through_the_keys() -> None:
+def test_neighbours_are_swapped_through_the_keys(model: Transformer) -> None:
     asked, heads = questions(WORDS), [(0, 0), (0, 3), (1, 1)]
-    whole = swap_neighbours(MODEL, asked, heads)
-    both = swap_neighbours(MODEL, asked, heads, ways=["keys", "values"])
+    whole = swap_neighbours(model, asked, heads)
+    both = swap_neighbours(model, asked, heads, ways=["keys", "values"])
     assert whole == both and whole["other"] > 0.1
-    assert swap_neighbours(MODEL, asked, heads, ways=["values"])["other"] == 0
+    assert swap_neighbours(model, asked, heads, ways=["values"])["other"] == 0
 
 
-def test_first_letters_are_those_of_decoding() -> None:
-    letters = first_letters(MODEL, WORDS)
-    assert letters == [answer[0] for answer in greedy_decode(MODEL, WORDS)]
+def test_first_letters_are_those_of_decoding(model: Transformer) -> None:
+    letters = first_letters(model, WORDS)
+    assert letters == [answer[0] for answer in greedy_decode(model, WORDS)]
     assert sum(starts_right(WORDS, letters)) > 0.95 * len(WORDS)
     assert starts_right(["brown", "brown"], ["o", "b"]) == [True, False]
 
@@ -86,14 +87,14 @@ def test_a_forecast_is_held_against_chance() -> None:
     assert judge_forecast([False] * 4, was).balanced == 0.5
 
 
-def test_the_decoder_s_last_cross_attention_carries_the_letter() -> None:
+def test_the_decoder_s_last_cross_attention_carries_the_letter(model: Transformer) -> None:
     every = [pair.source for pair in load_pairs("small")]
     pairs = minimal_pairs(WORDS, every)[:12]
-    moved = patch_decoder(MODEL, pairs)
-    assert set(moved) == set(decoder_parts(MODEL)) and len(moved) == 14
+    moved = patch_decoder(model, pairs)
+    assert set(moved) == set(decoder_parts(model)) and len(moved) == 14
     assert moved["cross 1"].min() > 0.7 and moved["self 0"].abs().max() < 0.1
     assert 0.05 < moved["cross 1, head 0"].mean() < 0.3
-    (alone,) = patch_decoder(MODEL, pairs[:1])["cross 1"]
+    (alone,) = patch_decoder(model, pairs[:1])["cross 1"]
     torch.testing.assert_close(alone, moved["cross 1"][0], atol=1e-3, rtol=1e-3)
-    same = patch_decoder(MODEL, [Pair("brown", "crown", 0)])
+    same = patch_decoder(model, [Pair("brown", "crown", 0)])
     assert same["cross 1"].item() > 0.8

@@ -51,9 +51,7 @@ def test_inside_the_block_one_pair_is_not_turned_and_afterwards_it_is(model: Tra
 
 
 def test_without_any_turn_the_encoder_does_not_see_order(model: Transformer) -> None:
-    """All pairs of a head standing still is a model without positions, so shuffled letters give
-    shuffled annotations.
-    """
+    """With all pairs standing still it has no positions: shuffled letters, shuffled vectors."""
     source = torch.tensor([[0, 1, 2, 3, 28]])
     with evaluating(model), ExitStack() as stack:
         for pair in range(4):

@@ -4,17 +4,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny import tiny_transformer
 
 from course.interpretability.stored_embeddings import TABLES, collect_tables, load_tables, tables_of
 from nmt.checkpoints import CheckpointError, build_model, save_checkpoint
-from nmt.transformer import Transformer, TransformerConfig
 
 
-def finished_run(folder: Path, seed: int, positions: str) -> Transformer:
+def finish_run(folder: Path, seed: int, positions: str) -> None:
     """What `python -m nmt train` leaves behind, from a model that was moved a little."""
-    torch.manual_seed(seed)
-    sizes = {"hidden_size": 8, "num_heads": 2, "encoder_layers": 1, "decoder_layers": 1}
-    model = Transformer(TransformerConfig(**sizes, mlp_size=8, positions=positions, max_length=9))
+    model = tiny_transformer(seed, hidden_size=8, positions=positions, max_length=9)
     with torch.no_grad():
         for table in tables_of(model).values():
             table += 1.5
@@ -24,36 +22,28 @@ def finished_run(folder: Path, seed: int, positions: str) -> Transformer:
         "last": {"val_accuracy": 0.5 + seed / 10}, "epochs": [{}], "mistakes": [],
     }  # fmt: skip
     save_checkpoint(folder / "model", model, record)
-    return model
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
     out = tmp_path / "tables.safetensors"
-    runs = [
-        ("wide-seed1", 1, "rotary"),
-        ("wide-seed0", 0, "rotary"),
-        ("places-seed0", 0, "learned"),
-    ]
+    runs = ("wide", 1, "rotary"), ("wide", 0, "rotary"), ("places", 0, "learned")
     for name, seed, positions in runs:
-        finished_run(tmp_path / name, seed, positions)
-    collect_tables([tmp_path / name for name, _, _ in runs], out)
+        finish_run(tmp_path / f"{name}-seed{seed}", seed, positions)
+    collect_tables(sorted(tmp_path.glob("*-seed?"), reverse=True), out)
     return out
 
 
 def test_tables_come_back_by_name_and_seed_before_and_after(made: Path) -> None:
     tables = load_tables(made)
-    assert {name: [run.record["seed"] for run in runs] for name, runs in tables.items()} == {
-        "wide": [0, 1],
-        "places": [0],
-    }
+    seeds = {name: [run.record["seed"] for run in runs] for name, runs in tables.items()}
+    assert seeds == {"wide": [0, 1], "places": [0]}
     for run in (*tables["wide"], *tables["places"]):
         torch.manual_seed(run.record["seed"])
         fresh = build_model(run.record["model"])
         assert torch.equal(run.before, fresh.embedding.weight)
         torch.testing.assert_close(run.after, run.before + 1.5)
-        assert "epochs" not in run.record
-        assert "mistakes" not in run.record
+        assert not {"epochs", "mistakes"} & set(run.record)
         assert run.accuracy == 0.5 + run.record["seed"] / 10
     assert tables["wide"][0].positions_after is None
     places = tables["places"][0]

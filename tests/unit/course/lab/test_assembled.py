@@ -9,7 +9,7 @@ from course.lab import assembled, broken
 from course.lab.assembled import SWITCHES, Assembled, train_without, without
 from course.lab.broken import load_broken
 from nmt.attention import attention_weights
-from nmt.batches import Batch, LengthBuckets
+from nmt.batches import Batch
 from nmt.data import VOCABULARY, WordPair, load_pairs
 from nmt.decoding import greedy_decode
 from nmt.training import TrainingConfig, token_loss
@@ -22,17 +22,18 @@ SOURCE = torch.tensor([[*VOCABULARY.encode("street"), VOCABULARY.eos]])
 TARGET = torch.tensor([[VOCABULARY.sos, *VOCABULARY.encode("eets")]])
 
 
-def seeded(make, seed=0):
-    torch.manual_seed(seed)
+def seeded(make):
+    torch.manual_seed(0)
     return make().eval()
 
 
 @pytest.mark.parametrize("positions", ["rotary", "sinusoidal", "learned", "none"])
-def test_it_is_the_transformer(positions):
-    config = TransformerConfig(hidden_size=16, num_heads=2, dropout=0.0, positions=positions)
-    whole, ours = seeded(lambda: Transformer(config)), seeded(lambda: Assembled(config))
-    assert whole.state_dict().keys() == ours.state_dict().keys()
-    torch.testing.assert_close(ours(SOURCE, TARGET), whole(SOURCE, TARGET))
+def test_it_is_the_transformer_and_so_it_is_with_nothing_switched_off(positions):
+    config = replace(CONFIG, positions=positions, rotary_cross=positions == "rotary")
+    whole = seeded(lambda: Transformer(config))
+    for ours in (seeded(lambda: Assembled(config)), seeded(lambda: without(config, ()))):
+        assert whole.state_dict().keys() == ours.state_dict().keys()
+        torch.testing.assert_close(ours(SOURCE, TARGET), whole(SOURCE, TARGET))
 
 
 def test_it_decodes_as_the_transformer_does_with_a_cache():
@@ -53,14 +54,11 @@ def test_it_is_run_by_the_functions_that_are_given():
     assert calls == ["encoder"] * 2 + ["decoder"] * 2
 
 
-def test_it_refuses_padding():
+def test_padding_and_an_unknown_switch_are_refused():
     with pytest.raises(ValueError, match="without padding"):
         Assembled(CONFIG)(SOURCE, TARGET, torch.ones_like(SOURCE, dtype=torch.bool))
-
-
-def test_nothing_switched_off_is_the_whole():
-    whole, rest = seeded(lambda: Transformer(CONFIG)), seeded(lambda: without(CONFIG, ()))
-    torch.testing.assert_close(rest(SOURCE, TARGET), whole(SOURCE, TARGET))
+    with pytest.raises(ValueError, match="'norm' cannot be switched off; choose from mask"):
+        without(CONFIG, ["norm"])
 
 
 @pytest.mark.parametrize("name", SWITCHES)
@@ -108,11 +106,6 @@ def test_without_positions_an_anagram_is_the_same_word():
     torch.testing.assert_close(model(team, TARGET), model(meat, TARGET))
 
 
-def test_an_unknown_switch_is_refused():
-    with pytest.raises(ValueError, match="'norm' cannot be switched off; choose from mask"):
-        without(CONFIG, ["norm"])
-
-
 def test_it_trains_and_asks_it_alone_only_where_the_mask_is_off(monkeypatch):
     chosen = [pair for pair in load_pairs("small") if len(pair.source) == 4]
     pairs = [p for p in chosen if p.split == "train"][:24]
@@ -145,34 +138,33 @@ def test_the_record_of_broken_transformers_is_read_for_its_own_settings_alone():
         load_broken(replace(broken.CONFIG, hidden_size=32), broken.TRAINING)
 
 
-def test_broken_transformers_are_trained_and_recorded(monkeypatch, tmp_path):
-    """One epoch of a narrow model: the record is written, and read again by the same settings."""
-    monkeypatch.setattr(broken, "RECORD", tmp_path / "broken.json")
-    monkeypatch.setattr(broken, "CONFIG", replace(broken.CONFIG, hidden_size=8, num_heads=2))
-    monkeypatch.setattr(broken, "TRAINING", replace(broken.TRAINING, epochs=1, batch_size=256))
-    monkeypatch.setattr(broken, "RUNS", {"whole": ([], 100.0), "no mask, slow": (["mask"], 1e4)})
-    monkeypatch.setattr(broken, "load_pairs", lambda _: load_pairs("small")[:300])
-    broken.main()
-    assert list(load_broken(broken.CONFIG, broken.TRAINING)) == ["whole", "no mask, slow"]
-
-
-def test_an_interrupt_leaves_the_record_that_was_there(monkeypatch, tmp_path):
-    """In the second epoch, when there are rows that could be recorded."""
-    pairs, steps = load_pairs("small")[:300], []
-    monkeypatch.setattr(broken, "RECORD", tmp_path / "broken.json")
-    monkeypatch.setattr(broken, "CONFIG", replace(broken.CONFIG, hidden_size=8, num_heads=2))
-    monkeypatch.setattr(broken, "TRAINING", replace(broken.TRAINING, epochs=2, batch_size=256))
-    monkeypatch.setattr(broken, "load_pairs", lambda _: pairs)
+def test_broken_transformers_are_recorded_once_all_are_trained(monkeypatch, tmp_path):
+    """Narrow models on few words: an interrupt in the second epoch, when there are rows that could
+    be recorded, leaves what was there; then the record is written and read.
+    """
+    pairs = [pair for pair in load_pairs("small")[:300] if len(pair.source) == 5]
+    small = {
+        "RECORD": tmp_path / "broken.json",
+        "CONFIG": replace(broken.CONFIG, hidden_size=8, num_heads=2),
+        "TRAINING": replace(broken.TRAINING, epochs=2, batch_size=256),
+        "RUNS": {"whole": ([], 100.0), "no mask, slow": (["mask"], 1e4)},
+        "load_pairs": lambda _: pairs,
+    }
+    for name, value in small.items():
+        monkeypatch.setattr(broken, name, value)
     broken.RECORD.write_text("what was there")
-    in_epoch = len(LengthBuckets([pair for pair in pairs if pair.split == "train"], 256))
+    lengths = {len(pair.target) for pair in pairs if pair.split == "train"}  # a batch of each
+    steps = []
 
     def interrupted(*arguments):
         steps.append(1)
-        if len(steps) > in_epoch:
+        if len(steps) > len(lengths):
             raise KeyboardInterrupt
         return token_loss(*arguments)
 
-    monkeypatch.setattr("nmt.training.token_loss", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("nmt.training.token_loss", interrupted)
         broken.main()
-    assert broken.RECORD.read_text() == "what was there" and len(steps) == in_epoch + 1
+    assert broken.RECORD.read_text() == "what was there" and len(steps) == len(lengths) + 1
+    broken.main()
+    assert list(load_broken(broken.CONFIG, broken.TRAINING)) == ["whole", "no mask, slow"]

@@ -6,6 +6,7 @@ import pytest
 
 from course.lab.catalogue import EXPERIMENTS
 from course.lab.factorial import FACTORS, effects
+from course.lab.grid import runs_of
 from course.lab.records import find_records
 from nmt.data import load_pairs
 
@@ -15,16 +16,11 @@ WORDS = [pair.source for pair in load_pairs("small", "val")]
 
 def made_up(wrong):
     """Records of every row; `wrong` says how many words a row misses."""
-    found = {}
-    for row in EXPERIMENT.rows:
-        for run in EXPERIMENT.runs(row):
-            lost = random.Random(str(run.key)).sample(WORDS, wrong(run.model))
-            found[run.key] = {
-                "seed": run.seed,
-                "training": {"data": "small"},
-                "words": len(WORDS),
-                "mistakes": [[word, word, "x"] for word in lost],
-            }
+    about, found = {"training": {"data": "small"}, "words": len(WORDS)}, {}
+    for run in runs_of([EXPERIMENT]):
+        lost = random.Random(str(run.key)).sample(WORDS, wrong(run.model))
+        mistakes = [[word, word, "x"] for word in lost]
+        found[run.key] = {**about, "seed": run.seed, "mistakes": mistakes}
     return found
 
 

@@ -102,11 +102,15 @@ FALLING = {  # rows of Mamba whose loss still falls at the end: the report says 
 }
 
 
+def recorded(experiment, row, records):
+    return [records[run.key] for run in experiment.runs(row) if run.key in records]
+
+
 def test_every_row_of_the_report_has_three_seeds_and_a_flat_validation_loss():
     records, falling = find_records(), set()
     for experiment in EXPERIMENTS.values():
         for row in experiment.rows:
-            own = [records[run.key] for run in experiment.runs(row) if run.key in records]
+            own = recorded(experiment, row, records)
             assert len(own) >= 3, f"{experiment.name}: {row.label}"
             falling |= set() if is_flat(own) else {f"{experiment.name}: {row.label}"}
     assert falling == FALLING
@@ -117,28 +121,28 @@ def test_every_row_of_the_sweep_is_trained_to_the_end():
     takes twice the epochs, or the report says that it is not done.
     """
     records, learning = find_records(), []
-    for experiment in CATALOGUE.values():
-        if not experiment.long or experiment.name.startswith("grid-"):
+    long = [one for one in CATALOGUE.values() if one.long and not one.name.startswith("grid-")]
+    for experiment, row in ((one, row) for one in long for row in one.rows):
+        name, own = f"{experiment.name}: {row.label}", recorded(experiment, row, records)
+        if len(own) < 3:
             continue
-        for row in experiment.rows:
-            runs = experiment.runs(row)
-            own = [records[run.key] for run in runs if run.key in records]
-            if len(own) < 3:
-                continue
-            name = f"{experiment.name}: {row.label}"
-            assert is_flat(own) != (name in FALLING), name
-            twice = replace(row, training={**row.training, "epochs": 2 * runs[0].training.epochs})
-            longer = [records[r.key] for r in experiment.runs(twice) if r.key in records]
-            if not is_at_its_end(own, longer) and name not in FALLING:
-                learning.append(name)
+        assert is_flat(own) != (name in FALLING), name
+        epochs = experiment.runs(row)[0].training.epochs
+        twice = replace(row, training={**row.training, "epochs": 2 * epochs})
+        ended = is_at_its_end(own, recorded(experiment, twice, records))
+        if not ended and name not in FALLING:
+            learning.append(name)
     named = {
         "positions": ("none", "sinusoidal", "sinusoidal, encoder only", "sinusoidal, decoder only"),
         "discretization": [f"bilinear, factors taken for logarithms{a}" for a in ("", ", A = −1")],
         "heads": ("1 head",),
         "width": ("width 8", "width 16"),
         "schedule": ("constant",),
-        "accumulation": ("1 batch",),
-        "batching": ("one length, 1 added up", "random lengths, padded, 5 added up"),
+        "accumulation": ("1 batch", "5 batches"),
+        "batching": [
+            *(f"one length, {n} added up" for n in (1, 5)),
+            "random lengths, padded, 5 added up",
+        ],
         "weight-decay": ("weight decay 2",),
         "mamba-layers": ("width 32, 2 layers", "width 64, 1 layer"),
         "eight-runs": ("Mamba, width 32, small",),

@@ -13,8 +13,8 @@ TINY = Preset(MODEL, {"data": "small", "epochs": 3, "batch_size": 64, "batching"
 
 @pytest.fixture
 def tiny(monkeypatch, few_words):
-    monkeypatch.setitem(RECIPES, 0.97, TINY)
-    monkeypatch.setitem(RECIPES, 0.0, TINY)
+    for goal in (0.0, 0.97):
+        monkeypatch.setitem(RECIPES, goal, TINY)
 
 
 def test_the_clock_stops_at_the_goal_and_a_goal_not_reached_is_said_to_be_so(tiny):
@@ -36,12 +36,11 @@ def test_the_command_writes_its_record(tiny, tmp_path, capsys):
     assert not out.with_suffix(".part.json").exists()
 
 
-def test_a_goal_without_recipe_is_refused_before_the_first_run(tiny, tmp_path, capsys, monkeypatch):
+def test_a_goal_without_recipe_is_refused_before_the_first_run(refused, tmp_path, monkeypatch):
     monkeypatch.setattr("course.lab.speedrun.speed_run", None)
-    out = tmp_path / "speed.json"
-    assert main(["speedrun", "--goals", "0.97", "0.5", "--out", str(out)]) == 2
-    assert "no recipe for 0.5" in capsys.readouterr().err and not list(tmp_path.iterdir())
-    assert main(["speedrun", "--out", str(tmp_path)]) == 2
+    goals = "--goals", "0.97", "0.5", "--out", tmp_path / "speed.json"
+    assert "no recipe for 0.5" in refused("speedrun", *goals) and not list(tmp_path.iterdir())
+    assert "a folder" in refused("speedrun", "--out", tmp_path)
 
 
 @pytest.mark.parametrize("epoch", [0, 2])
@@ -54,11 +53,9 @@ def test_an_interrupt_keeps_finished_runs_and_the_record_that_was_there(
     real, measured = nmt.training.token_loss, []
 
     def interrupted(model, *arguments):
-        if model.training:
-            measured.append(1)
-            in_epoch = 4  # the first run is one epoch of four batches
-            if len(measured) == in_epoch * (1 + epoch) + 2:
-                raise KeyboardInterrupt
+        measured.append(model.training)
+        if sum(measured) == 4 * (1 + epoch) + 2:  # the first run is one epoch of four batches
+            raise KeyboardInterrupt
         return real(model, *arguments)
 
     monkeypatch.setattr("nmt.training.token_loss", interrupted)

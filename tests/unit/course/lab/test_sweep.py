@@ -16,18 +16,17 @@ from course.lab.sweep import sweep, train_run
 pytestmark = pytest.mark.usefixtures("few_words")
 
 
-def start(folder, kill=""):
+def swept(folder, kill=""):
+    """A sweep of its own process: its exit status, and what it printed."""
     (folder / "records").mkdir(exist_ok=True)
-    command = [sys.executable, tiny_lab.__file__, str(folder)]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(
-        command, env=tiny_lab.environment(folder, kill), start_new_session=True, **streams
+    done = subprocess.run(
+        [sys.executable, tiny_lab.__file__, str(folder)],
+        env=tiny_lab.environment(folder, kill),
+        start_new_session=True,
+        capture_output=True,
+        text=True,
     )
-
-
-def finish(process):
-    out, err = process.communicate(timeout=900)
-    return process.returncode, out, err
+    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -36,14 +35,12 @@ def undisturbed(tmp_path_factory):
     with few_words_only():
         for run in tiny_lab.RUNS:
             write_record(train_run(run, folder / "runs"), folder)
-    return find_records(folder)
-
-
-def test_every_run_leaves_a_small_record_and_no_state(undisturbed):
-    assert undisturbed.keys() == {run.key for run in tiny_lab.RUNS}
+    found = find_records(folder)
+    assert found.keys() == {run.key for run in tiny_lab.RUNS}
     for run in tiny_lab.RUNS:
-        record = undisturbed[run.key]
+        record = found[run.key]
         assert record["name"] == run.name and len(record["epochs"]) == tiny_lab.EPOCHS
+    return found
 
 
 @pytest.mark.parametrize("kill", ["process 2", "parent 2"])
@@ -51,39 +48,32 @@ def test_a_killed_sweep_loses_nothing_and_repeats_nothing(tmp_path, undisturbed,
     """One worker dies, and the sweep goes on by itself. Or the sweep dies: then its workers end,
     and the same command goes on.
     """
-    status, out, err = finish(start(tmp_path, kill))
+    status, out, err = swept(tmp_path, kill)
     if kill.startswith("parent"):  # its pipes closed when the last worker, who has them, was gone
         assert status == -signal.SIGKILL
-        status, out, err = finish(start(tmp_path))
+        status, out, err = swept(tmp_path)
     else:
         assert sorted(json.loads(out)) == sorted(run.folder for run in tiny_lab.RUNS)
     assert status == 0, err
     assert tiny_lab.saved(tmp_path) == tiny_lab.EVERY_EPOCH_ONCE
-    found = find_records(tmp_path / "records")
-    assert {key: tiny_lab.timeless(record) for key, record in found.items()} == {
-        key: tiny_lab.timeless(record) for key, record in undisturbed.items()
-    }
-    assert not list((tmp_path / "runs").glob("*/state.safetensors")) and not list(
-        (tmp_path / "runs").glob("*/.*")
+    here, there = (
+        {key: tiny_lab.timeless(record) for key, record in records.items()}
+        for records in (find_records(tmp_path / "records"), undisturbed)
     )
+    assert here == there
+    for left in ("*/state.safetensors", "*/.*"):
+        assert not list((tmp_path / "runs").glob(left))
 
 
-def test_a_record_that_is_there_is_not_made_again(tmp_path):
-    run = tiny_lab.RUNS[0]
-    first = train_run(run, tmp_path)
-    epochs = []
-    assert train_run(run, tmp_path, epochs.append) == first and not epochs
-    assert (
-        not (tmp_path / run.folder / "state.safetensors").exists()
-        and (tmp_path / run.folder / "model.safetensors").exists()
-    )
-
-
-def test_a_damaged_state_is_trained_anew(tmp_path):
-    run = tiny_lab.RUNS[0]
+def test_a_damaged_state_is_trained_anew_and_a_record_that_is_there_is_not_made_again(tmp_path):
+    run, epochs = tiny_lab.RUNS[0], []
     (tmp_path / run.folder).mkdir(parents=True)
     (tmp_path / run.folder / "state.safetensors").write_bytes(b"half a file")
-    assert len(train_run(run, tmp_path)["epochs"]) == tiny_lab.EPOCHS
+    first = train_run(run, tmp_path)
+    assert len(first["epochs"]) == tiny_lab.EPOCHS
+    assert train_run(run, tmp_path, epochs.append) == first and not epochs
+    assert not (tmp_path / run.folder / "state.safetensors").exists()
+    assert (tmp_path / run.folder / "model.safetensors").exists()
 
 
 def test_nothing_to_do_starts_no_process(tmp_path, undisturbed, monkeypatch):
@@ -110,10 +100,9 @@ def test_a_process_that_cannot_start_leaves_nothing_open(tmp_path, monkeypatch):
     assert not multiprocessing.active_children() and len(os.listdir("/proc/self/fd")) <= before
 
 
-def test_again_trains_what_has_a_record_and_writes_it_in_its_place(tmp_path):
+def test_again_trains_what_has_a_record_and_writes_it_in_its_place(tmp_path, undisturbed):
     run = tiny_lab.RUNS[0]
-    record = train_run(run, tmp_path / "first")
-    elsewhere = write_record({**record, "name": "other", "seconds": -1}, tmp_path)
+    elsewhere = write_record({**undisturbed[run.key], "name": "other", "seconds": -1}, tmp_path)
     sweep([run], jobs=1, folder=tmp_path / "runs", records=tmp_path)
     assert not (tmp_path / "runs").exists()
     sweep([run], jobs=1, again=True, folder=tmp_path / "runs", records=tmp_path)

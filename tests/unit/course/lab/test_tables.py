@@ -22,19 +22,20 @@ LOSSES = {"val_loss": 0.1, "train_accuracy": 1.0, "train_loss": 0.01, "seconds":
 def fill(experiment, wrong, seeds=(0, 1, 2), **changes):
     """Records for the rows that `wrong` names, with as many mistakes as it says for each seed."""
     records = {}
-    for row in experiment.rows:
-        for run, mistakes in zip(experiment.runs(row), wrong.get(row.label, ())):
-            if run.seed not in seeds:
-                continue
-            words = 323 if run.training.data == "small" else 2_276
-            records[run.key] = {
-                **{"name": run.name, "seed": run.seed, "words": words, "parameters": 1234},
-                **{"model": dict(run.model), "training": asdict(run.training), "epochs": []},
-                "best": {"val_accuracy": 1 - mistakes / words, **LOSSES},
-                "mistakes": [[f"word{n}", "", ""] for n in range(mistakes)],
-                **TIMES,
-                **changes,
-            }
+    rows = [row for row in experiment.rows if row.label in wrong]
+    pairs = [pair for row in rows for pair in zip(experiment.runs(row), wrong[row.label])]
+    for run, mistakes in pairs:
+        if run.seed not in seeds:
+            continue
+        words = 323 if run.training.data == "small" else 2_276
+        records[run.key] = {
+            **{"name": run.name, "seed": run.seed, "words": words, "parameters": 1234},
+            **{"model": dict(run.model), "training": asdict(run.training), "epochs": []},
+            "best": {"val_accuracy": 1 - mistakes / words, **LOSSES},
+            "mistakes": [[f"word{n}", "", ""] for n in range(mistakes)],
+            **TIMES,
+            **changes,
+        }
     return records
 
 
@@ -92,9 +93,8 @@ def test_a_row_with_some_seeds_and_one_that_diverged_say_so():
 
 
 def test_a_loss_that_is_no_number_leaves_its_cell_empty():
-    records = fill(EXPERIMENT, {"good": (0, 1, 2)})
-    for record in records.values():
-        record["best"]["val_loss"] = None
+    lost = {"val_accuracy": 0.5, **LOSSES, "val_loss": None}
+    records = fill(EXPERIMENT, {"good": (0, 1, 2)}, best=lost)
     assert table(outcomes(EXPERIMENT, records))[0]["val_loss"] == ""
 
 

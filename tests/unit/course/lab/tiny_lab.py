@@ -25,7 +25,7 @@ RUNS = runs_of([EXPERIMENT])[:3]
 
 # Python runs this when it starts. After every saved epoch one line goes to the log; the first
 # process that has saved the epoch that it was told to kills itself, or its whole process group.
-_WATCHER = """
+_WATCHER = r"""
 import os, signal, sys
 from pathlib import Path
 
@@ -39,7 +39,7 @@ if os.environ.get("TINY_LOG") and not helper:
         real(path, state, config)
         done = len(state.progress.epochs)
         with open(os.environ["TINY_LOG"], "a") as log:
-            log.write(f"{path.parent.name} {done}\\\\n")
+            log.write(f"{path.parent.name} {done}\n")
         how, _, when = os.environ.get("TINY_KILL", "").partition(" ")
         if when and done == int(when):
             try:
@@ -49,7 +49,7 @@ if os.environ.get("TINY_LOG") and not helper:
             os.kill(os.getppid() if how == "parent" else os.getpid(), signal.SIGKILL)
 
     one_run.save_state = watched
-""".replace("\\\\n", "\\n")
+"""
 
 
 def environment(folder: Path, kill: str = "") -> dict[str, str]:
@@ -79,11 +79,9 @@ EVERY_EPOCH_ONCE = sorted((run.folder, epoch) for run in RUNS for epoch in range
 
 def timeless(record: dict) -> dict:
     """A record without the times, which differ from run to run."""
-    rows = [
-        {key: value for key, value in row.items() if "seconds" not in key}
-        for row in (record["last"], *record["epochs"])
-    ]
-    return {"rows": rows} | {name: record[name] for name in ("mistakes", "name", "seed")}
+    rows = record["last"], *record["epochs"]
+    kept = [{key: row[key] for key in row if "seconds" not in key} for row in rows]
+    return {"rows": kept} | {name: record[name] for name in ("mistakes", "name", "seed")}
 
 
 def main() -> None:

@@ -86,15 +86,18 @@ def test_the_alt_text_of_a_grid_names_the_sharpest_look_of_every_head() -> None:
 @pytest.mark.parametrize(
     ("step", "right", "told"),
     [
-        (1, "x", "Step 2 of 6. one: x is most probable (90%); it looks most at x (place 2,"),
-        (1, "x", "which gets 0.50. two: o is most probable"),
-        (1, "x", "weight 0.50), and the rule copies x (place 2), which gets 0.50."),
-        (2, "w", "; the rule copies nothing here, it adds w."),
-        (2, "w", "w 0.0%"),  # the rule's letter is shown, however improbable
-        (5, None, "so the rule asks for nothing here."),
+        (1, "x", ["Step 2 of 6. one: x is most probable (90%); it looks most at x (place 2,"]),
+        (
+            1,
+            "x",
+            ["weight 0.50), and the rule copies x (place 2), which gets 0.50. two: o is most"],
+        ),
+        # the rule's letter is shown, however improbable
+        (2, "w", ["; the rule copies nothing here, it adds w.", "w 0.0%"]),
+        (5, None, ["so the rule asks for nothing here."]),
     ],
 )
-def test_two_models_at_one_step(step: int, right: str | None, told: str) -> None:
+def test_two_models_at_one_step(step: int, right: str | None, told: list[str]) -> None:
     weights, probabilities = torch.full((6, 3), 0.25), torch.full((6, 29), 0.1 / 27)
     weights[1, 1], probabilities[:, 23], probabilities[:, 22] = 0.5, 0.9, 0.0  # x, w
     asked, truth = ["o", "x", "w", "a", "y", "<EOS>"], [0, 1, None, None, None, None]
@@ -104,6 +107,6 @@ def test_two_models_at_one_step(step: int, right: str | None, told: str) -> None
     short = torch.zeros(1, 29).index_fill(1, torch.tensor([14]), 1.0)  # o, and no more steps
     two = Look("two", "2", weights[:1], keys, asked[:1], truth[:1], rights[:1], short)
     picture = plot_attention_step([one, two], step)
-    says(picture, told, "two, a heat map")
+    says(picture, *told, "two, a heat map")
     tops = [json.loads(picture.touch)[number]["box"][1] for number in (0, 1)]
     assert tops[0] == tops[1], "row by row side by side"

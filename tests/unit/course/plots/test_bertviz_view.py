@@ -25,15 +25,18 @@ KNOWN_ADDRESSES = "http://www.w3.org/", "https://github.com/tensorflow/tensor2te
 FRAME = ["div", "style", "figure", "iframe", "figcaption"]
 
 
+Views = dict[str, AttentionView]
+
+
 @pytest.fixture(scope="module")
-def transformer_trace() -> TransformerTrace:
+def traced() -> TransformerTrace:
     return trace(tiny_transformer(encoder_layers=2, decoder_layers=2), "ox", truth=True)
 
 
 @pytest.fixture(scope="module")
-def views(transformer_trace: TransformerTrace) -> dict[str, AttentionView]:
-    model = model_view(transformer_trace, "cross", layers=[1])
-    return {"head": head_view(transformer_trace), "model": model}
+def views(traced: TransformerTrace) -> Views:
+    model = model_view(traced, "cross", layers=[1])
+    return {"head": head_view(traced), "model": model}
 
 
 def parameters(view: AttentionView) -> dict:
@@ -55,7 +58,7 @@ class Tags(HTMLParser):
 
 
 @pytest.mark.parametrize("form", ["head", "model"])
-def test_a_page_asks_the_network_for_nothing(form: str, views: dict[str, AttentionView]) -> None:
+def test_a_page_asks_the_network_for_nothing(form: str, views: Views) -> None:
     page = views[form].page
     assert not [word for word in FETCHING if word in page]
     assert all(address.startswith(KNOWN_ADDRESSES) for address in re.findall(r"https?://\S+", page))
@@ -64,9 +67,7 @@ def test_a_page_asks_the_network_for_nothing(form: str, views: dict[str, Attenti
 
 
 @pytest.mark.parametrize("form", ["head", "model"])
-def test_the_output_is_a_sandboxed_frame_around_a_still_picture(
-    form: str, views: dict[str, AttentionView]
-) -> None:
+def test_the_output_is_a_sandboxed_frame_around_a_still_picture(form: str, views: Views) -> None:
     view = views[form]
     text = view._repr_html_()
     assert text.startswith("<div>")
@@ -76,40 +77,35 @@ def test_the_output_is_a_sandboxed_frame_around_a_still_picture(
     assert frame["sandbox"] == "allow-scripts" and f"height:{view.height}px" in frame["style"]
     assert frame["srcdoc"] == view.page and frame["title"] == view.title
     end = html.escape(frame["srcdoc"][-7:]) + '">'
-    inside = text.partition(end)[2].partition("</iframe>")[0]
-    assert [tag for tag, _ in Tags(inside).found] == ["img", "p"]
-    assert Tags(inside).found[0][1]["alt"] == view.still.alt
+    inside = Tags(text.partition(end)[2].partition("</iframe>")[0]).found
+    assert [tag for tag, _ in inside] == ["img", "p"] and inside[0][1]["alt"] == view.still.alt
+
+
+def assert_shown(data: dict, own: torch.Tensor) -> None:
+    shown = torch.tensor(data["attn"], dtype=torch.float64)
+    torch.testing.assert_close(shown, own.double(), atol=5.1e-5, rtol=0)
+    assert len(str(data["attn"][0][0][0][0])) <= 6
 
 
 def test_numbers_are_those_of_the_trace_in_four_decimals(
-    transformer_trace: TransformerTrace, views: dict[str, AttentionView]
+    traced: TransformerTrace, views: Views
 ) -> None:
     for data, kind in zip(parameters(views["head"])["attention"], ("encoder", "decoder", "cross")):
-        shown = torch.tensor(data["attn"], dtype=torch.float64)
-        own = transformer_trace.attention(kind).double()
-        torch.testing.assert_close(shown, own, atol=5.1e-5, rtol=0)
-        assert len(str(data["attn"][0][0][0][0])) <= 6
+        assert_shown(data, traced.attention(kind))
     assert views["head"].page.count('"attn"') == 3, "not twice, as bertviz writes them"
+    found = parameters(views["model"])  # of layer 1 alone
+    (data,) = found["attention"]
+    assert found["include_layers"] == [1]
+    assert_shown(data, traced.cross[1:])
 
 
-def test_letters_of_queries_say_what_was_read_and_what_follows(
-    views: dict[str, AttentionView],
-) -> None:
+def test_letters_of_queries_say_what_was_read_and_what_follows(views: Views) -> None:
     encoder, decoder, cross = parameters(views["head"])["attention"]
     source, written = ["o", "x", "<EOS>"], ["<SOS>", *"oxway", "<EOS>"]
     assert encoder["left_text"] == encoder["right_text"] == cross["right_text"] == source
     writing = [f"{read} → {following}" for read, following in zip(written, written[1:])]
     assert decoder["left_text"] == cross["left_text"] == writing
     assert decoder["right_text"] == written[:-1]
-
-
-def test_chosen_layers_alone_are_in_the_page(
-    transformer_trace: TransformerTrace, views: dict[str, AttentionView]
-) -> None:
-    found = parameters(views["model"])
-    assert found["include_layers"] == [1] and len(found["attention"]) == 1
-    shown = torch.tensor(found["attention"][0]["attn"], dtype=torch.float64)
-    torch.testing.assert_close(shown, transformer_trace.cross[1:].double(), atol=5.1e-5, rtol=0)
 
 
 class Hostile(TransformerTrace):
@@ -121,8 +117,8 @@ class Hostile(TransformerTrace):
         return ["</script><img src=x>", script, comment]
 
 
-def test_no_letter_is_read_as_html(transformer_trace: TransformerTrace) -> None:
-    hostile = Hostile(**vars(transformer_trace))
+def test_no_letter_is_read_as_html(traced: TransformerTrace) -> None:
+    hostile = Hostile(**vars(traced))
     view = head_view(hostile, "cross")
     assert [tag for tag, _ in Tags(view._repr_html_()).found] == FRAME
     tags = [tag for tag, _ in Tags(view.page).found]
@@ -132,10 +128,8 @@ def test_no_letter_is_read_as_html(transformer_trace: TransformerTrace) -> None:
     assert view.to_html().count("</iframe") == 1
 
 
-def test_the_same_trace_gives_the_same_output(
-    transformer_trace: TransformerTrace, views: dict[str, AttentionView]
-) -> None:
-    again = model_view(transformer_trace, ["cross"], layers=[1])
+def test_the_same_trace_gives_the_same_output(traced: TransformerTrace, views: Views) -> None:
+    again = model_view(traced, ["cross"], layers=[1])
     assert again._repr_html_() == views["model"]._repr_html_()
     assert repr(again).startswith(
         "Model view of ox → oxway: attention, cross, 1 layer of 2 heads. Cross: layer 1, head "
@@ -143,21 +137,17 @@ def test_the_same_trace_gives_the_same_output(
     assert parameters(again)["root_div_id"] != parameters(views["head"])["root_div_id"]
 
 
-def test_the_reading_names_the_head_that_finds_the_letter_to_copy(
-    transformer_trace: TransformerTrace,
-) -> None:
-    cross = torch.full_like(transformer_trace.cross, 0.1)
+def test_the_reading_names_the_head_that_finds_the_letter_to_copy(traced: TransformerTrace) -> None:
+    cross = torch.full_like(traced.cross, 0.1)
     cross[1, 0, [0, 1], [0, 1]] = 0.75  # o and x are copied, the rest of oxway is added
-    assert "layer 1, head 0 looks most at the letter that the rule copies, 75% of" in repr(
-        head_view(replace(transformer_trace, cross=cross), "cross")
-    )
-    wrong = replace(transformer_trace, written="xoway")
-    assert "the answer is wrong, the rule says oxway" in repr(head_view(wrong, "cross"))
+    for changed, told in (
+        ({"cross": cross}, "layer 1, head 0 looks most at the letter that the rule copies, 75% of"),
+        ({"written": "xoway"}, "the answer is wrong, the rule says oxway"),
+    ):
+        assert told in repr(head_view(replace(traced, **changed), "cross"))
 
 
-def test_mamba_is_shown_by_groups_and_beside_the_transformer(
-    views: dict[str, AttentionView],
-) -> None:
+def test_mamba_is_shown_by_groups_and_beside_the_transformer(views: Views) -> None:
     found = trace(tiny_mamba(), "ox", truth=True)
     view = model_view(found, ("encoder", "cross"), groups=3)
     names = [data["name"] for data in parameters(view)["attention"]]
@@ -169,28 +159,25 @@ def test_mamba_is_shown_by_groups_and_beside_the_transformer(
 
 
 def test_what_cannot_be_shown_is_refused_with_advice(
-    transformer_trace: TransformerTrace, without_type_checks: None
+    traced: TransformerTrace, without_type_checks: None
 ) -> None:
-    with pytest.raises(ValueError, match="choose one of encoder, decoder, cross"):
-        head_view(transformer_trace, "source")
-    with pytest.raises(ValueError, match="at least one kind"):
-        model_view(transformer_trace, [])
-    for layers in ([2], [-1], [], [0, 0]):
-        with pytest.raises(ValueError, match="different numbers from 0 to 1"):
-            head_view(transformer_trace, layers=layers)
-    uneven = replace(transformer_trace, encoder=transformer_trace.encoder[:1])
-    with pytest.raises(ValueError, match="numbers of layers differ.*name the `layers`"):
-        model_view(uneven)
+    uneven = replace(traced, encoder=traced.encoder[:1])
+    one_head = replace(traced, cross=traced.cross[:, :1])
+    for one, kinds, options, advice in (
+        (traced, "source", {}, "choose one of encoder, decoder, cross"),
+        (traced, [], {}, "at least one kind"),
+        *((traced, "cross", {"layers": one}, "from 0 to 1") for one in ([2], [-1], [], [0, 0])),
+        (uneven, ("encoder", "cross"), {}, "numbers of layers differ.*name the `layers`"),
+        (one_head, ("encoder", "cross"), {}, "same number of heads.*one kind at a time"),
+        (traced, "cross", {"groups": 2}, "heads of its own"),
+    ):
+        with pytest.raises(ValueError, match=advice):
+            head_view(one, kinds, **options)
     assert model_view(uneven, ("encoder", "cross"), layers=[0]).height > 0
-    one_head = replace(transformer_trace, cross=transformer_trace.cross[:, :1])
-    with pytest.raises(ValueError, match="same number of heads.*one kind at a time"):
-        head_view(one_head, ("encoder", "cross"))
-    with pytest.raises(ValueError, match="heads of its own"):
-        head_view(transformer_trace, groups=2)
 
 
 def test_another_bertviz_is_refused_rather_than_shown_wrongly(
-    transformer_trace: TransformerTrace, monkeypatch: pytest.MonkeyPatch
+    traced: TransformerTrace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = bertviz.head_view
 
@@ -199,7 +186,7 @@ def test_another_bertviz_is_refused_rather_than_shown_wrongly(
 
     monkeypatch.setattr(bertviz, "head_view", newer)
     with pytest.raises(RuntimeError, match=r"requirements\.txt"):
-        head_view(transformer_trace, "cross")
+        head_view(traced, "cross")
 
 
 def test_the_import_is_light_and_transformers_is_never_loaded() -> None:
@@ -226,9 +213,7 @@ def test_the_shipped_javascript_is_of_the_versions_named_and_has_its_licences() 
     assert not (JAVASCRIPT / "package-lock.json").exists(), "a lock file holds addresses"
 
 
-def test_one_layer_has_no_menu(
-    transformer_trace: TransformerTrace, views: dict[str, AttentionView]
-) -> None:
+def test_one_layer_has_no_menu(traced: TransformerTrace, views: Views) -> None:
     assert '<select id="layer" aria-label="Layer">' in views["head"].page
-    alone = head_view(transformer_trace, "cross", layers=[1]).page
+    alone = head_view(traced, "cross", layers=[1]).page
     assert 'Layer: 1 <select id="layer" hidden>' in alone

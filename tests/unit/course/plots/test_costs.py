@@ -1,6 +1,4 @@
-"""The lab report's tables and its further figures: numbers are those of the records, missing ones
-are said to be missing.
-"""
+"""Tables and figures of the lab report: numbers of the records, and what is missing is said."""
 
 import csv
 import io
@@ -84,17 +82,13 @@ def test_verdicts_are_chosen_by_number_or_by_their_first_words():
         Verdict("8", "Mamba is better", Finding(HOLDS, (two,)), "09_lab_report, section 9"),
         Verdict("table", "Words fail", Finding(FAILS, (), {"wrong": 0.25}), "07_interpretability"),
     ]
-    assert verdict_table(found, "8").rows[0][3] == (
-        "8 heads − 4 heads: +5.0 points (95 %: +1.0 to +9.0), p = 0.003, 5 seeds"
-    )
-    assert verdict_table(found, "Words").rows[0][3] == "wrong 0.25"
-    assert [row[0] for row in verdict_table(found, "8").rows] == ["8"]
-    chosen = verdict_table(found, "Words", "4a").rows
-    assert [row[1] for row in chosen] == ["Words fail", "8 heads of 8"]
+    (row,) = verdict_table(found, "8").rows
+    assert row[3] == "8 heads − 4 heads: +5.0 points (95 %: +1.0 to +9.0), p = 0.003, 5 seeds"
+    words, heads = verdict_table(found, "Words", "4a").rows
+    assert (words[1], words[3], heads[1]) == ("Words fail", "wrong 0.25", "8 heads of 8")
     whole = verdict_table(found)
-    assert [row[2] for row in whole.rows] == [
-        f"{MARKS[one.verdict]} {one.verdict}" for one in found
-    ] and set(MARKS) == set(VERDICTS)
+    marked = [f"{MARKS[one.verdict]} {one.verdict}" for one in found]
+    assert [row[2] for row in whole.rows] == marked and set(MARKS) == set(VERDICTS)
     assert 'href="07_interpretability.ipynb"' in whole.to_html()
     with pytest.raises(ValueError, match="no claim '5'; there are 4a, 8, table"):
         verdict_table(found, "5")
@@ -122,10 +116,8 @@ def test_groups_of_words_are_curves_or_bars():
 
 
 def run(losses, accuracy):
-    epochs = [
-        {"epoch": place, "val_loss": loss, "train_loss": loss / 2}
-        for place, loss in enumerate(losses, 1)
-    ]
+    both = enumerate(losses, 1)
+    epochs = [{"epoch": e, "val_loss": loss, "train_loss": loss / 2} for e, loss in both]
     return {"epochs": epochs, "mistakes": [], "best": {"val_accuracy": accuracy}}
 
 
@@ -162,6 +154,6 @@ def test_best_models_that_are_missing_are_named():
     few = shipped_table({"Mamba, small": own | {"seeds": {}}}, rows).rows
     assert next(row for row in few if row[0] == "Mamba, small")[4] == "not asked yet"
     assert shown["Mamba, large"][3] == "not shipped yet"
-    ours = {one.row.label: one for one in outcomes(EXPERIMENTS["best"], RECORDS)}
+    ours = {one.row.label: one for one in found_rows(EXPERIMENTS["best"], RECORDS)}
     shown = {row[0]: row for row in shipped_table({}, ours).rows}
     assert re.fullmatch(r"\d\d\.\d\d% ± \d\.\d\d%", shown["transformer, small"][2])

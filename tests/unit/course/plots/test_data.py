@@ -6,14 +6,7 @@ from collections import Counter
 import pytest
 from says import says
 
-from course.plots.data import (
-    plot_alignment,
-    plot_buckets,
-    plot_class_counts,
-    plot_lengths,
-    plot_letter_frequencies,
-    plot_padding,
-)
+from course import plots
 from nmt.data import WordPair
 
 WORDS = "street apple quick yet mr good-humoured tree team to- a"
@@ -34,31 +27,36 @@ PAIRS = [WordPair.of(word) for word in WORDS.split()]
 )
 def test_alignment_counts_what_moved(word: str, kept: int, moved: int, added: int) -> None:
     counted = f"{kept} characters keep their order, {moved} moved (dotted), {added} added (grey)"
-    says(plot_alignment(word), counted)
+    says(plots.plot_alignment(word), counted)
 
 
 def test_alignment_describes_every_target_letter() -> None:
     told = "y from place 3, f from place 1, l from place 2, a added, y added"
-    says(plot_alignment("fly"), told)
-    says(plot_alignment("square", move_qu=False), "square → uaresqay")
+    says(plots.plot_alignment("fly"), told)
+    says(plots.plot_alignment("square", move_qu=False), "square → uaresqay")
     for word, message in (("Team", "character 1 is 'T'"), ("", "empty"), ("a" * 25, "room for 24")):
         with pytest.raises(ValueError, match=message):
-            plot_alignment(word)
+            plots.plot_alignment(word)
 
 
 def test_counts_are_those_of_the_words() -> None:
     longer = sum(len(pair.target) - len(pair.source) for pair in PAIRS) / len(PAIRS)
-    says(plot_lengths(PAIRS), f"{longer:.1f} characters longer", "longest source has 13")
-    classes = plot_class_counts(PAIRS)
+    says(plots.plot_lengths(PAIRS), f"{longer:.1f} characters longer", "longest source has 13")
+    classes = plots.plot_class_counts(PAIRS)
     says(classes, "commonest class is", "vowel 2")
     assert "dashes" not in classes.alt
     sizes = Counter((len(pair.source), len(pair.target)) for pair in PAIRS)
     single = sum(1 for size in sizes.values() if size == 1)
     told = f"{len(sizes)} buckets hold {len(PAIRS)} words", f"{single} hold a single word"
-    says(plot_buckets(PAIRS), *told)
+    says(plots.plot_buckets(PAIRS), *told)
     # a, the and EOS make 2 + 4 of 8 cells
-    says(plot_padding(["a", "the"], ["the", "and"]), "Left, 25% of the cells")
-    for figure in (plot_lengths, plot_class_counts, plot_letter_frequencies, plot_buckets):
+    says(plots.plot_padding(["a", "the"], ["the", "and"]), "Left, 25% of the cells")
+    for figure in (
+        plots.plot_lengths,
+        plots.plot_class_counts,
+        plots.plot_letter_frequencies,
+        plots.plot_buckets,
+    ):
         says(figure(PAIRS[:1]))
 
 
@@ -66,4 +64,4 @@ def test_letters_give_the_entropy_of_what_is_asked() -> None:
     counts = Counter(letter for pair in PAIRS for letter in [*pair.target, "<EOS>"])
     entropy = -sum(n / counts.total() * math.log(n / counts.total()) for n in counts.values())
     told = f"costs {entropy:.2f} nats a token, against log 29 = 3.37"
-    says(plot_letter_frequencies(PAIRS), told)
+    says(plots.plot_letter_frequencies(PAIRS), told)

@@ -33,11 +33,8 @@ def test_readings_hold_the_numbers():
 
 def test_small_steps_sees_total_loss_and_none():
     """A float32 e^z − 1 is 0 at z = −1e-8, its gradient 1e8, not ½; phi1 keeps its digits."""
-    says(
-        plots.plot_small_steps(),
-        "(e^z − 1)/z, value 1; (e^z − 1)/z, gradient about 1e8; phi1(z), value below 1e-6; phi1(z),"
-        " gradient below 1e-6",
-    )
+    lost = "(e^z − 1)/z, value 1; (e^z − 1)/z, gradient about 1e8"
+    says(plots.plot_small_steps(), lost, "phi1(z), value below 1e-6; phi1(z), gradient below 1e-6")
 
 
 @pytest.mark.parametrize("rule", RULES)

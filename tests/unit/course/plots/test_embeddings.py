@@ -3,17 +3,10 @@
 import torch
 from says import says
 
+from course import plots
 from course.interpretability.embeddings import angles, vowel_grouping
 from course.interpretability.rotary_frequencies import FrequencyEffect
-from course.plots.embeddings import (
-    LetterMap,
-    _apart,
-    plot_frequencies,
-    plot_learned_positions,
-    plot_letter_maps,
-    plot_widths,
-    step_cosine,
-)
+from course.plots.embeddings import LetterMap, _apart, step_cosine
 from nmt.data import VOCABULARY
 from nmt.positions import sinusoidal_table
 
@@ -25,11 +18,12 @@ def table(seed: int, width: int = 8) -> torch.Tensor:
 def test_maps_name_each_vowels_nearest_vowel_and_its_rank() -> None:
     line = torch.stack((torch.arange(29.0), torch.zeros(29)), dim=1)  # a b c … in a row
     maps = [LetterMap("row", line, ("x", "y")), LetterMap("again", line)]
-    picture = plot_letter_maps(maps, reading="A row.")
+    picture = plots.plot_letter_maps(maps, reading="A row.")
     told = "row: a e (4), e a (7), i e (7), o i (11), u o (11)"
     says(picture, told, "again: a e", "A row.")
     assert picture.svg.count("<circle") == 2 * 29
-    says(plot_letter_maps([LetterMap("alike", torch.zeros(VOCABULARY.size, 2))], reading="Alike."))
+    alike = LetterMap("alike", torch.zeros(VOCABULARY.size, 2))
+    says(plots.plot_letter_maps([alike], reading="Alike."))
 
 
 def test_discs_that_would_hide_each_other_are_moved_apart_and_the_rest_stay() -> None:
@@ -44,7 +38,7 @@ def test_widths_tell_every_run() -> None:
     groups = {name: list(map(vowel_grouping, own)) for name, own in tables.items()}
     measured = {name: list(map(angles, own)) for name, own in tables.items()}
     silhouettes = [f"{run.silhouette:.2f}" for runs in groups.values() for run in runs]
-    says(plot_widths(groups, measured, reading="Random."), *silhouettes, "(bar 0.35)")
+    says(plots.plot_widths(groups, measured, reading="Random."), *silhouettes, "(bar 0.35)")
 
 
 def test_positions_tell_cosines_and_the_move() -> None:
@@ -52,11 +46,8 @@ def test_positions_tell_cosines_and_the_move() -> None:
     near = step_cosine(after[:8], 1)
     assert step_cosine(before, 1) == 0 and near > 0.5
     moved = float((after - before)[:8].norm() / before[:8].norm())
-    says(
-        plot_learned_positions(before, after, 8, title="twelve places"),
-        f"before training 0.00 and after training {near:.2f}",
-        f"moved the places in use by {moved:.0%}",
-    )
+    told = f"before training 0.00 and after training {near:.2f}", f"in use by {moved:.0%}"
+    says(plots.plot_learned_positions(before, after, 8, title="twelve places"), *told)
 
 
 def test_frequencies_name_the_worst_and_count_the_slow() -> None:
@@ -65,4 +56,4 @@ def test_frequencies_name_the_worst_and_count_the_slow() -> None:
     slow = "1 of 3 frequencies turn less than once in 24 tokens"
     worst = "without pair 0 (6.3 letters a turn) the accuracy falls from 90% to 20%"
     told = "pair 2, 628 letters: 0.1% moves, 0% lost"
-    says(plot_frequencies(effects, 0.9, 24), slow, worst, told)
+    says(plots.plot_frequencies(effects, 0.9, 24), slow, worst, told)

@@ -38,9 +38,8 @@ def test_heads_are_named_for_what_they_do_best() -> None:
     best = {"a": [0.9, 0.8], "b": [0.2, 0.7], "c": [0.1, 0.1]}
     seeds = plots.plot_roles_over_seeds(best, dict.fromkeys("abc", 0.1))
     says(seeds, "to: a. In some seeds only: b.")
-    matching = plots.plot_matching(
-        {"encoder": [Matching([[0, 1]] * 2, [0.9, 0.5], [0.6, 0.5])] * 3}
-    )
+    matched = [Matching([[0, 1]] * 2, [0.9, 0.5], [0.6, 0.5])] * 3
+    matching = plots.plot_matching({"encoder": matched})
     says(matching, "most in encoder layer 0, by 30 points", "least in encoder layer 1, by 0")
 
 
@@ -48,11 +47,9 @@ def test_losses_name_the_head_that_is_missed() -> None:
     layer = "encoder.0.self_attention"
     losses = [Loss(layer, (head,), "off", 0.01 + head / 10, 0.9, 0, {}) for head in range(2)]
     losses.append(Loss(layer, (0, 1), "off", 0.7, 0.2, 0.7, {}))
-    untouched = (
-        "Untouched, the loss is 0.002 nats per token; without head 1 of encoder 0 it is 0.11"
-    )
+    missed = "the loss is 0.002 nats per token; without head 1 of encoder 0 it is 0.11"
     every = "without all heads of encoder 0 0.7.", "all heads of encoder 0 off: 0.7"
-    says(plots.plot_losses(losses, untouched=0.002), untouched, *every)
+    says(plots.plot_losses(losses, untouched=0.002), missed, *every)
     classes = {"off": {"vowel": 0.5}}, {"vowel": 8, "cluster": 2}
     says(plots.plot_losses_by_class(*classes, reading="Half."), "off: vowel 50%.", "Half.")
 

@@ -6,11 +6,11 @@ import pytest
 
 from course.lab.catalogue import EXPERIMENTS
 from course.lab.records import find_records
-from course.lab.tables import outcomes
+from course.lab.tables import found_rows, outcomes
 from course.plots.knobs import VIEWS, one_notch, plot_experiment, plot_knobs, reach
 
 RECORDS = find_records()
-FOUND = {name: outcomes(EXPERIMENTS[name], RECORDS) for name in ("heads", "learning-rate", "best")}
+FOUND = {name: outcomes(EXPERIMENTS[name], RECORDS) for name in ("heads", "learning-rate")}
 
 
 def test_one_notch_is_the_base_and_its_neighbours():
@@ -26,21 +26,22 @@ def test_all_knobs_in_one_figure():
     assert "Mamba: learning rate" in picture.svg and "transformer: heads" in picture.svg
 
 
-@pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("name", FOUND)
-def test_a_figure_names_every_row(name, view):
-    picture = plot_experiment(EXPERIMENTS[name], FOUND[name], view)
-    svg = html.unescape(picture.svg)
-    assert picture.reading.startswith(EXPERIMENTS[name].question)
-    for one in FOUND[name]:
-        assert one.row.label in picture.alt and one.row.label in svg
-    assert "nan" not in svg
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_curves_name_every_row_that_is_run(name):
+    found = found_rows(EXPERIMENTS[name], RECORDS)  # compared or not: the curves are the same
+    for view in VIEWS[1:]:
+        picture = plot_experiment(EXPERIMENTS[name], found, view)
+        svg = html.unescape(picture.svg)
+        assert picture.reading.startswith(EXPERIMENTS[name].question) and "nan" not in svg
+        for one in found:
+            if one.records:
+                assert one.row.label in picture.alt and one.row.label in svg
 
 
-def test_every_experiment_has_curves():
-    for name, experiment in EXPERIMENTS.items():
-        found = FOUND.get(name) or outcomes(experiment, RECORDS)
-        assert all(plot_experiment(experiment, found, view).svg for view in VIEWS[1:])
+def test_words_right_name_every_row():
+    picture = plot_experiment(EXPERIMENTS["heads"], FOUND["heads"], VIEWS[0])
+    assert picture.reading.startswith(EXPERIMENTS["heads"].question)
+    assert all(one.row.label in picture.alt for one in FOUND["heads"])
 
 
 def test_what_is_not_run_is_said():

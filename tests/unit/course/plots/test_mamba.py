@@ -6,7 +6,6 @@ from says import says
 
 from course import plots
 from course.plots.mamba import kept_amounts
-from course.plots.matrix_view import plot_matrix_view
 
 
 def test_kept_amounts_are_the_recurrence_unrolled() -> None:
@@ -50,7 +49,7 @@ def test_gate_copying_and_cost_carry_words() -> None:
 def test_the_matrix_view_counts_rows_whose_product_is_largest_at_the_copied_key() -> None:
     scores = torch.tensor([[-3.0, 1.0], [2.0, 1.5], [0.0, 1.0]])
     mask = torch.tensor([[0.5, 1.0], [0.5, 1.0], [0.5, 1.0]])
-    picture = plot_matrix_view(scores, mask, ["<SOS>", "a", "b"], ["x", "y"], [0, 0, None])
+    picture = plots.plot_matrix_view(scores, mask, ["<SOS>", "a", "b"], ["x", "y"], [0, 0, None])
     # row 0: 1.5 in size against 1; row 1: the mask turns 2 against 1.5 round
     says(picture, "In 1 of 2 rows", "at least 50%", "Three heat maps, 3 rows by 2 columns")
     assert picture.svg.count('stroke="#009E73"') == 6  # two frames in each map

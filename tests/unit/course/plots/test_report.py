@@ -7,6 +7,7 @@ import pytest
 from course.lab.verdicts import NO_WINNER, VERDICTS
 from course.plots.report import Folded, Report, all_verdicts
 from course.plots.tables import Table
+from nmt.data import load_pairs
 
 TABLE = Table("Fruit & co.", ("", "pieces"), (("apples", "3"),))
 
@@ -46,7 +47,10 @@ def test_each_comparison_is_made_once(report):
     assert len(report.curves("best")["Mamba, small"]) == 5
 
 
-def test_every_claim_of_the_report_has_a_verdict(report):
+def test_every_claim_of_the_report_has_a_verdict(report, monkeypatch):
+    """The shipped models are asked about a third of the words, and the verdicts are the same."""
+    third = lambda *which: load_pairs(*which)[::3]  # noqa: E731
+    monkeypatch.setattr("course.plots.report.load_pairs", third)
     found = all_verdicts(report.verdicts)
     assert len(found) == 31 and all(one.verdict in VERDICTS[:4] for one in found)
     numbers = [one.number for one in found]

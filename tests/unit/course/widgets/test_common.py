@@ -1,11 +1,9 @@
-"""The wiring of explorers: named controls, a figure that follows them, one line where something
-goes wrong, stable text.
-"""
+"""The wiring of explorers: named controls, a figure that follows, one line for what goes wrong."""
 
 import pytest
 from ipywidgets import Checkbox, Text
 
-from course.plots.style import finish, new_figure
+from course.plots.style import Picture, finish, new_figure
 from course.widgets.common import Explorer, explorer, render
 
 
@@ -19,20 +17,22 @@ def shout(word: str, loud: bool) -> str:
     return f"<b>{word.upper() if loud else word}</b>"
 
 
+def line(reading: str) -> Picture:
+    figure, axis = new_figure(2, 1)
+    axis.plot([0, 1])
+    return finish(figure, alt="a rising line", reading=reading)
+
+
 def test_draws_at_once_and_after_each_change():
     shown = explorer(controls(), shout)
     assert isinstance(shown, Explorer) and "<b>and</b>" in shown.output.value
+    # The script and the browser tests find it by this.
+    assert {"nmt-operated", "nmt-explorer"} <= set(shown._dom_classes)
+    assert "data-lm-suppress-shortcuts" in shown.children[-1].value
     shown.controls["word"].value = "brown"
     assert "<b>brown</b>" in shown.output.value
     shown.controls["loud"].value = True
     assert "<b>BROWN</b>" in shown.output.value
-
-
-def test_an_explorer_can_be_told_from_other_boxes_and_keeps_its_keys():
-    shown = explorer(controls(), shout)
-    # The script and the browser tests find it by this.
-    assert {"nmt-operated", "nmt-explorer"} <= set(shown._dom_classes)
-    assert "data-lm-suppress-shortcuts" in shown.children[-1].value
 
 
 def test_an_error_becomes_its_first_line_and_goes_away_again():
@@ -54,12 +54,7 @@ def test_unforeseen_errors_are_named_and_escaped():
 
 
 def test_a_picture_is_shown_with_alt_text_in_a_live_region():
-    def draw() -> object:
-        figure, axis = new_figure(2, 1)
-        axis.plot([0, 1])
-        return finish(figure, alt="a rising line", reading="It rises.")
-
-    shown = render(draw, {})
+    shown = render(line, {"reading": "It rises."})
     assert 'role="status"' in shown and 'alt="a rising line"' in shown and "It rises." in shown
 
 
@@ -69,24 +64,13 @@ def test_every_control_needs_a_name(description):
         explorer({"word": Text("and", description=description)}, lambda word: word)
 
 
-def test_the_text_form_names_the_controls_and_never_changes():
-    first, second = explorer(controls(), shout), explorer(controls(), shout)
-    assert repr(first) == repr(second) == "Explorer (word, loud): run this cell to use it."
-    assert first._repr_mimebundle_()["text/plain"] == repr(first)
-
-
 def test_the_text_form_says_how_the_figure_begins_whatever_the_reader_did_since():
-    def draw(word: str) -> object:
-        figure, axis = new_figure(2, 1)
-        axis.plot([0, 1])
-        return finish(figure, alt="a line", reading=f"It says <{word}> & rises.")
-
-    long = (
-        "a name that is much longer than the hundred and ten characters after which ipywidgets cuts"
-        " the text form of a widget"
-    )
-    shown = explorer({"word": Text("and", description=long)}, draw)
-    text = f"Explorer ({long}): run this cell to use it.\nIt starts with: It says <and> & rises."
+    assert repr(explorer(controls(), shout)) == "Explorer (word, loud): run this cell to use it."
+    long = "a name of more than the 110 characters after which ipywidgets cuts texts" + 40 * "!"
+    word = Text("and", description=long)
+    shown = explorer({"word": word}, lambda word: line(f"It says <{word}> & rises."))
+    starts = "It starts with: It says <and> & rises."
+    text = f"Explorer ({long}): run this cell to use it.\n{starts}"
     assert repr(shown) == shown._repr_mimebundle_()["text/plain"] == text
     shown.controls["word"].value = "or"
     assert "&lt;or&gt;" in shown.output.value and repr(shown) == text

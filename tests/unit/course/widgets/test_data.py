@@ -1,20 +1,9 @@
-"""The explorers of data: words of every kind, and the split that holds them."""
+"""The explorer of splits shows the one that holds a word."""
 
 import pytest
 
-from course.plots.data import plot_alignment
-from course.widgets.data import explore_alignment, explore_split, show_split
+from course.widgets.data import explore_split, show_split
 from nmt.data import split_of
-
-
-@pytest.mark.parametrize("move_qu", [True, False])
-def test_words_are_drawn(move_qu: bool) -> None:
-    explorer = explore_alignment()
-    explorer.controls["move_qu"].value = move_qu
-    for word in ("a", "--", "to-", "mr", "Quick", "good-humoured", " fly ", "x" * 24):
-        explorer.controls["word"].value = word
-        picture = plot_alignment(word.strip().lower(), move_qu=move_qu)
-        assert picture.to_html() in explorer.output.value
 
 
 @pytest.mark.parametrize("word", ["the", "elinor", "street", "Street ", "a-b"])

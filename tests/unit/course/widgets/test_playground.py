@@ -1,9 +1,11 @@
 """The playground: boxes, a button, curves over each other, and no traceback whatever happens."""
 
+from unittest.mock import Mock
+
 import pytest
 
 from course.widgets import playground
-from course.widgets.playground import WHOLE, Playground, break_transformer, name_of
+from course.widgets.playground import WHOLE, Playground, break_transformer
 from nmt.data import load_pairs
 from nmt.training import TrainingConfig
 from nmt.transformer import TransformerConfig
@@ -20,9 +22,13 @@ def ground():
     return Playground(CONFIG, TRAINING, PAIRS, ROWS)
 
 
-def press(ground, *names):
+def tick(ground, *names):
     for name, box in ground.boxes.items():
         box.value = name in names
+
+
+def press(ground, *names):
+    tick(ground, *names)
     ground.train.click()
 
 
@@ -38,13 +44,16 @@ def test_every_control_has_a_name_and_the_text_form_says_them_all(ground):
     assert text == repr(ground) and all(box.description in text for box in ground.boxes.values())
 
 
-def test_a_run_is_trained_drawn_and_kept(ground):
+def test_a_run_is_trained_drawn_and_kept_until_it_is_forgotten(ground):
     before = ground.figure.value
     press(ground, "mask", "root")
     assert list(ground.runs) == [WHOLE, "without mask, root"]
     assert len(ground.runs["without mask, root"]) == 2 and ground.figure.value != before
     assert "Done: without mask, root spells" in ground.message.value
     assert not ground.train.disabled  # a disabled button loses the keyboard's focus
+    assert "without mask, root" in ground.figure.value
+    ground.forget.click()
+    assert list(ground.runs) == [WHOLE] and "without mask" not in ground.figure.value
 
 
 def test_a_run_that_is_there_is_not_trained_again(ground, monkeypatch):
@@ -53,31 +62,20 @@ def test_a_run_that_is_there_is_not_trained_again(ground, monkeypatch):
     assert "is there already" in ground.message.value
 
 
-def test_what_goes_wrong_is_said_and_leaves_the_curves(ground, monkeypatch):
-    def diverge(*_arguments, **_options):
-        raise ArithmeticError("the loss became <nan>")
-
-    monkeypatch.setattr(playground, "train_without", diverge)
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ArithmeticError("the loss became <nan>"), "ArithmeticError: the loss became &lt;nan&gt;"),
+        (KeyboardInterrupt(), "residual was stopped"),
+    ],
+)
+def test_what_ends_a_run_is_said_and_leaves_the_curves(ground, monkeypatch, error, message):
+    monkeypatch.setattr(playground, "train_without", Mock(side_effect=error))
     before = ground.figure.value
     press(ground, "residual")
-    assert "ArithmeticError: the loss became &lt;nan&gt;" in ground.message.value
+    assert message in ground.message.value
     assert ground.figure.value == before and list(ground.runs) == [WHOLE]
     assert not ground.train.disabled
-
-
-def test_a_run_that_was_stopped_is_not_kept(ground, monkeypatch):
-    def stop(*_arguments, **_options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(playground, "train_without", stop)
-    press(ground, "mask")
-    assert "mask was stopped" in ground.message.value and list(ground.runs) == [WHOLE]
-
-
-def test_forgetting_keeps_the_whole_model(ground):
-    press(ground, "positions")
-    ground.forget.click()
-    assert list(ground.runs) == [WHOLE] and "without positions" not in ground.figure.value
 
 
 def test_one_call_does_the_same():
@@ -88,13 +86,7 @@ def test_one_call_does_the_same():
         break_transformer(CONFIG, TRAINING, ["norm"], pairs=PAIRS)
 
 
-def test_names():
-    assert name_of([]) == WHOLE
-    assert name_of(["rotary_cross", "mask"]) == "without mask, rotary cross"
-
-
 def test_a_ticked_box_says_at_once_what_would_be_trained(ground):
-    ground.boxes["mask"].value = True
-    assert "Next: without mask." in ground.message.value
-    ground.boxes["mask"].value = False
-    assert "Next: the whole model." in ground.message.value
+    for names, said in ((["rotary_cross", "mask"], "without mask, rotary cross"), ([], WHOLE)):
+        tick(ground, *names)
+        assert f"Next: {said}." in ground.message.value

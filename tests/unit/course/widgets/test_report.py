@@ -21,10 +21,10 @@ RECORDS = find_records()
 
 
 def record(seed, wrong, data="small", also=""):
-    rows = [{"epoch": e, "train_loss": 1 / e, "val_loss": 1.1 / e} for e in (1, 2, 3)]
+    epochs = [{"epoch": e, "train_loss": 1 / e, "val_loss": 1.1 / e} for e in (1, 2, 3)]
     mistakes = [[word, to_pig_latin(word), to_pig_latin(word)[:-1]] for word in wrong]
-    found = {"seed": seed, "epochs": rows, "mistakes": mistakes, "also_wrong": also}
-    return {**found, "training": {"data": data}, "best": {"val_accuracy": 0.5}}
+    about = {"seed": seed, "training": {"data": data}, "best": {"val_accuracy": 0.5}}
+    return {**about, "epochs": epochs, "mistakes": mistakes, "also_wrong": also}
 
 
 RUNS = {
@@ -32,12 +32,8 @@ RUNS = {
     "a: two": {0: record(0, ["desiring", "outwardly"], also="sole how")},
     "b: large": {0: record(0, [], "large")},
 }
-
-THREE = (
-    {"a": RUNS["a: one"][0], "b": RUNS["a: two"][0]},
-    {"a": {"several": 1}, "b": {"several": 2}},
-    (1, 2),
-)
+PAIR = {"a": RUNS["a: one"][0], "b": RUNS["a: two"][0]}
+DRAWN = plot_two_runs(PAIR, {"a": {"several": 1}, "b": {"several": 2}}, (1, 2))
 
 
 def test_words_that_only_one_run_has_right():
@@ -56,12 +52,11 @@ def test_words_that_only_one_run_has_right():
 
 
 def test_long_lists_are_cut_and_say_how_much():
-    words = [pair[0] for pair in next(iter(RECORDS.values()))["mistakes"]]
     positions = recorded_runs(RECORDS)["positions: none"]
     seed = min(positions)
     runs = {"a": {0: record(0, [])}, "b": {seed: positions[seed]}}
     rows = words_apart(runs, ("a", 0), ("b", seed)).rows
-    assert sum(row[4] == "the first" for row in rows) == SHOWN + 1 and words
+    assert sum(row[4] == "the first" for row in rows) == SHOWN + 1
     assert f"{len(wrong_words(positions[seed])) - SHOWN} more" in {row[0] for row in rows}
 
 
@@ -70,11 +65,7 @@ def test_long_lists_are_cut_and_say_how_much():
     [
         (("a: one", 0), ("a: two", 1), "a: two: no seed 1 is run, but 0"),
         (("a: two", 0), ("a: one", 7), "no seed 7 is run, but 0, 1"),
-        (
-            ("a: one", 0),
-            ("b: large", 0),
-            "different words: a: one on the validation words of small",
-        ),
+        (("a: one", 0), ("b: large", 0), "words: a: one on the validation words of small"),
         (("a: one", 0), ("a: one", 0), "one run twice"),
     ],
 )
@@ -88,22 +79,16 @@ def test_the_explorer_starts_with_the_figure_above_it():
     box, runs = compare_runs(RECORDS), recorded_runs(RECORDS)
     assert show_two_runs(runs).to_html() in box.output.value
     assert words_apart(runs).to_html() in box.output.value
-    controls = {name: control.value for name, control in box.controls.items()}
-    assert list(controls.values()) == [*START[0], *START[1]]
-    text = repr(box)
-    assert text.startswith(
-        "Explorer (first run, its seed, second run, seed of the second): run this cell to use it."
-    )
-    assert "It starts with: Validation words right: positions: sinusoidal, seed 0" in text
+    assert [control.value for control in box.controls.values()] == [*START[0], *START[1]]
+    assert "It starts with: Validation words right: positions: sinusoidal, seed 0" in repr(box)
 
 
 def test_every_recorded_row_and_every_seed_draws_or_says_why_not(monkeypatch):
     box = compare_runs(RECORDS)
     rows, seeds = box.controls["row"].options, box.controls["seed"].options
     assert len(set(rows)) == len(rows) and {row.split(":")[0] for row in rows} <= set(EXPERIMENTS)
-    drawn = plot_two_runs(*THREE)
     # Drawing all takes minutes.
-    monkeypatch.setattr("course.widgets.report.plot_two_runs", lambda runs, kinds, apart: drawn)
+    monkeypatch.setattr("course.widgets.report.plot_two_runs", lambda runs, kinds, apart: DRAWN)
     runs = recorded_runs(RECORDS)
 
     def complains(row, seed):
@@ -125,30 +110,24 @@ def test_every_recorded_row_and_every_seed_draws_or_says_why_not(monkeypatch):
 
 
 def test_without_the_best_models_it_starts_elsewhere():
-    some = {
-        key: one
-        for key, one in RECORDS.items()
-        if one["model"].get("positions") in ("none", "learned")
-    }
+    kept = ("none", "learned")
+    some = {key: one for key, one in RECORDS.items() if one["model"].get("positions") in kept}
     box = compare_runs(some)
-    assert (box.controls["row"].value, box.controls["other_row"].value) == (
-        "positions: none",
-        "positions: learned",
-    )
+    rows = [box.controls[name].value for name in ("row", "other_row")]
+    assert rows == ["positions: none", "positions: learned"]
     assert "<img" in box.output.value
 
 
-def test_the_explorer_of_experiments_starts_with_all_and_shows_each():
-    overview = plot_two_runs(*THREE)
-    box = explore_experiments(Report(RECORDS), overview)
-    assert (
-        overview.to_html() in box.output.value
-        and box.controls["view"].layout.visibility == "hidden"
-    )
-    assert f"It starts with: {overview.reading}" in repr(box)
-    for name in EXPERIMENTS:
+def test_the_explorer_of_experiments_starts_with_all_and_shows_each(monkeypatch):
+    some = {name: EXPERIMENTS[name] for name in ("positions", "data-size")}
+    monkeypatch.setattr("course.widgets.report.EXPERIMENTS", some)
+    box = explore_experiments(Report(RECORDS), DRAWN)
+    assert DRAWN.to_html() in box.output.value
+    assert box.controls["view"].layout.visibility == "hidden"
+    assert f"It starts with: {DRAWN.reading}" in repr(box)
+    for name, experiment in some.items():
         box.controls["experiment"].value = name
-        assert EXPERIMENTS[name].question.replace("'", "&#x27;") in box.output.value
+        assert experiment.question.replace("'", "&#x27;") in box.output.value
         assert 'role="alert"' not in box.output.value
     assert box.controls["view"].layout.visibility == "visible"
     box.controls["view"].value = "validation loss"

@@ -1,6 +1,4 @@
-"""Live curves under a real run, and the explorer of position schemes over all values of its
-controls.
-"""
+"""Live curves under a real run, and the explorer of position schemes at all of its settings."""
 
 import itertools
 
@@ -10,18 +8,17 @@ from course.widgets.training import SHOWN, LiveCurves, explore_positions, show_p
 from nmt.data import WordPair, load_pairs
 from nmt.training import TrainingConfig, train
 
+CHOSEN = [pair for pair in load_pairs("small") if len(pair.source) == 4]
+FEW = [p for p in CHOSEN if p.split == "train"][:20] + [p for p in CHOSEN if p.split == "val"][:5]
+
 
 def tiny_run(epochs, on_epoch):
-    model = tiny_transformer()
-    chosen = [p for p in load_pairs("small") if len(p.source) == 4]
-    pairs = [p for p in chosen if p.split == "train"][:20] + [
-        p for p in chosen if p.split == "val"
-    ][:5]
-    return train(model, TrainingConfig(epochs=epochs, device="cpu"), pairs=pairs, on_epoch=on_epoch)
+    training = TrainingConfig(epochs=epochs, device="cpu")
+    return train(tiny_transformer(), training, pairs=FEW, on_epoch=on_epoch)
 
 
-def test_curves_and_bar_grow_with_every_epoch():
-    curves, seen = LiveCurves(3, pause=0.0), []
+def test_curves_and_bar_grow_with_every_epoch_also_of_a_run_that_does_not_end():
+    curves, seen = LiveCurves(5, pause=0.0), []
     before = curves.figure.value
 
     def watch(state):
@@ -38,12 +35,6 @@ def test_drawing_pauses_but_the_last_epoch_is_always_drawn():
     curves, seen = LiveCurves(3, pause=1e9), []
     tiny_run(3, lambda state: (curves(state), seen.append(curves.figure.value)))
     assert "After epoch 1" in seen[0] and seen[1] == seen[0] and "After epoch 3" in seen[2]
-
-
-def test_an_unfinished_run_keeps_what_was_drawn():
-    curves = LiveCurves(5, pause=0.0)
-    tiny_run(2, curves)
-    assert curves.bar.n == 2 and "After epoch 2" in curves.figure.value
 
 
 PAIRS = [WordPair.of(word) for word in ("apple", "street", "quick", "house")]

@@ -1,6 +1,4 @@
-"""The translator, driven through its controls: every step, and every kind of word that has no
-answer.
-"""
+"""The translator, driven through its controls and buttons."""
 
 import json
 import re
@@ -12,20 +10,16 @@ from course.widgets.translator import explore_translation, show_spelling
 MODEL = tiny_transformer()
 
 
-def test_every_step_is_shown_and_none_ends_in_an_error():
-    box = explore_translation(MODEL)
+def test_every_step_is_shown_and_stays_within_the_word():
+    """A word whose answer is shorter shows its last step."""
+    box = explore_translation(MODEL, "good-humoured")
     for value in (options := box.controls["step"].options):
         box.controls["step"].value = value
         assert f"Step {value} of {options[-1]}:" in box.output.value
-
-
-def test_the_step_stays_within_the_word():
-    """Another word keeps the step where it has as many; a shorter one shows its last."""
-    box = explore_translation(MODEL)
-    box.controls["step"].value = box.controls["step"].options[-1]
     box.controls["word"].value = "a"
     last = box.controls["step"].options[-1]
-    assert box.controls["step"].value == last and f"Step {last} of {last}:" in box.output.value
+    assert last < options[-1] and box.controls["step"].value == last
+    assert f"Step {last} of {last}:" in box.output.value
 
 
 def test_buttons_take_a_word_and_go_to_its_first_mistake():
