@@ -139,7 +139,9 @@ def failures(report: Path) -> list[str]:
 
 
 def processor_seconds() -> float:
-    """What all processes that ended so far have used, with those that they waited for."""
+    """What all processes that ended so far have used, with those that they waited for: Chromium's,
+    for which nobody waits and which work half of the time in a browser test, are not among them.
+    """
     spent = os.times()
     return spent.children_user + spent.children_system
 
