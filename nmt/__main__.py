@@ -27,8 +27,8 @@ class OneLineParser(argparse.ArgumentParser):
     """Says what is wrong in one line, without the whole usage."""
 
     def error(self, message: str) -> NoReturn:
-        """Print one line and leave with status 2."""
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        """Print one line, whatever breaks were typed, and leave with status 2."""
+        self.exit(2, f"{self.prog}: {' '.join(message.splitlines())}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from course.widgets.translator import show_spelling
@@ -126,6 +126,7 @@ VALUES = st.sampled_from([*NUMBERS, "small", "constant", "C", *PLACES]) | text
 
 
 @given(st.lists(st.tuples(st.sampled_from(FLAGS), VALUES), max_size=3))
+@example([("--x", "two\nlines")])
 @quick
 def test_any_flags(tmp_path, flags):
     words = [part for pair in flags for part in pair]
