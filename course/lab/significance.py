@@ -48,8 +48,9 @@ def compare_rows(
 
     Args:
         first, second: records on the same data set, two seeds or more of each.
-        seeds_vary: False draws the words alone, as if the seeds at hand were all there are. That is
-            what the usual paired test asks; `false_findings` shows how often it errs.
+        seeds_vary: False draws the words alone, as if the seeds at hand were all there are, with
+            one degree of freedom less than words. That is what a paired test over words asks;
+            `false_findings` shows how often it errs.
 
     Raises:
         ValueError: if a row has fewer than two seeds, or the words differ.
@@ -89,7 +90,7 @@ def contrast(
     value = -lost / words
     error = _standard_error(wrong, weights, words, seeds_vary) if known else 0.0
 
-    chances = t(len(every) - len(rows))
+    chances = t(len(every) - len(rows) if seeds_vary else words - 1)
     p = float(2 * chances.sf(abs(value) / error)) if error else float(value == 0)
     half = float(chances.ppf(0.975)) * error
     return Comparison(value, value - half, value + half, p, min(map(len, rows)))

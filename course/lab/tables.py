@@ -43,7 +43,7 @@ class Outcome:
         if not done:
             return NOT_RUN
         diverged = sum("diverged" in record for record in self.records)
-        told = "all seeds" if done >= self.wanted else f"{done} of {self.wanted} seeds"
+        told = f"{done} seeds" if done >= self.wanted else f"{done} of {self.wanted} seeds"
         return f"{told}, {diverged} diverged" if diverged else told
 
     def values(self, key: str) -> list[float]:

@@ -105,7 +105,7 @@ def test_on_the_records_the_test_keeps_its_promise_and_that_over_words_alone_doe
     assert len(both) == len(words) >= 300
     for level in (0.01, 0.05, 0.1, 0.2):
         assert false_findings(both, level) <= level
-    assert false_findings(words, 0.05) > 0.06, "words alone: more than is promised"
+    assert false_findings(words, 0.05) > 0.12, "words alone: more than twice what is promised"
 
 
 def test_older_records_were_measured_on_all_words_of_their_data():
