@@ -38,7 +38,7 @@ def reach(outcomes: Sequence[Outcome]) -> float:
 def plot_knobs(knobs: Sequence[Found], reading: str) -> Picture:
     """Each knob (an experiment that changes one setting) a line: what its settings reach, thick
     from the base to the settings next to it, the knobs of a model in the order of that thick part.
-    A row that may be luck is a pale dot.
+    A row that may be luck is a small dot with a grey rim.
     """
     ordered = sorted(knobs, key=lambda one: (_kind(one[1]), -reach(one_notch(one[1]))))
     figure, axis = new_figure(8.5, 0.8 + 0.26 * len(ordered))
