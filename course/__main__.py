@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +136,8 @@ def _list(_options: argparse.Namespace) -> int:
         left = [run for run in runs if run.key not in records]
         state = "all done" if runs else "none yet"
         if left:
-            state = f"{len(runs) - len(left)} done, {_time(left) or 'unknown time'} to go"
+            told = _time(seconds_of(left, records)) or "unknown time"
+            state = f"{len(runs) - len(left)} done, {told} to go"
         print(
             f"{experiment.name:<16} {experiment.question}\n{'':<16} {len(experiment.rows)} rows,"
             f" {len(runs)} runs: {state}"
@@ -150,12 +151,12 @@ def _list(_options: argparse.Namespace) -> int:
     return 0
 
 
-def _time(runs: Sequence[Run], jobs: int = 1) -> str:
-    """How long the runs will take by the records that came with the course; "" if none tells."""
-    known = [seconds for seconds in seconds_of(runs, find_records()).values() if seconds]
-    if len(known) < len(runs):
+def _time(estimated: Mapping[tuple[str, int], float | None], jobs: int = 1) -> str:
+    """How long runs take, by their estimated seconds; "" where one has none."""
+    known = [seconds for seconds in estimated.values() if seconds]
+    if len(known) < len(estimated):
         return ""
-    return in_words(sum(known) / min(jobs, len(runs))) + (" of one core" if jobs == 1 else "")
+    return in_words(sum(known) / min(jobs, len(known))) + (" of one core" if jobs == 1 else "")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -172,14 +173,15 @@ def _run(options: argparse.Namespace) -> int:
         print(f"{len(runs)} runs, all done.")
         return 0
     done = f"{len(runs)} runs, {len(runs) - len(left)} of them done."
-    alone, shared = _time(left), "to be shared by the cluster's workers"
+    seconds = seconds_of(left, find_records())  # by the records that came with the course
+    alone, shared = _time(seconds), "to be shared by the cluster's workers"
     if not options.scheduler:
-        shared = f"{_time(left, options.jobs)} with {options.jobs} side by side"
+        shared = f"{_time(seconds, options.jobs)} with {options.jobs} side by side"
     unknown = "No record tells how long the rest takes."
     print(done, f"The rest: about {alone}, {shared}." if alone else unknown, flush=True)
     if options.dry_run:
         return 0
-    display = _Display(left)
+    display = _Display(seconds)
     with display.bar:
         sweep(
             left,
@@ -254,10 +256,9 @@ def _speedrun(options: argparse.Namespace) -> int:
 class _Display:
     """A bar that counts estimated seconds of work, and a line for each finished run."""
 
-    def __init__(self, runs: list[Run]) -> None:
-        guessed = seconds_of(runs, find_records())
-        self.seconds = {key: seconds or 1.0 for key, seconds in guessed.items()}
-        self.number, self.done, self.began = len(runs), 0, time.monotonic()
+    def __init__(self, estimated: Mapping[tuple[str, int], float | None]) -> None:
+        self.seconds = {key: seconds or 1.0 for key, seconds in estimated.items()}
+        self.number, self.done, self.began = len(estimated), 0, time.monotonic()
         self.shown: dict[tuple[str, int], float] = {}
         total = sum(self.seconds.values())
         form = "{percentage:3.0f}% |{bar}| {elapsed} gone, {remaining} to go"

@@ -31,8 +31,16 @@ def jaxtyped(typechecker: Any) -> Callable[[Any], Any]:
             if dataclasses.is_dataclass(what) and "__init__" in vars(what):
                 what.__init__ = decorate(what.__init__)
             return what
-        if not callable(what) or isinstance(what, staticmethod) or _has_shapes(what):
+        if not callable(what) or isinstance(what, staticmethod):
             return with_sizes(what, typechecker=typechecker)
+        try:
+            hints = typing.get_type_hints(what).values()
+        except NameError:  # a name that is known inside another function alone
+            return with_sizes(what, typechecker=typechecker)
+        if any(map(_is_shape, hints)):
+            return with_sizes(what, typechecker=typechecker)
+        if all(hint is Any for hint in hints):  # of the small ones inside others, made at each call
+            return what
         return _may_be_disabled(what, check(what))
 
     return decorate
@@ -46,13 +54,6 @@ def _may_be_disabled(function: Any, checked: Any) -> Any:
         return checked(*arguments, **named)
 
     return call
-
-
-def _has_shapes(function: Any) -> bool:
-    try:
-        return any(map(_is_shape, typing.get_type_hints(function).values()))
-    except NameError:  # a name that is known inside another function alone
-        return True
 
 
 def _is_shape(hint: Any) -> bool:

@@ -188,7 +188,8 @@ class Draw:
 def seeded(make: Callable[[], Any], seed: int = 0) -> Any:
     """What `make` returns with torch's generator at `seed`; the generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # Not torch.manual_seed: for devices that nobody uses it writes down the whole call stack.
+        torch.default_generator.manual_seed(seed)
         return make()
 
 

@@ -62,7 +62,7 @@ def attempts(exercise: Exercise, function: Callable[..., Any]) -> Attempt:
         observe = partial(_gradients, exercise) if gradients else exercise.observe
 
         def tried() -> Any:
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)
             return observe(function, arguments)
 
         return run(tried, seconds, file)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ipywidgets import HTML, Dropdown, Layout
 
-from course.exercises.worded import Worded
+from course.widgets.worded import Worded
 
 _NOTED: dict[str, str] = {}  # question's name → what the reader chose, in this session
 _OPTIONS: dict[str, tuple[str, ...]] = {}

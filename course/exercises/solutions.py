@@ -10,7 +10,7 @@ from ipywidgets import HTML, Button, Layout
 
 from course.checking.exercise import Exercise
 from course.exercises.catalogue import find
-from course.exercises.worded import Worded
+from course.widgets.worded import Worded
 
 
 class Solution:

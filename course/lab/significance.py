@@ -90,9 +90,9 @@ def contrast(
     value = -lost / words
     error = _standard_error(wrong, weights, words, seeds_vary) if known else 0.0
 
-    chances = t(len(every) - len(rows) if seeds_vary else words - 1)
-    p = float(2 * chances.sf(abs(value) / error)) if error else float(value == 0)
-    half = float(chances.ppf(0.975)) * error
+    freedom = len(every) - len(rows) if seeds_vary else words - 1
+    p = float(2 * t.sf(abs(value) / error, freedom)) if error else float(value == 0)
+    half = float(t.ppf(0.975, freedom)) * error
     return Comparison(value, value - half, value + half, p, min(map(len, rows)))
 
 
@@ -136,7 +136,7 @@ def _standard_error(
         batch=_BATCH,
         vectorized=True,
         method="percentile",
-        random_state=0,
+        random_state=np.random.default_rng(0),
     )
     return float(found.standard_error)
 

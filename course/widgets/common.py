@@ -13,21 +13,12 @@ from ipywidgets import (
     HBox,
     Layout,
     Play,
-    VBox,
     Widget,
     link,
 )
 
 from course.plots.style import Picture
-
-# JupyterLab takes arrows and letters that are pressed on a dropdown as its own commands: "c", then
-# "v" pastes a cell. This leaves them to the dropdown, from the moment it has the focus. A page that
-# runs no such script keeps Alt+Down, which opens the list anywhere.
-# A caption of two lines takes no more room than one of one line.
-_KEYS = """<style onload="this.closest('.nmt-operated')?.addEventListener('focusin', event => {
-    if (event.target.matches('select'))
-        event.target.setAttribute('data-lm-suppress-shortcuts', 'true') })">
-    .nmt-explorer figcaption { min-height: 2.8em }</style>"""
+from course.widgets.worded import Worded
 
 # A pointer on a figure sets the controls that its zones name (`course.plots.sketch.Zone`), as a
 # reader would by hand. The figure is a new one after every change, so the box listens, not it.
@@ -85,7 +76,7 @@ _PLAYER = """<style onload="
     name(100)"></style>"""
 
 
-class Explorer(VBox):
+class Explorer(Worded):
     """Controls above the figure that they change.
 
     `controls` maps each argument of the drawing function to its widget, `output` is the HTML area;
@@ -106,8 +97,8 @@ class Explorer(VBox):
         wrapped = Layout(flex_flow="row wrap", grid_gap="4px 16px", margin="0 0 8px 0")
         self.row = HBox([*controls.values(), *beside, *buttons], layout=wrapped)
         pointer = HTML(_POINTER, layout=Layout(height="0", margin="0"))
-        super().__init__([self.row, output, pointer, own_keys()])
-        self.add_class("nmt-operated").add_class("nmt-explorer")
+        super().__init__([self.row, output, pointer])
+        self.add_class("nmt-explorer")
         self.controls, self.buttons = dict(controls), list(buttons)
         self.output = output
         captions = re.findall(r"<figcaption>(.*?)</figcaption>", output.value, re.DOTALL)
@@ -130,17 +121,6 @@ class Explorer(VBox):
         small = (name[:1].lower() + name[1:] if name[1:2].islower() else name for name in names)
         starts = (f"It starts with: {reading}" for reading in self._start)
         return "\n".join([f"Explorer ({', '.join(small)}): run this cell to use it.", *starts])
-
-    def _repr_mimebundle_(self, **arguments: Any) -> dict[str, Any]:
-        # ipywidgets cuts its own text after 110 characters.
-        return {**super()._repr_mimebundle_(**arguments), "text/plain": repr(self)}
-
-
-def own_keys() -> HTML:
-    """An invisible part of a box of the class "nmt-operated": it leaves to the box's dropdowns the
-    keys that are pressed on them.
-    """
-    return HTML(_KEYS, layout=Layout(height="0", margin="0"))
 
 
 def explorer(

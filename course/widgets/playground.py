@@ -4,12 +4,12 @@ import html
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from ipywidgets import HTML, Button, Checkbox, HBox, Layout, VBox
+from ipywidgets import HTML, Button, Checkbox, HBox, Layout
 
 from course.lab.assembled import SWITCHES, train_without
 from course.plots.learning import plot_over_each_other
 from course.plots.style import Picture
-from course.widgets.common import own_keys
+from course.widgets.worded import Worded
 from nmt.data import WordPair
 from nmt.training import TrainingConfig
 from nmt.transformer import TransformerConfig
@@ -23,7 +23,7 @@ def name_of(switched_off: Collection[str]) -> str:
     return f"without {', '.join(named)}" if named else WHOLE
 
 
-class Playground(VBox):
+class Playground(Worded):
     """Five boxes to tick, a button that trains, and the curves of all runs so far over each other.
 
     Args:
@@ -60,17 +60,12 @@ class Playground(VBox):
         self.forget.on_click(self._forget)
         boxes = HBox([*self.boxes.values()], layout=Layout(flex_flow="row wrap", grid_gap="0 16px"))
         buttons = HBox([self.train, self.forget])
-        super().__init__([boxes, buttons, self.message, self.figure, own_keys()])
-        self.add_class("nmt-operated")
+        super().__init__([boxes, buttons, self.message, self.figure])
         self._draw(self.runs)
 
     def __repr__(self) -> str:
         boxes = ", ".join(box.description for box in self.boxes.values())
         return f"Playground (tick what to leave out: {boxes}; train): run this cell to use it."
-
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        # ipywidgets cuts its own text after 110 characters.
-        return {**super()._repr_mimebundle_(**options), "text/plain": repr(self)}
 
     def _switched_off(self) -> list[str]:
         return [name for name, box in self.boxes.items() if box.value]

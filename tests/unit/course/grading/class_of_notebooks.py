@@ -158,13 +158,14 @@ BODY_OF = {
     ),
     "loops": ("while True: pass", "timeout: while True"),
     "loops and catches": (
-        "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+        "import time\nwhile True:\n    try:\n        while True: time.sleep(1)\n"
+        "    except BaseException: pass",
         "timeout",
     ),
     "needed cell loops": (
         "return table",
         "timeout: cells",
-        "table = [0]\nwhile True: table[0] += 1",
+        "import time\ntable = [0]\nwhile True: time.sleep(0.1)",
     ),
     "segfault": ("import ctypes\nctypes.string_at(0)", "crashed: segmentation fault"),
     "os exit": ("import os\nos._exit(0)", "crashed: status 0"),

@@ -56,8 +56,10 @@ def environment(folder: Path, kill: str = "") -> dict[str, str]:
     """The environment of watched processes; `kill` is "process N" or "parent N": who dies after
     the N-th epoch of a run was saved, the process that saved it or the one that started it, once.
     """
-    (folder / "site").mkdir(exist_ok=True)
-    (folder / "site" / "sitecustomize.py").write_text(_WATCHER)
+    site = folder / "site" / "sitecustomize.py"
+    if not site.exists():  # once: a process that just started may be reading it
+        site.parent.mkdir()
+        site.write_text(_WATCHER)
     paths = os.pathsep.join([str(folder / "site"), str(ROOT), str(ROOT / "tests")])
     return {
         **os.environ,
