@@ -130,6 +130,7 @@ def with_config(options):
     [
         ({"hidden_size": 32}, r"size mismatch for embedding\.weight.*\[29, 8\].*\[29, 32\]"),
         ({"decoder_layers": 3}, r"Missing key\(s\).*decoder\.2"),
+        ({"hidden_size": 1024, "decoder_layers": 32}, "far more numbers than it holds"),
         ({"kind": "oracle"}, "unknown kind of model 'oracle'"),
         ({"colour": "blue"}, "unknown key 'colour'"),
         ({"dropout": "much"}, "dropout must be of type float"),
