@@ -91,7 +91,7 @@ def plot_forest(
     figure, axis = new_figure(9, 1.0 + 0.18 * height)
     figure.set_layout_engine("none")  # columns at fixed places: claim, interval, numbers, verdict
     inch = 1 / (1.0 + 0.18 * height)
-    axis.set_position((0.41, 0.5 * inch, 0.29, 1 - 0.85 * inch))
+    axis.set_position((0.39, 0.5 * inch, 0.29, 1 - 0.85 * inch))
     places, place, marks = [], 0.0, 0.0
     for one in chosen:
         first = place = place + _spare(one)
@@ -112,9 +112,9 @@ def plot_forest(
     _beside(axis, place + 0.02, 0.5, " judged without a difference of rows ", **look)
     for one in others:
         place += 1 + _spare(one)
-        section = one.place.partition(", ")[2]
-        where = f"{one.place[:2]}, {section}; {one.beside}" if one.beside else one.place
-        _beside(axis, place, 0.5, f"in {where}", **look)
+        notebook, _, section = one.place.partition(", ")
+        where = f"in {notebook[:2]}, {section}" + (f"; {one.beside}" if one.beside else "")
+        _beside(axis, place, 0.5, where, **look)
         _verdict(axis, place, one)
         places.append(place)
         place += _spare(one)
@@ -174,7 +174,7 @@ def _spare(one: Verdict) -> float:
 def _verdict(axis: Axes, place: float, one: Verdict) -> None:
     strong = one.verdict in (HOLDS, FAILS)
     words = f"{MARKS[one.verdict]} {one.verdict}"
-    _beside(axis, place, 1.53, words, size=8, weight="bold" if strong else "normal")
+    _beside(axis, place, 1.56, words, size=8, weight="bold" if strong else "normal")
 
 
 def _beside(axis: Axes, place: float, x: float, line: str, size: float = 8, **look: object) -> None:

@@ -17,6 +17,7 @@ from course.plots.svg import Drawing
 
 WORDS, LOSS, RATE = VIEWS = "words right", "validation loss", "learning rate"
 _KEYS = {WORDS: "val_accuracy", LOSS: "val_loss", RATE: "learning_rate"}
+_PLAIN = {"accumulation": "batches a step", "delta-scale": "scale of Δ"}
 Found = tuple[Experiment, Sequence[Outcome]]
 
 
@@ -41,7 +42,7 @@ def plot_knobs(knobs: Sequence[Found], reading: str) -> Picture:
     A row that may be luck is a small dot with a grey rim.
     """
     ordered = sorted(knobs, key=lambda one: (_kind(one[1]), -reach(one_notch(one[1]))))
-    figure, axis = new_figure(8.5, 0.8 + 0.26 * len(ordered))
+    figure, axis = new_figure(8.5, 1.1 + 0.26 * len(ordered))
     words = []
     for place, (experiment, outcomes) in enumerate(ordered):
         colour = model_colour(_kind(outcomes))
@@ -73,6 +74,12 @@ def plot_knobs(knobs: Sequence[Found], reading: str) -> Picture:
     axis.spines["bottom"].set_bounds(0, 1)  # the room beside it is for labels
     percent_axis(axis, "x", "validation words spelled right, mean of the seeds")
     axis.grid(axis="x", color="#dddddd", lw=0.6)
+    dots = {"base": (INK, INK, 6.0), "beyond luck": ("white", INK, 6.0)}
+    dots["may be luck"] = ("white", NEUTRAL, 4.5)
+    for label, (fill, edge, size) in dots.items():
+        axis.plot([], [], "o", ms=size, mfc=fill, mec=edge, label=label)
+    axis.plot([], [], color=NEUTRAL, lw=6, alpha=0.8, label="one notch off")
+    figure.legend(loc="outside upper right", ncols=4, fontsize=8)
     return finish(figure, alt=f"Reach of each setting. {'. '.join(words)} points.", reading=reading)
 
 
@@ -92,8 +99,8 @@ def plot_experiment(experiment: Experiment, outcomes: Sequence[Outcome], view: s
 
 def knob_name(experiment: Experiment) -> str:
     """What the experiment turns, as figures and menus name it: "mamba-layers" is "layers"."""
-    name = experiment.name.removeprefix("mamba-").replace("-", " ")
-    return name.replace("transformer rate", "learning rate")
+    name = experiment.name.removeprefix("mamba-").replace("transformer", "learning")
+    return _PLAIN.get(name, name.replace("-", " "))
 
 
 def _curves(experiment: Experiment, run: Sequence[Outcome], view: str) -> Picture:

@@ -49,6 +49,7 @@ window.probe = (() => {
         const early = /^No such comm/.test(content.text)
         if (header.msg_type === "stream" && content.name === "stderr" && !early) trouble.push(content.text.trim())
     })
+    const later = () => new Promise(done => setTimeout(done, 20))  // costs no frame, of which each is drawn whole
     const soon = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)))
     // A widget keeps changes back while one is on its way, so nothing may be pending twice in a row.
     // True then; false where that takes longer than `patience` milliseconds.
@@ -56,7 +57,7 @@ window.probe = (() => {
         const began = performance.now()
         for (let calm = 0; calm < 2;) {
             if (performance.now() - began > patience) return false
-            await soon()
+            await (pending.size ? later() : soon())
             calm = pending.size ? 0 : calm + 1
         }
         return true

@@ -165,7 +165,7 @@ BODY_OF = {
     "needed cell loops": (
         "return table",
         "timeout: cells",
-        "import time\ntable = [0]\nwhile True: time.sleep(0.1)",
+        "import time\ntable = [0]\nwhile True: table[0] += time.sleep(0.1) or 1",
     ),
     "segfault": ("import ctypes\nctypes.string_at(0)", "crashed: segmentation fault"),
     "os exit": ("import os\nos._exit(0)", "crashed: status 0"),
