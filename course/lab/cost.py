@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from math import log
-from statistics import mean, median
+from statistics import median
 from typing import Any
 
 from course.lab.grid import Run
@@ -14,10 +14,11 @@ Records = Mapping[tuple[str, int], Mapping[str, Any]]
 
 
 def seconds_of(runs: Iterable[Run], records: Records) -> dict[tuple[str, int], float | None]:
-    """Estimated processor seconds of each run: the mean of finished seeds of the same settings. If
-    there is none, seconds a training word of the runs with the most similar settings, times the
-    words that the run will see: within a factor of three for nine in ten. None without a run of
-    that kind of model.
+    """Estimated processor seconds of each run: the least of finished seeds of the same settings,
+    which take the same steps: other work on the machine only adds to them. If there is none,
+    seconds a training word of the runs with the most similar settings, times the words that the
+    run will see: within a factor of three for nine in ten. None without a run of that kind of
+    model.
     """
     same: dict[str, list[float]] = defaultdict(list)
     alike: dict[str, dict[str, tuple[dict[str, Any], float]]] = defaultdict(dict)
@@ -34,7 +35,7 @@ def seconds_of(runs: Iterable[Run], records: Records) -> dict[tuple[str, int], f
         return median(a_word for _, a_word in nearest) * words_seen(vars(run.training))
 
     return {
-        run.key: mean(same[run.settings])
+        run.key: min(same[run.settings])
         if run.settings in same
         else by_similar(run)
         if run.model["kind"] in alike
