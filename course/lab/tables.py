@@ -152,7 +152,7 @@ def table(found: Sequence[Outcome]) -> list[dict[str, str]]:
 
 
 def _cell(
-    values: Sequence[float], digits: int = 4, of: Callable[[Sequence[float]], float] = mean
+    values: Sequence[float], digits: int = 5, of: Callable[[Sequence[float]], float] = mean
 ) -> str:
     return f"{of(values):.{digits}f}" if values else ""
 

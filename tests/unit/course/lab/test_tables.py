@@ -42,8 +42,8 @@ def fill(experiment, wrong, seeds=(0, 1, 2), **changes):
 def test_mean_and_spread_come_from_the_records_and_missing_rows_say_so():
     records = fill(EXPERIMENT, {"good": (0, 1, 2), "bad": (40, 50, 60)})
     good, bad, large, missing = table(outcomes(EXPERIMENT, records))
-    expected = {"val_accuracy": f"{1 - 1 / 323:.4f}", "val_accuracy_sd": f"{1 / 323:.4f}"}
-    expected |= {"val_accuracy_min": f"{1 - 2 / 323:.4f}", "val_accuracy_max": "1.0000"}
+    expected = {"val_accuracy": f"{1 - 1 / 323:.5f}", "val_accuracy_sd": f"{1 / 323:.5f}"}
+    expected |= {"val_accuracy_min": f"{1 - 2 / 323:.5f}", "val_accuracy_max": "1.00000"}
     expected |= {"parameters": "1234", "cpu_seconds": "42"}
     expected |= {"seeds": "3", "reference": "reference", "p": "", "runs": "3 seeds"}
     assert expected.items() <= good.items()
